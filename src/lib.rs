@@ -1,0 +1,10 @@
+//! Connect Guard: a TLS reverse proxy in front of Amazon Connect that decides, field by field, who may change what.
+//!
+//! The modules stand in the order of the law: **each uses only those above it** (`tests/it/layers.rs` enforces it,
+//! and where each outside crate may be named). `ARCHITECTURE.md` has the map and the path of one request.
+//!
+//! The modules of the token chain are public but hidden, because the compile-fail doctests of [`guard`] can see public
+//! items only; nothing here is a stable API.
+
+mod clock;
+
