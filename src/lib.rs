@@ -7,4 +7,5 @@
 //! items only; nothing here is a stable API.
 
 mod clock;
+mod secret;
 
