@@ -8,4 +8,5 @@
 
 mod clock;
 mod secret;
+mod diagnostic;
 
