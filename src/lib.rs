@@ -9,4 +9,6 @@
 mod clock;
 mod secret;
 mod diagnostic;
+#[doc(hidden)]
+pub mod wire;
 
