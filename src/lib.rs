@@ -11,4 +11,5 @@ mod secret;
 mod diagnostic;
 #[doc(hidden)]
 pub mod wire;
+mod sigv4;
 
