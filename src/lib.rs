@@ -12,4 +12,5 @@ mod diagnostic;
 #[doc(hidden)]
 pub mod wire;
 mod sigv4;
+mod client;
 

@@ -1,0 +1,98 @@
+//! From a name to a connection: resolve, TCP, TLS, all within one deadline. Nothing of a request is written here.
+//!
+//! There is no proxy and no plain HTTP, not even on loopback: no value of this module has a stream without TLS.
+
+use std::{
+    io,
+    net::{Ipv6Addr, SocketAddr},
+    time::Duration,
+};
+
+use rustls_pki_types::ServerName;
+use tokio::{
+    net::{TcpStream, lookup_host},
+    time::{Instant, timeout_at},
+};
+use tokio_rustls::TlsConnector;
+
+use super::{Endpoint, Failure, Unusable, connection::Connection, connection::chain, tls};
+
+/// How to reach the one host.
+pub(super) struct Dial {
+    name: ServerName<'static>,
+    port: u16,
+    address: Option<SocketAddr>,
+    tls: TlsConnector,
+    within: Duration,
+}
+
+impl Dial {
+    /// Reads the endpoint; opens nothing but the CA file.
+    pub(super) fn new(endpoint: &Endpoint, within: Duration) -> Result<Self, Unusable> {
+        let host = endpoint.host.as_str();
+        let bracketed = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        let bare = bracketed.filter(|inner| inner.parse::<Ipv6Addr>().is_ok()).unwrap_or(host);
+        let name = ServerName::try_from(bare.to_owned()).map_err(|_| Unusable::Host(host.to_owned()))?;
+        if endpoint.port == 0 {
+            return Err(Unusable::Port);
+        }
+        let tls = tls::connector(endpoint.ca_file.as_deref()).map_err(Unusable::Trust)?;
+        Ok(Self { name, port: endpoint.port, address: endpoint.address, tls, within })
+    }
+
+    /// `host` or `host:port`, an IPv6 address in brackets (RFC 3986 section 3.2.2); no port when it is 443.
+    pub(super) fn authority(&self) -> String {
+        let name = self.name.to_str();
+        let host = if name.contains(':') { format!("[{name}]") } else { name.into_owned() };
+        if self.port == 443 { host } else { format!("{host}:{}", self.port) }
+    }
+
+    /// A new connection, verified for the name even when another address is connected to.
+    pub(super) async fn open(&self) -> Result<Connection, Failure> {
+        let deadline = Instant::now() + self.within;
+        let addresses = self.addresses(deadline).await?;
+        let tcp = tcp(&addresses, deadline).await?;
+        // Requests are small and written at once; waiting for more would only delay them. A failure costs time only.
+        drop(tcp.set_nodelay(true));
+        let tls = timeout_at(deadline, self.tls.connect(self.name.clone(), tcp))
+            .await
+            .map_err(|_| Failure::Timeout("tls handshake"))?
+            .map_err(|error| Failure::Tls(chain(&error)))?;
+        Connection::over(tls).await
+    }
+
+    async fn addresses(&self, deadline: Instant) -> Result<Vec<SocketAddr>, Failure> {
+        if let Some(address) = self.address {
+            return Ok(vec![address]);
+        }
+        if let ServerName::IpAddress(address) = &self.name {
+            return Ok(vec![SocketAddr::new((*address).into(), self.port)]);
+        }
+        let name = self.name.to_str();
+        let found = timeout_at(deadline, lookup_host((name.as_ref(), self.port)))
+            .await
+            .map_err(|_| Failure::Timeout("resolving the name"))?
+            .map_err(|error| Failure::Connect(format!("resolving `{name}`: {error}")))?;
+        Ok(found.collect())
+    }
+}
+
+/// Tries one address after the other, each for its share of the time left.
+async fn tcp(addresses: &[SocketAddr], deadline: Instant) -> Result<TcpStream, Failure> {
+    let mut last = Failure::Connect("the name has no address".to_owned());
+    for (tried, address) in addresses.iter().enumerate() {
+        let left = u32::try_from(addresses.len().saturating_sub(tried)).unwrap_or(u32::MAX).max(1);
+        let now = Instant::now();
+        let until = now + deadline.saturating_duration_since(now) / left;
+        last = match timeout_at(until, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => refused(*address, &error),
+            Err(_) => Failure::Timeout("connecting"),
+        };
+    }
+    Err(last)
+}
+
+fn refused(address: SocketAddr, error: &io::Error) -> Failure {
+    Failure::Connect(format!("`{address}`: {error}"))
+}

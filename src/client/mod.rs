@@ -1,0 +1,346 @@
+//! Outgoing HTTPS to one configured host: pooled, bounded, verified, HTTP/1.1, no redirects, no proxies from the
+//! environment. Says of every failure whether anything may have been sent.
+//!
+//! # What is promised
+//!
+//! - [`ClientError::sent`] is false only when certainly no octet of the request was handed to TLS; see `transport` and
+//!   `connection` for how that is known.
+//! - No request is repeated once that is not certain. The one repetition there is: a *reused* connection turned out to
+//!   be closed before anything was written; then one new connection is opened, and no third.
+//! - An answer has one reading, or it is an error and the connection is closed. What cannot be seen from one end of a
+//!   connection: octets that arrive after a request was written but were sent before it was read pass for its answer. They
+//!   could come only from the verified host itself.
+//! - The environment (`HTTPS_PROXY` and the like) has no effect, but for what the platform verifier reads; see `tls`.
+
+use std::{error::Error, fmt, net::SocketAddr, path::PathBuf, pin::Pin, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use hyper::body::Incoming;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::wire::Broken;
+
+mod answer;
+mod connect;
+mod connection;
+mod flow;
+mod outgoing;
+mod pool;
+mod stats;
+#[cfg(test)]
+pub(crate) mod tests;
+mod tls;
+mod transport;
+
+pub use stats::ClientStats;
+pub use tls::TrustFault;
+pub(crate) use tls::trusting;
+
+use self::{
+    connect::Dial,
+    connection::Connection,
+    flow::{Flow, Held},
+    pool::Pool,
+    stats::Tally,
+};
+
+const DAY: Duration = Duration::from_hours(24);
+
+/// Where to, and what to trust.
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    /// The name in TLS verification and in `Host`; a DNS name or an IP literal.
+    pub host: String,
+    /// The port; it appears in `Host` unless it is 443.
+    pub port: u16,
+    /// Connect to this address instead of resolving the name (for private DNS overrides that would loop).
+    pub address: Option<SocketAddr>,
+    /// Trust these CAs (PEM) instead of the platform's.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// Bounds of the client. A duration beyond a day counts as a day.
+#[derive(Debug, Clone, Copy)]
+pub struct ClientBounds {
+    /// Name resolution, TCP and TLS together. Default 5 s.
+    pub connect: Duration,
+    /// From the first octet sent to the head of the answer. Default 20 s.
+    pub answer: Duration,
+    /// Between two parts of an answer's body. Default 20 s.
+    pub idle_body: Duration,
+    /// The answer's body read whole by [`Client::send`]: at most so many octets. Default 1 MiB.
+    pub body: usize,
+    /// Idle connections kept. Default 32.
+    pub pool: usize,
+    /// How long an idle connection is used again. Default 50 s. One that is older is closed when the next connection is
+    /// taken or put back, or by the other side.
+    pub pool_idle: Duration,
+    /// Requests under way at once; the next is refused at once. Default 256.
+    pub in_flight: usize,
+}
+
+/// A request to send: target and header fields complete but for `content-length`.
+#[derive(Clone)]
+pub struct Outgoing {
+    /// The method.
+    pub method: &'static str,
+    /// Path and query, encoded.
+    pub target: String,
+    /// Header fields; `host` must be [`Client::authority`] (it is signed), and is checked.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body.
+    pub body: Bytes,
+}
+
+/// An answer, read whole.
+#[derive(Clone)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// Header fields, names lower-case, values visible ASCII (others dropped).
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Bytes,
+}
+
+/// An answer whose body is still to come.
+pub struct Streaming {
+    /// The status.
+    pub status: u16,
+    /// Header fields.
+    pub headers: Vec<(String, String)>,
+    /// The body as it comes; ends with an error when cut short or idle too long.
+    pub body: Pin<Box<dyn http_body::Body<Data = Bytes, Error = Broken> + Send>>,
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub struct ClientError {
+    /// Whether any octet of the request may have left: then its effect is unknown.
+    pub sent: bool,
+    /// What failed.
+    pub why: Failure,
+}
+
+/// What failed.
+#[derive(Debug)]
+pub enum Failure {
+    /// Too many requests under way.
+    Busy,
+    /// The request is none that this client sends: another `host`, framing fields, not HTTP.
+    Request(String),
+    /// No address for the name, or no connection.
+    Connect(String),
+    /// The certificate was not accepted, or TLS failed otherwise.
+    Tls(String),
+    /// A step took too long.
+    Timeout(&'static str),
+    /// The answer is not HTTP/1.1, has two readings, is cut short or too long.
+    Answer(String),
+    /// The connection broke.
+    Broken(String),
+}
+
+/// Why there can be no client for an endpoint.
+#[derive(Debug)]
+pub enum Unusable {
+    /// Neither a DNS name nor an IP literal.
+    Host(String),
+    /// The port is 0.
+    Port,
+    /// There is nothing to trust.
+    Trust(TrustFault),
+}
+
+/// A client for one host. To be used within a tokio runtime.
+pub struct Client {
+    dial: Dial,
+    authority: String,
+    bounds: ClientBounds,
+    places: Arc<Semaphore>,
+    pool: Arc<Pool>,
+    tally: Arc<Tally>,
+}
+
+impl Client {
+    /// A client; reads the CA file, or the platform's CAs. Connects to nothing yet.
+    ///
+    /// # Errors
+    ///
+    /// The host is neither a name nor an address, the port is 0, or there is nothing to trust.
+    pub fn new(endpoint: Endpoint, bounds: ClientBounds) -> Result<Self, Unusable> {
+        let bounds = bounds.capped();
+        let dial = Dial::new(&endpoint, bounds.connect)?;
+        Ok(Self {
+            authority: dial.authority(),
+            dial,
+            bounds,
+            places: Arc::new(Semaphore::new(bounds.in_flight.min(Semaphore::MAX_PERMITS))),
+            pool: Arc::new(Pool::new(bounds.pool, bounds.pool_idle)),
+            tally: Arc::new(Tally::default()),
+        })
+    }
+
+    /// `host` or `host:port`, as it stands in the `Host` header; an IPv6 address in brackets, no port when it is 443.
+    pub fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// What has been done so far.
+    pub fn stats(&self) -> ClientStats {
+        let under_way = self.bounds.in_flight.saturating_sub(self.places.available_permits());
+        self.tally.read(self.pool.len(), under_way)
+    }
+
+    /// Sends a request **once** and reads the answer whole. A request that was sent on a pooled connection which turned
+    /// out to be closed before any octet of it was written may go out on another; nothing else is ever repeated. Dropping
+    /// the future closes the connection.
+    ///
+    /// # Errors
+    ///
+    /// Everything but an answer that was read to its end; any status is an answer, a redirect too.
+    pub async fn send(&self, request: Outgoing) -> Result<Answer, ClientError> {
+        self.read_whole(request).await.inspect_err(|error| self.tally.failed(&error.why))
+    }
+
+    /// Sends a request once, as [`Client::send`] does, and hands the answer's body on as it comes. The request is under way
+    /// until the body's end or its drop; dropping it before its end closes the connection.
+    ///
+    /// # Errors
+    ///
+    /// Everything up to the answer's head; what goes wrong later ends the body with an error.
+    pub async fn stream(&self, request: Outgoing) -> Result<Streaming, ClientError> {
+        self.hand_on(request).await.inspect_err(|error| self.tally.failed(&error.why))
+    }
+
+    async fn read_whole(&self, request: Outgoing) -> Result<Answer, ClientError> {
+        let _place = self.place()?;
+        let (response, connection) = self.exchange(&request).await?;
+        let (answer, connection) = answer::whole(response, connection, &self.bounds).await?;
+        if let Some(connection) = connection.settle().await {
+            self.pool.put(connection);
+        }
+        Ok(answer)
+    }
+
+    async fn hand_on(&self, request: Outgoing) -> Result<Streaming, ClientError> {
+        let permit = self.place()?;
+        let (response, connection) = self.exchange(&request).await?;
+        let (head, incoming) = response.into_parts();
+        let occupied = Held { connection, permit };
+        let body =
+            Flow::new(incoming, occupied, self.bounds.idle_body, self.pool.clone(), self.tally.clone());
+        let headers = answer::fields(&head.headers);
+        Ok(Streaming { status: head.status.as_u16(), headers, body: Box::pin(body) })
+    }
+
+    fn place(&self) -> Result<OwnedSemaphorePermit, ClientError> {
+        self.places.clone().try_acquire_owned().map_err(|_| unsent(Failure::Busy))
+    }
+
+    /// The request on an idle connection, or on a new one. It goes to the new one after the idle one only when that
+    /// failed with nothing written, and never after a timeout: time that is over is over.
+    async fn exchange(
+        &self,
+        request: &Outgoing,
+    ) -> Result<(http::Response<Incoming>, Connection), ClientError> {
+        let build = || outgoing::build(request, &self.authority).map_err(unsent);
+        let first = build()?;
+        if let Some(idle) = self.pool.take() {
+            self.tally.reused.add();
+            match idle.exchange(first, self.bounds.answer).await {
+                Err(ClientError { sent: false, why: Failure::Broken(_) }) => self.tally.renewed.add(),
+                other => return other,
+            }
+        }
+        let fresh = self.dial.open().await.map_err(unsent)?;
+        self.tally.opened.add();
+        fresh.exchange(build()?, self.bounds.answer).await
+    }
+}
+
+impl ClientBounds {
+    /// With durations that can be added to an instant.
+    fn capped(self) -> Self {
+        Self {
+            connect: self.connect.min(DAY),
+            answer: self.answer.min(DAY),
+            idle_body: self.idle_body.min(DAY),
+            pool_idle: self.pool_idle.min(DAY),
+            ..self
+        }
+    }
+}
+
+impl Default for ClientBounds {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(5),
+            answer: Duration::from_secs(20),
+            idle_body: Duration::from_secs(20),
+            body: 1024 * 1024,
+            pool: 32,
+            pool_idle: Duration::from_secs(50),
+            in_flight: 256,
+        }
+    }
+}
+
+/// Shows no value: targets, header fields and bodies hold signatures, session tokens and addresses.
+impl fmt::Debug for Outgoing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outgoing").field("method", &self.method).finish_non_exhaustive()
+    }
+}
+
+/// Shows no value, as for [`Outgoing`].
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answer").field("status", &self.status).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Busy => f.write_str("too many requests under way"),
+            Self::Request(why) => write!(f, "request refused: {why}"),
+            Self::Connect(why) => write!(f, "no connection: {why}"),
+            Self::Tls(why) => write!(f, "tls failed: {why}"),
+            Self::Timeout(step) => write!(f, "{step} took too long"),
+            Self::Answer(why) => write!(f, "answer refused: {why}"),
+            Self::Broken(why) => write!(f, "connection broke: {why}"),
+        }
+    }
+}
+
+impl fmt::Display for ClientError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.why, if self.sent { "perhaps sent" } else { "nothing sent" })
+    }
+}
+
+impl Error for ClientError {}
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Host(host) => write!(f, "`{host}` is neither a dns name nor an ip address"),
+            Self::Port => f.write_str("port 0 cannot be connected to"),
+            Self::Trust(fault) => fault.fmt(f),
+        }
+    }
+}
+
+impl Error for Unusable {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Trust(fault) => Some(fault),
+            Self::Host(_) | Self::Port => None,
+        }
+    }
+}
+
+fn unsent(why: Failure) -> ClientError {
+    ClientError { sent: false, why }
+}

@@ -1,0 +1,90 @@
+//! What outgoing TLS trusts, here and for mail: the platform's CAs or one file's. TLS 1.2 and 1.3, no client certificate,
+//! no early data (a request in early data could be replayed, RFC 8446 section 8), no key log.
+//!
+//! The environment has no effect here with one exception: on Linux the platform verifier honours `SSL_CERT_FILE` and
+//! `SSL_CERT_DIR`. Whoever wants none of that gives a CA file; then the platform's CAs are not read at all.
+
+use std::{
+    error::Error,
+    fmt, fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use rustls::{
+    ClientConfig, RootCertStore,
+    crypto::aws_lc_rs,
+    version::{TLS12, TLS13},
+};
+use rustls_pki_types::{CertificateDer, pem::PemObject};
+use rustls_platform_verifier::BuilderVerifierExt;
+use tokio_rustls::TlsConnector;
+
+/// Why there is nothing to trust.
+#[derive(Debug)]
+pub enum TrustFault {
+    /// The CA file cannot be read, holds no certificate, or one that cannot be used.
+    CaFile {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The platform's CAs cannot be used.
+    Platform(rustls::Error),
+}
+
+/// Trust in the CAs of `ca_file`, or in the platform's when there is none; no ALPN yet.
+pub(crate) fn trusting(ca_file: Option<&Path>) -> Result<ClientConfig, TrustFault> {
+    let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_protocol_versions(&[&TLS13, &TLS12])
+        .map_err(TrustFault::Platform)?;
+    let builder = match ca_file {
+        Some(path) => {
+            let unusable = |source| TrustFault::CaFile { path: path.to_owned(), source };
+            builder.with_root_certificates(roots(path).map_err(unusable)?)
+        }
+        None => builder.with_platform_verifier().map_err(TrustFault::Platform)?,
+    };
+    Ok(builder.with_no_client_auth())
+}
+
+/// A connector for HTTP/1.1.
+pub(super) fn connector(ca_file: Option<&Path>) -> Result<TlsConnector, TrustFault> {
+    let mut config = trusting(ca_file)?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(TlsConnector::from(Arc::new(config)))
+}
+
+/// The CAs of a PEM file: at least one, each of them usable.
+fn roots(path: &Path) -> io::Result<RootCertStore> {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(&fs::read(path)?) {
+        let certificate = certificate.map_err(io::Error::other)?;
+        roots.add(certificate).map_err(io::Error::other)?;
+    }
+    if roots.is_empty() {
+        return Err(io::Error::other("no certificate in it"));
+    }
+    Ok(roots)
+}
+
+impl fmt::Display for TrustFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CaFile { path, source } => write!(f, "ca file `{}`: {source}", path.display()),
+            Self::Platform(source) => {
+                write!(f, "the platform's certificate authorities cannot be used: {source}")
+            }
+        }
+    }
+}
+
+impl Error for TrustFault {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::CaFile { source, .. } => Some(source),
+            Self::Platform(source) => Some(source),
+        }
+    }
+}
