@@ -13,4 +13,6 @@ mod diagnostic;
 pub mod wire;
 mod sigv4;
 mod client;
+#[doc(hidden)]
+pub mod caller;
 
