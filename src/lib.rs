@@ -15,4 +15,6 @@ mod sigv4;
 mod client;
 #[doc(hidden)]
 pub mod caller;
+#[doc(hidden)]
+pub mod operation;
 
