@@ -17,4 +17,6 @@ mod client;
 pub mod caller;
 #[doc(hidden)]
 pub mod operation;
+#[doc(hidden)]
+pub mod limit;
 

@@ -1,0 +1,354 @@
+//! The limiter: which buckets a thing is charged to, and in which order. They refill by the monotonic clock, so setting
+//! the wall clock gives nobody tokens, and one lock is held around each decision, so that "all or none" is exact.
+//!
+//! Three things keep polling from starving changes, for the reads without which no change can be decided
+//! ([`GUARD_READS`]): one caller may use only a share of Connect's rate for them; all ordinary requests together never
+//! take the last cells ([`LEFT_FOR_CHANGES`]); and a change takes all its cells at once. So at Connect's default rate a
+//! change that nothing but polling stands in the way of has its two reads of the user within one second.
+
+use serde::Serialize;
+use std::{
+    collections::BTreeMap,
+    net::IpAddr,
+    num::NonZeroU32,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use governor::clock::{Clock, MonotonicClock};
+
+use crate::{caller::Caller, operation::Class};
+
+use super::{
+    Admitted, Bucket, Charged, Limited, Rate, RateOf, Rates, RatesFault, Source,
+    buckets::{Gauge, Kept, Start, Take},
+};
+
+/// The reads that the guard needs to decide changes: ordinary requests may use only a share of them.
+const GUARD_READS: [&str; 6] = [
+    "DescribeInstance",
+    "DescribeSecurityProfile",
+    "DescribeUser",
+    "ListSecurityProfilePermissions",
+    "SearchEmailAddresses",
+    "SearchUsers",
+];
+
+/// The read without which no change of a user is decided.
+const READ_OF_USERS: &str = "DescribeUser";
+
+/// Cells of a guard's read that ordinary requests leave: a change reads its user before and after.
+const LEFT_FOR_CHANGES: u32 = 2;
+
+/// The share of Connect's rate for reading users that changes of one caller may use up and come to nothing: each reads its
+/// user, and room for a second read and for the change is taken with it.
+const IN_VAIN: f64 = 0.25;
+
+/// How long a caller is sent away whose share is nothing.
+const NO_SHARE_WAIT: Duration = Duration::from_mins(1);
+
+/// Plain counts for status.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct LimiterStats {
+    /// Refused, by bucket: source, caller, caller's reads, Connect.
+    pub limited: [u64; 4],
+    /// Keys held.
+    pub keys: usize,
+}
+
+/// The limiter. Its clock is an argument for tests only.
+pub struct Limiter<C: Clock + Clone = MonotonicClock> {
+    state: Mutex<State<C>>,
+    limited: [AtomicU64; 4],
+}
+
+struct State<C: Clock> {
+    failures: Gauge<C>,
+    sources: Kept<Source>,
+    caller: Gauge<C>,
+    callers: Kept<Arc<str>>,
+    /// By guard's read; none when callers have no share of it.
+    shares: BTreeMap<&'static str, Option<Gauge<C>>>,
+    sharers: Kept<(Arc<str>, Place)>,
+    in_vain: Gauge<C>,
+    vain: Kept<Arc<str>>,
+    connect: Gauge<C>,
+    connect_named: BTreeMap<String, Gauge<C>>,
+    places: Kept<Place>,
+}
+
+/// Where Connect counts: operation, account and Region.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Place {
+    operation: &'static str,
+    account: Arc<str>,
+    region: Arc<str>,
+}
+
+impl Limiter {
+    /// A limiter; buckets start full for callers and sources, and half full for Connect's (requirement G6: a restart
+    /// must not give a second burst).
+    ///
+    /// # Errors
+    /// A rate, share or bound that makes no sense.
+    pub fn new(rates: Rates) -> Result<Self, RatesFault> {
+        Self::with_clock(&rates, &MonotonicClock)
+    }
+}
+
+impl<C: Clock + Clone> Limiter<C> {
+    /// A limiter that goes by this clock.
+    ///
+    /// # Errors
+    /// As [`Limiter::new`].
+    pub(crate) fn with_clock(rates: &Rates, clock: &C) -> Result<Self, RatesFault> {
+        let share = rates.caller_read_share;
+        if !(0.0..=1.0).contains(&share) {
+            return Err(RatesFault::Share);
+        }
+        if rates.keys == 0 {
+            return Err(RatesFault::Keys);
+        }
+        let gauge = |rate: Rate, of, start| Ok(Gauge::new(rate.quota(of)?, start, clock));
+        let mut connect_named = BTreeMap::new();
+        for (operation, rate) in &rates.connect.operations {
+            let made = gauge(*rate, RateOf::Connect(operation.clone()), Start::HalfFull)?;
+            connect_named.insert(operation.clone(), made);
+        }
+        let mut shares = BTreeMap::new();
+        for read in GUARD_READS {
+            let whole = *rates.connect.operations.get(read).unwrap_or(&rates.connect.default);
+            let made = whole.share(share).map(|rate| gauge(rate, RateOf::Connect(read.into()), Start::Full));
+            shares.insert(read, made.transpose()?);
+        }
+        let users = *rates.connect.operations.get(READ_OF_USERS).unwrap_or(&rates.connect.default);
+        let in_vain = Rate { per_second: (users.per_second * IN_VAIN).max(0.001), ..users };
+        let state = State {
+            failures: gauge(rates.failures, RateOf::Failures, Start::Full)?,
+            sources: Kept::new(rates.keys),
+            caller: gauge(rates.caller, RateOf::Caller, Start::Full)?,
+            callers: Kept::new(rates.keys),
+            shares,
+            sharers: Kept::new(rates.keys),
+            in_vain: gauge(in_vain, RateOf::Connect(READ_OF_USERS.into()), Start::Full)?,
+            vain: Kept::new(rates.keys),
+            connect: gauge(rates.connect.default, RateOf::ConnectDefault, Start::HalfFull)?,
+            connect_named,
+            places: Kept::new(rates.keys),
+        };
+        Ok(Self { state: Mutex::new(state), limited: Default::default() })
+    }
+
+    /// Whether a source may try to prove itself. Charges nothing; answered before any signature is computed.
+    ///
+    /// # Errors
+    /// The source has failed too often; or it is not known and as many others as can be kept are failing right now.
+    pub fn may_try(&self, source: IpAddr) -> Result<(), Limited> {
+        self.judge(|state| {
+            state
+                .sources
+                .take(&state.failures, &source.into(), NonZeroU32::MIN, Take::Nothing)
+                .map_err(|wait| Limited { bucket: Bucket::Source, wait })
+        })
+    }
+
+    /// Charges a failed proof to its source. What a source has beyond its burst (of proofs judged at the same time) is
+    /// not held against it.
+    pub fn failed(&self, source: IpAddr) {
+        // Refusing is `may_try`'s: here an empty bucket stays empty, and is not counted again.
+        let _ = self
+            .with(|state| state.sources.take(&state.failures, &source.into(), NonZeroU32::MIN, Take::Cells));
+    }
+
+    /// Whether a caller who is proven may ask for anything. Charges nothing: what is admitted is charged by
+    /// [`Limiter::admit`], what is refused by [`Limiter::refused`].
+    ///
+    /// # Errors
+    /// The caller's own bucket is empty.
+    pub fn may_ask(&self, caller: &Caller) -> Result<(), Limited> {
+        let key = caller.principal.account_key();
+        self.judge(|state| {
+            state
+                .callers
+                .take(&state.caller, &key, NonZeroU32::MIN, Take::Nothing)
+                .map_err(|wait| Limited { bucket: Bucket::Caller, wait })
+        })
+    }
+
+    /// Charges a refusal to its caller: each is a record on disk, and nobody fills that at will.
+    pub fn refused(&self, caller: &Caller) {
+        let key = caller.principal.account_key();
+        // Refusing is `may_ask`'s: here an empty bucket stays empty, and is not counted again.
+        let _ = self.with(|state| state.callers.take(&state.caller, &key, NonZeroU32::MIN, Take::Cells));
+    }
+
+    /// Admits a request for its caller. For an ordinary operation (a read or a write) Connect's rate for the operation
+    /// is charged as well, and a guard's read's own bounded share for its caller; for a change that is left to
+    /// [`Limiter::reserve`]. The caller's own bucket is always charged before a shared one, and stays charged when a
+    /// later one is empty; no shared one is charged unless all are.
+    ///
+    /// # Errors
+    /// The thing itself, and the first bucket that was empty.
+    pub fn admit<T: Charged>(&self, thing: T) -> Result<Admitted<T>, (T, Limited)> {
+        let caller = thing.caller().principal.account_key();
+        let ordinary = match thing.class() {
+            Class::Read | Class::Write => Some(Place::of(&thing)),
+            Class::Identity | Class::Sensitive | Class::Forbidden => None,
+        };
+        let judged = self.judge(|state| {
+            state
+                .callers
+                .take(&state.caller, &caller, NonZeroU32::MIN, Take::Cells)
+                .map_err(|wait| Limited { bucket: Bucket::Caller, wait })?;
+            ordinary.map_or(Ok(()), |place| state.ordinary(caller, place))
+        });
+        match judged {
+            Ok(()) => Ok(Admitted { inner: thing }),
+            Err(limited) => Err((thing, limited)),
+        }
+    }
+
+    /// Charges its caller for a change that was looked at and came to nothing: refused, or stopped before it was sent.
+    pub fn in_vain(&self, caller: &Caller) {
+        let key = caller.principal.account_key();
+        // Refusing is `reserve`'s: here an empty bucket stays empty, and is not counted again.
+        let _ = self.with(|state| state.vain.take(&state.in_vain, &key, NonZeroU32::MIN, Take::Cells));
+    }
+
+    /// Admits a change: its own operation once and every read it needs (`reads`: operation name and how often), all or
+    /// none, against Connect's rates. A need for more than a burst waits for a full bucket and leaves it in debt: spacing
+    /// such reads is up to who makes them. A caller whose changes came to nothing too often has to wait: room is taken
+    /// before a change is decided, and he would leave none to the others.
+    ///
+    /// # Errors
+    /// The thing itself, and how long until all of it may fit.
+    pub fn reserve<T: Charged>(
+        &self,
+        thing: T,
+        reads: &[(&'static str, u32)],
+    ) -> Result<Admitted<T>, (T, Limited)> {
+        let own = Place::of(&thing);
+        let mut needs: Vec<_> = reads.iter().map(|(read, often)| (own.with(read), *often)).collect();
+        needs.push((own, 1));
+        let caller = thing.caller().principal.account_key();
+        let judged = self.judge(|state| {
+            state
+                .vain
+                .take(&state.in_vain, &caller, NonZeroU32::MIN, Take::Nothing)
+                .map_err(|wait| Limited { bucket: Bucket::CallerReads, wait })?;
+            state.all_or_none(needs)
+        });
+        match judged {
+            Ok(()) => Ok(Admitted { inner: thing }),
+            Err(limited) => Err((thing, limited)),
+        }
+    }
+
+    /// Charges reads of the guard's own that belong to no request (settling), all or none.
+    ///
+    /// # Errors
+    /// When to come back.
+    pub fn own_reads(
+        &self,
+        account: &str,
+        region: &str,
+        reads: &[(&'static str, u32)],
+    ) -> Result<(), Limited> {
+        let place = Place { operation: "", account: account.into(), region: region.into() };
+        let needs = reads.iter().map(|(read, often)| (place.with(read), *often)).collect();
+        self.judge(|state| state.all_or_none(needs))
+    }
+
+    /// Counts.
+    pub fn stats(&self) -> LimiterStats {
+        let keys = self.with(|state| {
+            state.sources.len()
+                + state.callers.len()
+                + state.sharers.len()
+                + state.vain.len()
+                + state.places.len()
+        });
+        LimiterStats { limited: self.limited.each_ref().map(|count| count.load(Ordering::Relaxed)), keys }
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&mut State<C>) -> T) -> T {
+        // A bucket is one number: whatever a panic leaves behind is a state that could have been.
+        work(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn judge(&self, work: impl FnOnce(&mut State<C>) -> Result<(), Limited>) -> Result<(), Limited> {
+        self.with(work).inspect_err(|limited| {
+            let [source, caller, reads, connect] = &self.limited;
+            let count = match limited.bucket {
+                Bucket::Source => source,
+                Bucket::Caller => caller,
+                Bucket::CallerReads => reads,
+                Bucket::Connect => connect,
+            };
+            count.fetch_add(1, Ordering::Relaxed);
+        })
+    }
+}
+
+impl<C: Clock + Clone> State<C> {
+    /// Charges an ordinary request to Connect's rate, and a guard's read to its caller's share.
+    fn ordinary(&mut self, caller: Arc<str>, place: Place) -> Result<(), Limited> {
+        let Self { shares, sharers, connect, connect_named, places, .. } = self;
+        let gauge = connect_named.get(place.operation).unwrap_or(connect);
+        let connect_empty = |wait| Limited { bucket: Bucket::Connect, wait };
+        let Some(share) = shares.get(place.operation) else {
+            return places.take(gauge, &place, NonZeroU32::MIN, Take::Cells).map_err(connect_empty);
+        };
+        let share_empty = |wait| Limited { bucket: Bucket::CallerReads, wait };
+        let share = share.as_ref().ok_or_else(|| share_empty(NO_SHARE_WAIT))?;
+        let with_rest = NonZeroU32::MIN.saturating_add(LEFT_FOR_CHANGES.min(gauge.burst() - 1));
+        let sharer = (caller, place);
+        sharers.take(share, &sharer, NonZeroU32::MIN, Take::Nothing).map_err(share_empty)?;
+        places.take(gauge, &sharer.1, with_rest, Take::Nothing).map_err(connect_empty)?;
+        places.take(gauge, &sharer.1, NonZeroU32::MIN, Take::Cells).map_err(connect_empty)?;
+        sharers.take(share, &sharer, NonZeroU32::MIN, Take::Cells).map_err(share_empty)
+    }
+
+    /// Charges all of `needs` to Connect's rates, or none of them.
+    fn all_or_none(&mut self, needs: Vec<(Place, u32)>) -> Result<(), Limited> {
+        let Self { connect, connect_named, places, .. } = self;
+        let mut together = BTreeMap::<Place, u32>::new();
+        for (place, often) in needs {
+            let sum = together.entry(place).or_default();
+            *sum = sum.saturating_add(often);
+        }
+        for take in [Take::Nothing, Take::Cells] {
+            let mut longest = None;
+            for (place, often) in &together {
+                let Some(cells) = NonZeroU32::new(*often) else { continue };
+                let gauge = connect_named.get(place.operation).unwrap_or(connect);
+                longest = longest.max(places.take(gauge, place, cells, take).err());
+            }
+            if let Some(wait) = longest {
+                return Err(Limited { bucket: Bucket::Connect, wait });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Place {
+    fn of(thing: &impl Charged) -> Self {
+        let target = thing.target();
+        Self {
+            operation: thing.route().operation,
+            account: target.account.as_str().into(),
+            region: target.region.as_str().into(),
+        }
+    }
+
+    fn with(&self, operation: &'static str) -> Self {
+        Self { operation, account: Arc::clone(&self.account), region: Arc::clone(&self.region) }
+    }
+}
+
+#[cfg(test)]
+mod tests;
