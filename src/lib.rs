@@ -19,4 +19,6 @@ pub mod caller;
 pub mod operation;
 #[doc(hidden)]
 pub mod limit;
+#[doc(hidden)]
+pub mod policy;
 

@@ -1,0 +1,154 @@
+//! What loads and is worth a look: rules that do nothing, rules that say the same, a policy without tests.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    diagnostic::{Fault, Faults},
+    policy::{
+        binding::{Binding, depends_on_names},
+        rule::{Allow, Deny, Scope},
+    },
+};
+
+use super::{Draft, Placed};
+
+/// Notes warnings; never an error.
+pub(super) fn lint(draft: &Draft, faults: &mut Faults) {
+    if draft.allow.is_empty() {
+        let mut fault = Fault::bare("there is no `[[allow]]`: everything is refused");
+        fault.severity = crate::diagnostic::Severity::Warning;
+        faults.push(fault.hint("add rules, each with callers, actions and instances"));
+    }
+    same(draft, faults);
+    dead(draft, faults);
+    names(draft, faults);
+    unused_directories(draft, faults);
+}
+
+/// Allow rules that differ in nothing but id and place (F7).
+fn same(draft: &Draft, faults: &mut Faults) {
+    let mut known: BTreeMap<String, &Allow> = BTreeMap::new();
+    for placed in &draft.allow {
+        let allow = &placed.what;
+        match known.get(&outline(allow)) {
+            Some(other) if is_same(allow, other) => {
+                warn(
+                    placed,
+                    faults,
+                    format!("`{}` says the same as `{}`", allow.rule.id, other.rule.id),
+                    format!("remove one of them; the other is at {}", other.rule.place),
+                );
+            }
+            Some(_) => {}
+            None => {
+                known.insert(outline(allow), allow);
+            }
+        }
+    }
+}
+
+/// What rules that are the same have in common, in order and short.
+fn outline(allow: &Allow) -> String {
+    let sorted = |set: &std::collections::HashSet<String>| set.iter().collect::<BTreeSet<_>>().len();
+    let scope = &allow.scope;
+    let first: BTreeSet<&String> = scope.callers.exact.iter().collect();
+    let user: BTreeSet<&String> = scope.users.exact.iter().chain(&scope.user_ids).collect();
+    let domains =
+        allow.binding.as_ref().and_then(|binding| binding.domains().map(|domains| domains.join(",")));
+    format!(
+        "{:?} {:?} {} {:?} {:?} {:?}",
+        first,
+        scope.actions,
+        sorted(&scope.instances),
+        user,
+        allow.fields,
+        domains
+    )
+}
+
+fn is_same(one: &Allow, other: &Allow) -> bool {
+    let other = Allow { rule: one.rule.clone(), ..other.clone() };
+    *one == other
+}
+
+/// Allow rules that a deny without conditions covers wholly.
+fn dead(draft: &Draft, faults: &mut Faults) {
+    let blunt: Vec<&Deny> =
+        draft.deny.iter().map(|placed| &placed.what).filter(|deny| is_blunt(deny)).collect();
+    for placed in &draft.allow {
+        if let Some(deny) = blunt.iter().find(|deny| covers(&deny.scope, &placed.what.scope)) {
+            let message =
+                format!("`{}` can never apply: `{}` denies all of it", placed.what.rule.id, deny.rule.id);
+            warn(placed, faults, message, format!("the deny is at {}", deny.rule.place));
+        }
+    }
+}
+
+fn is_blunt(deny: &Deny) -> bool {
+    let scope = &deny.scope;
+    deny.fields.is_empty()
+        && deny.domains.is_empty()
+        && scope.users.is_empty()
+        && scope.user_ids.is_empty()
+        && scope.conditions == crate::policy::rule::Conditions::default()
+        && scope.callers.roles.is_empty()
+}
+
+fn covers(deny: &Scope, allow: &Scope) -> bool {
+    let actions = || {
+        let denied = super::scope::reached(&deny.actions);
+        super::scope::reached(&allow.actions).iter().all(|route| denied.contains(route))
+    };
+    let callers = deny.callers.is_empty()
+        || (allow.callers.roles.is_empty() && allow.callers.exact.is_subset(&deny.callers.exact));
+    let instances = deny.instances.is_empty() || allow.instances.is_subset(&deny.instances);
+    callers && instances && (deny.actions.is_empty() || actions())
+}
+
+/// A caller who may set a name, and whose template depends on that name, may choose the address in two steps.
+fn names(draft: &Draft, faults: &mut Faults) {
+    let setters: BTreeSet<&String> = draft
+        .allow
+        .iter()
+        .filter(|placed| {
+            placed.what.fields.iter().any(|field| matches!(field.name(), "FirstName" | "LastName"))
+        })
+        .flat_map(|placed| &placed.what.scope.callers.exact)
+        .collect();
+    for placed in &draft.allow {
+        let Some(Binding::From(template)) = &placed.what.binding else { continue };
+        let Some(field) = depends_on_names(template) else { continue };
+        if placed.what.scope.callers.exact.iter().any(|caller| setters.contains(caller)) {
+            warn(
+                placed,
+                faults,
+                format!(
+                    "a caller of `{}` may set {field}, and then the address made from it",
+                    placed.what.rule.id
+                ),
+                "use {username} or a directory, or let another caller change names".to_owned(),
+            );
+        }
+    }
+}
+
+fn unused_directories(draft: &Draft, faults: &mut Faults) {
+    let used: BTreeSet<&str> = draft
+        .allow
+        .iter()
+        .filter_map(|placed| match &placed.what.binding {
+            Some(Binding::Directory(directory)) => Some(directory.name.as_str()),
+            Some(Binding::From(_) | Binding::AnyIn(_)) | None => None,
+        })
+        .collect();
+    for (name, placed) in &draft.named_directories {
+        if !used.contains(name.as_str()) {
+            let message = format!("no rule uses the directory `{name}`");
+            faults.push(Fault::warning(message, placed.source.at(placed.span.clone())).hint("remove it"));
+        }
+    }
+}
+
+fn warn(placed: &Placed<Allow>, faults: &mut Faults, message: String, hint: String) {
+    faults.push(Fault::warning(message, placed.source.at(placed.span.clone())).hint(hint));
+}

@@ -1,0 +1,252 @@
+//! From files to a compiled policy: every check, every fault of every file in one run, and the `[[test]]` cases.
+
+mod bound;
+mod case;
+mod lint;
+mod revoked;
+mod rules;
+mod scope;
+mod table;
+mod trial;
+mod when;
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    ops::Range,
+    sync::Arc,
+};
+
+pub(super) use revoked::emergency;
+pub(super) use trial::verdict;
+
+use crate::{
+    clock::Now,
+    diagnostic::{Fault, Faults, Source},
+    operation::Address,
+    secret::Digest,
+};
+
+use super::{
+    Policy, PolicyFiles,
+    binding::Directory,
+    case::Case,
+    index::Index,
+    protected::Protected,
+    rule::{Allow, Deny},
+    screening::Screening,
+    snapshot::Rules,
+};
+use case::Expected;
+use table::{Reading, Table, Text};
+
+/// The one version of the language.
+const VERSION: u32 = 1;
+
+/// A thing that was read, and where.
+pub(super) struct Placed<T> {
+    what: T,
+    source: Source,
+    span: Range<usize>,
+}
+
+/// What the files of the directory say, as far as they could be read.
+#[derive(Default)]
+struct Draft {
+    allow: Vec<Placed<Allow>>,
+    deny: Vec<Placed<Deny>>,
+    tests: Vec<Placed<Expected>>,
+    directories: HashMap<String, Arc<Directory>>,
+    named_directories: BTreeMap<String, Placed<()>>,
+    protected: Protected,
+    shared: BTreeSet<String>,
+    internationalised: BTreeSet<String>,
+}
+
+/// Reads the rules, and runs their tests.
+pub(super) fn rules(files: &PolicyFiles, now: Now) -> Result<(Rules, Faults), Faults> {
+    let mut faults = Faults::new();
+    let mut draft = Draft::default();
+    // Directories first: rules of any file may name one.
+    let mut readings: Vec<Reading<'_>> = files.rules.iter().map(Reading::of).collect();
+    let trees: Vec<_> = readings.iter_mut().map(Reading::tree).collect();
+    let mut tables = Vec::new();
+    for (reading, tree) in readings.iter_mut().zip(&trees) {
+        let Some(tree) = tree else { continue };
+        let mut table = Table::of("a policy file", tree.get_ref(), 0..0);
+        draft.directories_of(&mut table, files, reading);
+        tables.push((reading, table));
+    }
+    for (reading, table) in tables {
+        draft.read(table, now, reading);
+    }
+    for reading in readings {
+        faults.extend(reading.faults);
+    }
+    draft.unique_ids(&mut faults);
+    if faults.fatal() {
+        return Err(faults);
+    }
+    lint::lint(&draft, &mut faults);
+    let (rules, tests) = draft.compiled(files);
+    let policy = Policy::on_trial(rules);
+    for test in tests {
+        faults.extend(trial::run(&policy, test));
+    }
+    match policy.into_rules() {
+        Some(rules) if !faults.fatal() => Ok((rules, faults)),
+        Some(_) | None => Err(faults),
+    }
+}
+
+/// Reads a text with one `[[test]]`.
+pub(super) fn probe(text: &str) -> Result<Case, Faults> {
+    let source = Source::new("question", text);
+    let mut reading = Reading::of(&source);
+    let mut cases = Vec::new();
+    if let Some(tree) = reading.tree() {
+        let mut file = Table::of("a question", tree.get_ref(), 0..0);
+        for table in file.tables("test", &mut reading) {
+            cases.extend(case::read(table, &mut reading));
+        }
+        file.finish(&mut reading);
+    }
+    match (cases.pop(), cases.is_empty()) {
+        (Some(only), true) if !reading.faults.fatal() => Ok(only.case),
+        (Some(_) | None, _) => {
+            if !reading.faults.fatal() {
+                reading.error("a question is one `[[test]]`", 0..0);
+            }
+            Err(reading.faults)
+        }
+    }
+}
+
+/// SHA-256 over the names and texts of files, each with its length before it.
+fn digest_of<'s>(sources: impl Iterator<Item = &'s Source>) -> Digest {
+    Digest::of_list(sources.flat_map(|source| [source.local.as_bytes(), source.text.as_bytes()]))
+}
+
+/// `version = 1`, where it is written.
+fn version(table: &mut Table<'_>, reading: &mut Reading<'_>) {
+    if let Some(version) = table.number("version", reading).filter(|version| *version != VERSION) {
+        reading.error_hint(
+            format!("version {version} of the language is not known"),
+            table.span_of("version"),
+            "write version = 1",
+        );
+    }
+}
+
+impl Draft {
+    fn directories_of(&mut self, file: &mut Table<'_>, files: &PolicyFiles, reading: &mut Reading<'_>) {
+        let Some(mut table) = file.table("directories", reading) else { return };
+        for (name, table) in table.named(reading) {
+            let placed = Placed { what: (), source: reading.source.clone(), span: name.span.clone() };
+            if self.named_directories.insert(name.value.clone(), placed).is_some() {
+                reading.error(format!("there are two directories `{}`", name.value), name.span.clone());
+            }
+            if let Some(directory) = bound::directory(&name, table, &files.directories, reading) {
+                self.directories.insert(name.value, Arc::new(directory));
+            }
+        }
+    }
+
+    fn read(&mut self, mut file: Table<'_>, now: Now, reading: &mut Reading<'_>) {
+        file.require("version", "write version = 1 in the first line", reading);
+        version(&mut file, reading);
+        for table in file.tables("allow", reading) {
+            let allow = rules::allow(table, &self.directories, now, reading);
+            self.allow.extend(allow.map(|(what, span)| placed(what, span, reading)));
+        }
+        for table in file.tables("deny", reading) {
+            let deny = rules::deny(table, Some(now), reading);
+            self.deny.extend(deny.map(|(what, span)| placed(what, span, reading)));
+        }
+        for table in file.tables("test", reading) {
+            let span = table.span.clone();
+            let test = case::read(table, reading);
+            self.tests.extend(test.map(|what| placed(what, span, reading)));
+        }
+        self.protected(&mut file, reading);
+        if let Some(mut shared) = file.table("shared", reading) {
+            shared.require("mailboxes", "write mailboxes = [\"...\"]", reading);
+            for text in shared.texts("mailboxes", reading).unwrap_or_default() {
+                self.shared.extend(address(&text, reading).map(|address| address.mailbox()));
+            }
+            shared.finish(reading);
+        }
+        if let Some(mut listed) = file.table("internationalised", reading) {
+            listed.require("domains", "write domains = [\"xn--...\"]", reading);
+            for text in listed.texts("domains", reading).unwrap_or_default() {
+                self.internationalised.extend(bound::domain(&text, reading));
+            }
+            listed.finish(reading);
+        }
+        file.finish(reading);
+    }
+
+    fn protected(&mut self, file: &mut Table<'_>, reading: &mut Reading<'_>) {
+        let Some(mut table) = file.table("protected", reading) else { return };
+        for text in table.texts_or_none("permissions", reading).unwrap_or_default() {
+            self.protected.permissions.insert(text.value);
+        }
+        for text in table.texts_or_none("users", reading).unwrap_or_default() {
+            self.protected.users.add(&text.value);
+        }
+        for text in table.texts_or_none("user_ids", reading).unwrap_or_default() {
+            self.protected.user_ids.insert(text.value);
+        }
+        table.finish(reading);
+    }
+
+    /// Ids are unique over all files: records name rules by them.
+    fn unique_ids(&self, faults: &mut Faults) {
+        let mut known: BTreeMap<&str, &str> = BTreeMap::new();
+        let allows = self.allow.iter().map(|placed| (&placed.what.rule, &placed.source, &placed.span));
+        let denies = self.deny.iter().map(|placed| (&placed.what.rule, &placed.source, &placed.span));
+        for (rule, source, span) in allows.chain(denies) {
+            if let Some(place) = known.insert(&rule.id, &rule.place) {
+                let message = format!("there are two rules `{}`", rule.id);
+                let fault = Fault::error(message, source.at(span.clone()));
+                faults.push(fault.hint(format!("the other one is at {place}")));
+            }
+        }
+    }
+
+    /// By rank: rules without a quota first, so that a quota is spent only where nothing else allows; then by id.
+    fn compiled(self, files: &PolicyFiles) -> (Rules, Vec<Placed<Expected>>) {
+        let mut allow: Vec<Allow> = self.allow.into_iter().map(|placed| placed.what).collect();
+        allow.sort_by(|one, other| one.rank().cmp(&other.rank()));
+        let mut deny: Vec<Deny> = self.deny.into_iter().map(|placed| placed.what).collect();
+        deny.sort_by(|one, other| one.rule.cmp(&other.rule));
+        let sources = files.rules.iter().chain(files.directories.iter().map(|file| &file.source));
+        let rules = Rules {
+            allow_index: Index::of_allow(&allow),
+            screening: Screening::of(&allow),
+            deny_index: Index::of_deny(&deny),
+            allow,
+            deny,
+            protected: self.protected,
+            shared: self.shared,
+            internationalised: self.internationalised,
+            tests: self.tests.len(),
+            digest: digest_of(sources),
+        };
+        (rules, self.tests)
+    }
+}
+
+/// A plain address.
+fn address(text: &Text, reading: &mut Reading<'_>) -> Option<Address> {
+    match Address::read(&text.value) {
+        Ok(address) => Some(address),
+        Err(fault) => {
+            reading.error(fault.to_string(), text.span.clone());
+            None
+        }
+    }
+}
+
+fn placed<T>(what: T, span: Range<usize>, reading: &Reading<'_>) -> Placed<T> {
+    Placed { what, source: reading.source.clone(), span }
+}

@@ -1,0 +1,96 @@
+//! What must work at once, whatever else is broken: `revoked.toml` and `deny.d`. Each file loads by itself; one that
+//! cannot be read refuses all changes.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::{caller::Resource, secret::Digest};
+
+use super::{RuleRef, index::Index, question::Asker, rule::Deny};
+
+/// The denies of `deny.d`, the revocations, and whether one of those files is broken.
+#[derive(Debug, Clone)]
+pub(super) struct Emergency {
+    pub(super) deny: Vec<Deny>,
+    pub(super) deny_index: Index,
+    pub(super) revoked: Vec<Revoked>,
+    /// Which files are broken, in words.
+    pub(super) broken: Option<Arc<str>>,
+    pub(super) digest: Digest,
+}
+
+/// A `[[revoked]]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Revoked {
+    /// `revoked` and its place.
+    pub(super) rule: RuleRef,
+    /// Why: the operator is told it.
+    pub(super) reason: Arc<str>,
+    /// Who.
+    pub(super) who: Who,
+}
+
+/// Who is revoked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Who {
+    /// A user, or a role with all its sessions.
+    Principal(String),
+    /// The unique id that AWS gave.
+    UniqueId(String),
+    /// An access key id issued by the guard.
+    KeyId(String),
+    /// A session, by its name in the ARN or by its access key id.
+    Session(String),
+    /// Every proof issued before, and every proof whose time of issue is not known.
+    IssuedBefore(Timestamp),
+}
+
+impl Emergency {
+    /// Nothing denied or revoked.
+    pub(super) fn none() -> Self {
+        Self {
+            deny: Vec::new(),
+            deny_index: Index::default(),
+            revoked: Vec::new(),
+            broken: None,
+            digest: Digest::of(b""),
+        }
+    }
+}
+
+impl Emergency {
+    /// This, where a file is broken or cannot be read with everything that held before: what the file said is not known
+    /// now, and nobody who was shut out gets in by its being broken.
+    pub(super) fn holding(mut self, before: &Self) -> Self {
+        if self.broken.is_none() {
+            return self;
+        }
+        self.deny
+            .extend(before.deny.iter().filter(|rule| !self.deny.contains(rule)).cloned().collect::<Vec<_>>());
+        self.deny.sort_by(|one, other| one.rule.cmp(&other.rule));
+        self.deny_index = Index::of_deny(&self.deny);
+        let more: Vec<_> = before.revoked.iter().filter(|one| !self.revoked.contains(one)).cloned().collect();
+        self.revoked.extend(more);
+        self
+    }
+}
+
+impl Revoked {
+    /// Whether it is about this caller.
+    pub(super) fn is(&self, asker: &Asker<'_>) -> bool {
+        match &self.who {
+            Who::Principal(arn) => *arn == asker.arn,
+            Who::UniqueId(id) => asker.principal.unique_id.as_ref() == Some(id),
+            Who::KeyId(id) => asker.key_id == Some(id),
+            Who::Session(name) => {
+                asker.key_id == Some(name)
+                    || match &asker.principal.arn.resource {
+                        Resource::Session { session, .. } => session == name,
+                        Resource::User(_) | Resource::Role(_) => false,
+                    }
+            }
+            Who::IssuedBefore(instant) => asker.issued.is_none_or(|issued| issued < *instant),
+        }
+    }
+}

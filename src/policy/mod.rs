@@ -1,0 +1,39 @@
+//! The policy: rules in TOML, compiled once, asked twice. [`screen()`] asks whether any rule could allow this caller to do
+//! this; [`Admitted::decide`](crate::limit::Admitted) asks, with what is true now, whether every field whose value would
+//! change is allowed. Pure: what can fail, fails at load.
+//!
+//! Deny by default; a `[[deny]]` beats every `[[allow]]`; order and duplicates change nothing. One snapshot decides a
+//! request: [`Screened`] holds the policy it was screened with. The language is explained in `policies/README.md`.
+
+mod admission;
+mod binding;
+mod case;
+mod code;
+mod compile;
+mod decide;
+mod emergency;
+mod files;
+mod grant;
+mod hours;
+mod index;
+mod judge;
+mod pattern;
+mod permit;
+mod probe;
+mod protected;
+mod question;
+mod rule;
+mod screen;
+mod screening;
+mod snapshot;
+
+#[cfg(test)]
+mod tests;
+
+pub use code::{Code, Refusal, Refused, RuleRef};
+pub use decide::{Known, Recall};
+pub use files::{DirectoryFile, PolicyFiles};
+pub use permit::{Basis, FieldChange, Ground, Permit, QuotaClaim, QuotaOf};
+pub use probe::Probe;
+pub use screen::{Next, Screened, Undecided, screen};
+pub use snapshot::Policy;

@@ -1,0 +1,108 @@
+//! Closed lists: what `CreateUser` and the operations on security profiles may give.
+
+use super::*;
+
+const OTHER: &str = "12345678-1111-2222-aaaa-222222222222";
+
+fn create(lines: &str) -> Policy {
+    policy(&[&allow_of(
+        "create",
+        "CreateUser",
+        &format!(
+            "grants = [\"{AGENT}\"]\nfields = [\"FirstName\", \"Email\"]\nemail_from = \"{{username}}@example.com\"\n{lines}"
+        ),
+    )])
+}
+
+fn paulo() -> Case {
+    Case {
+        user: None,
+        username: Some("paulo".to_owned()),
+        grants: vec![AGENT.to_owned()],
+        wanted: vec![
+            (Field::FirstName, Some("Paulo".to_owned())),
+            (Field::Email, Some("paulo@example.com".to_owned())),
+        ],
+        ..case("CreateUser")
+    }
+}
+
+#[test]
+fn d12_a_user_is_created_within_the_closed_lists() {
+    let policy = create("usernames = [\"paulo\"]");
+    let grant = allowed(&policy, &paulo());
+    assert_eq!(rules(&grant), ["create"; 3]);
+    assert_eq!(grant.differences.len(), 2);
+    assert!(grant.differences.iter().all(|difference| difference.before.is_none()));
+    for case in [
+        Case { username: Some("kim".to_owned()), ..paulo() },
+        Case { username: Some("Paulo".to_owned()), ..paulo() },
+        Case { grants: vec![AGENT.to_owned(), OTHER.to_owned()], ..paulo() },
+        Case { password: Password::Set, ..paulo() },
+        Case { wanted: vec![(Field::Email, Some("kim@example.com".to_owned()))], ..paulo() },
+        Case { wanted: vec![(Field::Mobile, Some("+12065550100".to_owned()))], ..paulo() },
+        Case { caller: role("HelpDesk"), ..paulo() },
+    ] {
+        assert_eq!(code(&policy, &case), Some(Code::NoRule));
+    }
+}
+
+#[test]
+fn usernames_may_be_patterns() {
+    let policy = create("usernames = [\"pau*\", \"x\"]");
+    assert_eq!(code(&policy, &paulo()), None);
+    let other = Case { username: Some("xpau".to_owned()), wanted: Vec::new(), ..paulo() };
+    assert_eq!(code(&policy, &other), Some(Code::NoRule));
+}
+
+#[test]
+fn a_password_is_set_only_where_a_rule_says_so() {
+    let policy = create("usernames = [\"*\"]\npassword = \"allow\"");
+    assert_eq!(code(&policy, &Case { password: Password::Set, ..paulo() }), None);
+    let policy = create("usernames = [\"*\"]\npassword = \"refuse\"");
+    assert_eq!(code(&policy, &Case { password: Password::Set, ..paulo() }), Some(Code::NoRule));
+}
+
+#[test]
+fn two_rules_do_not_add_up_to_one_operation() {
+    let one = allow_of(
+        "one",
+        "CreateUser",
+        &format!("usernames = [\"paulo\"]\ngrants = [\"{OTHER}\"]\nfields = [\"FirstName\"]"),
+    );
+    let other = allow_of(
+        "other",
+        "CreateUser",
+        &format!("usernames = [\"kim\"]\ngrants = [\"{AGENT}\"]\nfields = [\"FirstName\"]"),
+    );
+    let case = Case { wanted: Vec::new(), ..paulo() };
+    assert_eq!(code(&policy(&[&one, &other]), &case), Some(Code::NoRule));
+}
+
+#[test]
+fn profiles_that_a_user_has_already_are_not_given() {
+    let policy =
+        policy(&[&allow_of("move", "UpdateUserSecurityProfiles", &format!("grants = [\"{OTHER}\"]"))]);
+    let asked = |grants: &[&str]| Case {
+        grants: grants.iter().map(|&id| id.to_owned()).collect(),
+        ..case("UpdateUserSecurityProfiles")
+    };
+    assert_eq!(code(&policy, &asked(&[OTHER])), None);
+    assert_eq!(code(&policy, &asked(&[OTHER, AGENT])), None);
+    assert_eq!(code(&policy, &asked(&["12345678-1111-2222-aaaa-333333333333"])), Some(Code::NoRule));
+}
+
+#[test]
+fn permissions_of_profiles_are_a_closed_list() {
+    for operation in ["CreateSecurityProfile", "UpdateSecurityProfile"] {
+        let policy = policy(&[&allow_of("profiles", operation, "permissions = [\"BasicAgentAccess\"]")]);
+        let asked = |permission: &str| Case {
+            user: None,
+            permissions: vec![permission.to_owned()],
+            ..case(operation)
+        };
+        assert_eq!(code(&policy, &asked("BasicAgentAccess")), None);
+        assert_eq!(code(&policy, &asked("Users.Edit")), Some(Code::NoRule));
+        assert_eq!(code(&policy, &asked("basicagentaccess")), Some(Code::NoRule));
+    }
+}

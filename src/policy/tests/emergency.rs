@@ -1,0 +1,119 @@
+//! `revoked.toml` and `deny.d`: at once, each by itself, and closed when broken.
+
+use super::*;
+
+fn with(revoked: Option<&str>, deny: &[&str]) -> PolicyFiles {
+    let read = allow_of("read", "ListQueues", "");
+    PolicyFiles {
+        revoked: revoked.map(|text| Ok(Source::new("revoked.toml", text))),
+        deny: (1..).zip(deny).map(|(n, text)| Ok(Source::new(format!("deny.d/{n}.toml"), *text))).collect(),
+        ..files(&[&any_mail("desk", ""), &read])
+    }
+}
+
+fn revoked_by(line: &str) -> Policy {
+    compile(&with(Some(&format!("[[revoked]]\nreason = \"INC-12\"\n{line}\n")), &[]))
+}
+
+#[test]
+fn each_way_to_revoke() {
+    let mut asked = email("u@example.com");
+    asked.caller.unique_id = Some("AROAEXAMPLE".to_owned());
+    asked.key_id = Some("GKEXAMPLEEXAMPLE2345".to_owned());
+    for (line, revoked) in [
+        ("principal = \"arn:aws:iam::111122223333:role/IdentityDesk\"", true),
+        ("principal = \"arn:aws:iam::111122223333:role/IdentityDesk2\"", false),
+        ("unique_id = \"AROAEXAMPLE\"", true),
+        ("unique_id = \"AROAOTHER\"", false),
+        ("key_id = \"GKEXAMPLEEXAMPLE2345\"", true),
+        ("key_id = \"GKEXAMPLEEXAMPLE2346\"", false),
+        ("session = \"kim\"", true),
+        ("session = \"GKEXAMPLEEXAMPLE2345\"", true),
+        ("session = \"lee\"", false),
+        ("issued_before = 2027-01-01T00:00:00Z", true),
+    ] {
+        let policy = revoked_by(line);
+        assert_eq!(code(&policy, &asked), revoked.then_some(Code::Revoked), "{line}");
+        let list = Case { route: case("ListQueues").route, user: None, wanted: Vec::new(), ..asked.clone() };
+        assert_eq!(code(&policy, &list), revoked.then_some(Code::Revoked), "{line}: reads too");
+    }
+    let refusal = refused(&revoked_by("session = \"kim\""), &asked);
+    assert_eq!(&*refusal.rule.unwrap().place, "revoked.toml:1");
+    assert_eq!(refusal.detail, "the caller is revoked: INC-12");
+}
+
+#[test]
+fn a_deny_of_deny_d_denies() {
+    let policy = compile(&with(None, &["[[deny]]\nid = \"stop\"\nreason = \"INC-13\"\n"]));
+    let refusal = refused(&policy, &email("u@example.com"));
+    assert_eq!((refusal.code, &*refusal.rule.unwrap().place), (Code::DeniedBy, "deny.d/1.toml:1"));
+    assert_eq!(policy.counts(), (2, 1, 0));
+}
+
+#[test]
+fn a_broken_file_refuses_all_changes_and_no_read() {
+    let unreadable = PolicyFiles { revoked: Some(Err("permission denied".to_owned())), ..with(None, &[]) };
+    let unreadable_deny = PolicyFiles { deny: vec![Err("permission denied".to_owned())], ..with(None, &[]) };
+    for files in [
+        with(Some("[[revoked]]\nreason = \"x\"\n"), &[]),
+        with(Some("no toml"), &[]),
+        with(Some("[[revoked]]\nkey_id = \"a\"\nsession = \"b\"\nreason = \"x\"\n"), &[]),
+        with(None, &["[[deny]]\nid = \"a\"\n"]),
+        with(None, &["[[allow]]\nid = \"a\"\n"]),
+        unreadable,
+        unreadable_deny,
+    ] {
+        let (policy, faults) = Policy::compile(&files, at(NOON)).expect("the rules keep");
+        assert!(faults.fatal());
+        assert_eq!(code(&policy, &email("u@example.com")), Some(Code::Freeze));
+        let list = Case { user: None, ..case("ListQueues") };
+        assert_eq!(code(&policy, &list), None);
+    }
+}
+
+#[test]
+fn what_is_not_broken_holds_beside_what_is() {
+    let files =
+        with(Some("broken"), &["[[deny]]\nid = \"stop\"\nreason = \"x\"\nactions = [\"connect:List*\"]\n"]);
+    let (policy, _) = Policy::compile(&files, at(NOON)).expect("the rules keep");
+    assert_eq!(code(&policy, &Case { user: None, ..case("ListQueues") }), Some(Code::DeniedBy));
+}
+
+#[test]
+fn f10_emergencies_are_renewed_without_the_rules() {
+    let old = compile(&with(None, &[]));
+    let broken = PolicyFiles {
+        rules: vec![Source::new("a.toml", "broken")],
+        ..with(None, &["[[deny]]\nid = \"stop\"\nreason = \"x\"\n"])
+    };
+    assert!(Policy::compile(&broken, at(NOON)).is_err());
+    let (renewed, faults) = old.renewed(&broken);
+    assert!(faults.is_empty());
+    assert_eq!(code(&old, &email("u@example.com")), None);
+    assert_eq!(code(&renewed, &email("u@example.com")), Some(Code::DeniedBy));
+    assert_ne!(old.digest(), renewed.digest());
+}
+
+#[test]
+fn a_frozen_policy_refuses_changes_and_a_closed_one_everything() {
+    let policy = compile(&with(None, &[]));
+    let frozen = policy.frozen("the policy is older than an hour");
+    assert_eq!(refused(&frozen, &email("u@example.com")).code, Code::Freeze);
+    let list = Case { user: None, ..case("ListQueues") };
+    assert_eq!(code(&frozen, &list), None);
+    assert_eq!(code(&Policy::closed(), &list), Some(Code::NoRule));
+    assert_eq!(code(&Policy::closed(), &email("u@example.com")), Some(Code::NoRule));
+    let (renewed, _) = frozen.renewed(&with(None, &[]));
+    assert_eq!(code(&renewed, &email("u@example.com")), Some(Code::Freeze), "still frozen");
+}
+
+#[test]
+fn tests_of_the_rules_do_not_depend_on_emergencies() {
+    let test = format!(
+        "[[test]]\nname = \"t\"\ncaller = \"arn:aws:iam::111122223333:role/IdentityDesk\"\naction = \"connect:ListQueues\"\n\
+         instance = \"{INSTANCE}\"\nat = {NOON}\nexpect = \"allow\"\n"
+    );
+    let mut files = with(None, &["[[deny]]\nid = \"stop\"\nreason = \"x\"\n"]);
+    files.rules.push(Source::new("tests.toml", format!("version = 1\n{test}")));
+    assert_eq!(compile(&files).counts(), (2, 1, 1));
+}

@@ -1,0 +1,52 @@
+//! Quotas are claimed here and counted in the ledger.
+
+use jiff::SignedDuration;
+
+use super::{super::QuotaOf, *};
+
+const QUOTA: &str = "quota = { changes = 2, per = \"1h\", of = \"user\" }";
+
+fn former() -> Case {
+    let mut case = email("mary@example.com");
+    case.known.former = vec![crate::operation::Address::read("mary@example.com").unwrap()];
+    case
+}
+
+#[test]
+fn a_rule_with_a_quota_claims_it_once() {
+    let policy = policy(&[&any_mail("desk", QUOTA)]);
+    let both = update(&[(Field::Email, "a@example.com"), (Field::SecondaryEmail, "b@example.com")]);
+    let grant = allowed(&policy, &both);
+    let [claim] = grant.quotas.as_slice() else { panic!("{} claims", grant.quotas.len()) };
+    assert_eq!((&*claim.rule.id, claim.of, claim.changes), ("desk", QuotaOf::User, 2));
+    assert_eq!(claim.per, SignedDuration::from_hours(1));
+}
+
+#[test]
+fn a_rule_without_a_quota_goes_first() {
+    let policy = policy(&[&any_mail("a-limited", QUOTA), &any_mail("b-unlimited", "")]);
+    let grant = allowed(&policy, &email("a@example.com"));
+    assert_eq!((rules(&grant), grant.quotas.len()), (vec!["b-unlimited"], 0));
+}
+
+#[test]
+fn the_way_back_is_exempt_where_a_rule_says_so() {
+    let counted = policy(&[&any_mail("desk", QUOTA)]);
+    assert_eq!(allowed(&counted, &former()).quotas.len(), 1);
+    let exempt = policy(&[&any_mail("desk", &format!("{QUOTA}\nrestore = true"))]);
+    assert_eq!(allowed(&exempt, &former()).quotas.len(), 0);
+    assert_eq!(allowed(&exempt, &email("other@example.com")).quotas.len(), 1);
+    let two = policy(&[&any_mail("a", QUOTA), &any_mail("b", &format!("{QUOTA}\nrestore = true"))]);
+    assert_eq!(rules(&allowed(&two, &former())), ["b"]);
+}
+
+#[test]
+fn the_way_back_is_bound_like_any_other() {
+    let policy = policy(&[&allow(
+        "desk",
+        "fields = [\"Email\"]\nemail_from = \"{username}@example.com\"\nrestore = true",
+    )]);
+    let mut case = email("attacker@example.com");
+    case.known.former = vec![crate::operation::Address::read("attacker@example.com").unwrap()];
+    assert_eq!(code(&policy, &case), Some(Code::NoRule), "an attacker's address is a former one too");
+}
