@@ -21,4 +21,6 @@ pub mod operation;
 pub mod limit;
 #[doc(hidden)]
 pub mod policy;
+#[doc(hidden)]
+pub mod notice;
 
