@@ -23,4 +23,5 @@ pub mod limit;
 pub mod policy;
 #[doc(hidden)]
 pub mod notice;
+mod store;
 

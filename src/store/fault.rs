@@ -1,0 +1,105 @@
+//! Why the store could not be opened, read or written.
+
+use std::{error::Error, fmt, path::PathBuf};
+
+/// Why the store could not be opened, read or written.
+#[derive(Debug)]
+pub(crate) enum StoreError {
+    /// The URL is not one of a store.
+    Url(String),
+    /// The directory or a file of the store is not fit: owner, mode, kind.
+    Unfit {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// Another process has it.
+    Held(PathBuf),
+    /// The medium forgets, or is reached over a network, and no sentence accepts that.
+    Medium {
+        /// Which.
+        path: PathBuf,
+        /// What it is.
+        medium: &'static str,
+    },
+    /// A file of the store vanished or was replaced while it was open.
+    Replaced(PathBuf),
+    /// The file system said no.
+    Io {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The database said no.
+    Database {
+        /// In which step.
+        step: &'static str,
+        /// Why.
+        source: sqlx::Error,
+    },
+    /// The tables could not be made or are of another version.
+    Tables(sqlx::migrate::MigrateError),
+    /// The chain does not end where it was left.
+    Moved {
+        /// Where it was left.
+        expected: u64,
+        /// Where it ends.
+        found: u64,
+    },
+    /// The transaction was given up before its end, because it took too long.
+    Late,
+    /// A row is not of the form that this version writes.
+    Row(&'static str),
+}
+
+impl StoreError {
+    /// For `map_err`: the database said no in this step.
+    pub(super) fn at(step: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
+        move |source| Self::Database { step, source }
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Url(why) => write!(f, "store url: {why}"),
+            Self::Unfit { path, why } => write!(f, "`{}` {why}", path.display()),
+            Self::Held(path) => write!(f, "another process has the store: `{}` is locked", path.display()),
+            Self::Medium { path, medium } => write!(
+                f,
+                "`{}` is on {medium}: the ledger would not outlive it, or could not be locked\n\
+                 hint: put it on a local disk, or accept this with a sentence in `store.ephemeral`",
+                path.display()
+            ),
+            Self::Replaced(path) => write!(f, "`{}` vanished or was replaced", path.display()),
+            Self::Io { path, source } => write!(f, "`{}`: {source}", path.display()),
+            Self::Database { step, source } => write!(f, "{step}: {source}"),
+            Self::Tables(source) => write!(f, "tables: {source}"),
+            Self::Moved { expected, found } => {
+                write!(f, "the chain was left at record {expected} and ends at record {found}")
+            }
+            Self::Late => f.write_str("given up: it took too long"),
+            Self::Row(what) => write!(f, "a row of `{what}` is not of a known form"),
+        }
+    }
+}
+
+impl Error for StoreError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Io { source, .. } => Some(source),
+            Self::Database { source, .. } => Some(source),
+            Self::Tables(source) => Some(source),
+            Self::Url(_)
+            | Self::Unfit { .. }
+            | Self::Held(_)
+            | Self::Medium { .. }
+            | Self::Replaced(_)
+            | Self::Moved { .. }
+            | Self::Late
+            | Self::Row(_) => None,
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! Where the store is, and whether that place is fit to hold it.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use sqlx::{
+    ConnectOptions, Connection as _,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+use super::{
+    StoreError,
+    dialect::{Connection, Pool},
+};
+
+/// What the reserve holds unless the URL says otherwise: 16 MiB, some thousands of intents and their outcomes.
+const RESERVE: u64 = 16 * 1024 * 1024;
+/// A page of the database, bytes.
+pub(super) const PAGE: u64 = 4096;
+
+/// Where the store is: `sqlite:/path/to/ledger.db?reserve=BYTES&max_bytes=BYTES`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Location {
+    pub(super) path: PathBuf,
+    /// Bytes that only intents, outcomes and notices may use.
+    pub(super) reserve: u64,
+    /// How large the database may become; none is as large as the disk.
+    pub(super) max_bytes: Option<u64>,
+}
+
+/// Whether a medium that forgets is accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Medium {
+    /// A local disk only.
+    Lasting,
+    /// Any: somebody wrote a sentence.
+    Any,
+}
+
+impl Location {
+    /// Reads a URL.
+    pub(crate) fn read(url: &str) -> Result<Self, StoreError> {
+        let rest =
+            url.strip_prefix("sqlite:").ok_or_else(|| StoreError::Url("it begins with `sqlite:`".into()))?;
+        let rest = rest.strip_prefix("//").unwrap_or(rest);
+        let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+        if path.is_empty() || path.starts_with(":memory") {
+            return Err(StoreError::Url("it names a file".into()));
+        }
+        let mut location = Self { path: path.into(), reserve: RESERVE, max_bytes: None };
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let bytes =
+                value.parse().map_err(|_| StoreError::Url(format!("`{key}` is a number of bytes")))?;
+            match key {
+                "reserve" => location.reserve = bytes,
+                "max_bytes" => location.max_bytes = Some(bytes),
+                _ => return Err(StoreError::Url(format!("unknown parameter `{key}`"))),
+            }
+        }
+        Ok(location)
+    }
+
+    /// The directory the store is in.
+    pub(super) fn directory(&self) -> &Path {
+        match self.path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            Some(_) | None => Path::new("."),
+        }
+    }
+
+    /// The write-ahead log beside the database.
+    pub(super) fn log(&self) -> PathBuf {
+        let mut name = self.path.clone().into_os_string();
+        name.push("-wal");
+        name.into()
+    }
+
+    /// Checks directory, medium and file, and makes the file when there is none: mode 0600.
+    pub(super) fn prepare(&self, medium: Medium) -> Result<(), StoreError> {
+        let directory = self.directory();
+        let about = fs::metadata(directory).map_err(io(directory))?;
+        if !about.is_dir() {
+            return Err(unfit(directory, "is not a directory"));
+        }
+        if about.permissions().mode() & 0o022 != 0 && about.permissions().mode() & 0o1000 == 0 {
+            return Err(unfit(directory, "may be written by others: anybody could replace the store in it"));
+        }
+        if medium == Medium::Lasting
+            && let Some(medium) = forgetful(directory)?
+        {
+            return Err(StoreError::Medium { path: directory.into(), medium });
+        }
+        let file = private(&self.path)?;
+        let about = file.metadata().map_err(io(&self.path))?;
+        if !about.is_file() {
+            return Err(unfit(&self.path, "is not a file"));
+        }
+        if about.permissions().mode() & 0o137 != 0 {
+            return Err(unfit(
+                &self.path,
+                "may be read or written by others: its mode is to be 0600 or 0640",
+            ));
+        }
+        if about.nlink() != 1 {
+            return Err(unfit(&self.path, "has another name as well"));
+        }
+        // The file's name is to outlive a power cut as its content does.
+        File::open(directory).and_then(|directory| directory.sync_all()).map_err(io(directory))
+    }
+
+    /// The one connection that writes.
+    pub(super) async fn connect(&self, busy: Duration) -> Result<Connection, StoreError> {
+        let mut options = self
+            .options()
+            .create_if_missing(false)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(busy);
+        if let Some(max) = self.max_bytes {
+            options = options.pragma("max_page_count", (max / PAGE).max(1).to_string());
+        }
+        let connection = Connection::connect_with(&options).await.map_err(StoreError::at("open"))?;
+        #[cfg(test)]
+        let connection = hooked(connection, &self.path).await;
+        Ok(connection)
+    }
+
+    /// Connections that only read.
+    pub(super) fn pool(&self, busy: Duration, most: u32) -> Pool {
+        SqlitePoolOptions::new()
+            .min_connections(0)
+            .max_connections(most)
+            .acquire_timeout(busy)
+            .connect_lazy_with(self.options().read_only(true).busy_timeout(busy))
+    }
+
+    fn options(&self) -> SqliteConnectOptions {
+        SqliteConnectOptions::new().filename(&self.path).foreign_keys(true).disable_statement_logging()
+    }
+}
+
+/// Opens a file that is this user's alone, and makes it when there is none.
+pub(super) fn private(path: &Path) -> Result<File, StoreError> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+        .map_err(io(path))
+}
+
+pub(super) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> StoreError {
+    let path = path.to_owned();
+    move |source| StoreError::Io { path, source }
+}
+
+fn unfit(path: &Path, why: &str) -> StoreError {
+    StoreError::Unfit { path: path.into(), why: why.into() }
+}
+
+/// What a directory is on, when that forgets or cannot be locked (`statfs(2)`, `linux/magic.h`).
+fn forgetful(directory: &Path) -> Result<Option<&'static str>, StoreError> {
+    let about = rustix::fs::statfs(directory).map_err(|errno| io(directory)(errno.into()))?;
+    #[expect(
+        clippy::cast_sign_loss,
+        clippy::cast_possible_truncation,
+        reason = "magic numbers are 32 bits wide"
+    )]
+    let magic = about.f_type as u32;
+    Ok(match magic {
+        0x0102_1994 => Some("a tmpfs"),
+        0x8584_58f6 => Some("a ramfs"),
+        0x6969 => Some("NFS"),
+        0xff53_4d42 | 0xfe53_4d42 | 0x517b => Some("SMB"),
+        0x00c3_6400 => Some("Ceph"),
+        0x0102_1997 => Some("9P"),
+        0x5346_414f | 0x6b41_4653 => Some("AFS"),
+        0x6573_5546 => Some("FUSE"),
+        _ => None,
+    })
+}
+
+/// A file `*.fail` beside the database makes a commit fail, and each file `*.slow` one commit last 1.6 s.
+#[cfg(test)]
+async fn hooked(mut connection: Connection, path: &Path) -> Connection {
+    let (fail, slow) = (path.with_extension("fail"), path.with_extension("slow"));
+    connection.lock_handle().await.unwrap().set_commit_hook(move || {
+        if fs::remove_file(&slow).is_ok() {
+            std::thread::sleep(Duration::from_millis(1_600));
+        }
+        !fail.exists()
+    });
+    connection
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_read() {
+        let plain = Location::read("sqlite:/var/lib/guard/ledger.db").unwrap();
+        assert_eq!(plain.path, Path::new("/var/lib/guard/ledger.db"));
+        assert_eq!((plain.reserve, plain.max_bytes), (RESERVE, None));
+        assert_eq!(plain.log(), Path::new("/var/lib/guard/ledger.db-wal"));
+        assert_eq!(Location::read("sqlite:///var/lib/guard/ledger.db").unwrap(), plain);
+        let bounded = Location::read("sqlite:ledger.db?reserve=1&max_bytes=2").unwrap();
+        assert_eq!((bounded.reserve, bounded.max_bytes), (1, Some(2)));
+        assert_eq!(bounded.directory(), Path::new("."));
+    }
+
+    #[test]
+    fn other_urls_are_refused() {
+        for url in [
+            "",
+            "postgres://host/db",
+            "/var/lib/ledger.db",
+            "sqlite:",
+            "sqlite::memory:",
+            "sqlite:x?mode=ro",
+            "sqlite:x?reserve",
+            "sqlite:x?reserve=-1",
+        ] {
+            assert!(matches!(Location::read(url), Err(StoreError::Url(_))), "{url}");
+        }
+    }
+
+    #[test]
+    fn o2_a_place_that_is_not_there_is_refused() {
+        let missing = Location::read("sqlite:/no/such/directory/ledger.db").unwrap();
+        assert!(matches!(missing.prepare(Medium::Any), Err(StoreError::Io { .. })));
+    }
+
+    #[test]
+    fn i9_modes_are_checked() {
+        let directory = tempfile::tempdir().unwrap();
+        let location = Location::read(&format!("sqlite:{}/l.db", directory.path().display())).unwrap();
+        location.prepare(Medium::Any).unwrap();
+        assert_eq!(fs::metadata(&location.path).unwrap().permissions().mode() & 0o777, 0o600);
+        fs::set_permissions(&location.path, fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(matches!(location.prepare(Medium::Any), Err(StoreError::Unfit { .. })));
+        fs::set_permissions(&location.path, fs::Permissions::from_mode(0o640)).unwrap();
+        location.prepare(Medium::Any).unwrap();
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(matches!(location.prepare(Medium::Any), Err(StoreError::Unfit { .. })));
+    }
+
+    #[tokio::test]
+    async fn o1_what_is_committed_is_synced() {
+        let directory = tempfile::tempdir().unwrap();
+        let location = Location::read(&format!("sqlite:{}/l.db", directory.path().display())).unwrap();
+        location.prepare(Medium::Any).unwrap();
+        let mut connection = location.connect(Duration::from_secs(1)).await.unwrap();
+        for (pragma, expected) in [
+            ("SELECT journal_mode FROM pragma_journal_mode", "wal"),
+            ("SELECT CAST(synchronous AS TEXT) FROM pragma_synchronous", "2"),
+            ("SELECT CAST(foreign_keys AS TEXT) FROM pragma_foreign_keys", "1"),
+        ] {
+            let found: String = sqlx::query_scalar(pragma).fetch_one(&mut connection).await.unwrap();
+            assert_eq!(found, expected, "{pragma}");
+        }
+    }
+
+    #[test]
+    fn a_second_name_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let location = Location::read(&format!("sqlite:{}/l.db", directory.path().display())).unwrap();
+        location.prepare(Medium::Any).unwrap();
+        fs::hard_link(&location.path, directory.path().join("other")).unwrap();
+        assert!(matches!(location.prepare(Medium::Any), Err(StoreError::Unfit { .. })));
+    }
+
+    #[test]
+    fn a_medium_that_forgets_takes_a_sentence() {
+        let memory = Path::new("/dev/shm");
+        if !memory.is_dir() || forgetful(memory).unwrap() != Some("a tmpfs") {
+            return;
+        }
+        let directory = tempfile::tempdir_in(memory).unwrap();
+        let location = Location::read(&format!("sqlite:{}/l.db", directory.path().display())).unwrap();
+        assert!(matches!(
+            location.prepare(Medium::Lasting),
+            Err(StoreError::Medium { medium: "a tmpfs", .. })
+        ));
+        location.prepare(Medium::Any).unwrap();
+    }
+}
