@@ -24,4 +24,6 @@ pub mod policy;
 #[doc(hidden)]
 pub mod notice;
 mod store;
+#[doc(hidden)]
+pub mod ledger;
 

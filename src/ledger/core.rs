@@ -1,0 +1,124 @@
+//! What every part of the ledger needs: names, keys, the clock, and how things are hashed and written.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    caller::{Attempt, Principal},
+    clock::Clock,
+    operation::{Address, Target},
+    secret::{HashKey, Seal},
+    store::{AddressRow, NewPerson, Place},
+};
+
+use super::{
+    person::{DataKey, new_person},
+    record::{self, Body, Kind, Stand},
+};
+
+/// How long an answer is remembered: skew both ways, and the longest back-off of an SDK.
+pub(super) const MEMORY: i64 = 15 * 60 * 1000;
+
+/// Names, keys and the clock. Never changes.
+pub(super) struct Core {
+    /// The chain's name: the replica's.
+    pub(super) chain: Arc<str>,
+    /// This process, by a random name.
+    pub(super) owner: String,
+    pub(super) seal: Seal,
+    pub(super) hash: HashKey,
+    pub(super) clock: Clock,
+    pub(super) lease: i64,
+    pub(super) timeout: Duration,
+}
+
+impl Core {
+    /// Milliseconds since 1970.
+    pub(super) fn now(&self) -> i64 {
+        self.clock.now().millis()
+    }
+
+    /// The name under which tables know a target.
+    pub(super) fn target(&self, target: &Target) -> String {
+        self.hash.hash("target", target.to_string().as_bytes()).hex()
+    }
+
+    /// The name under which tables know the person that a caller is, for refusals without a target.
+    pub(super) fn caller(&self, principal: &Principal) -> String {
+        self.hash.hash("principal", principal.arn.to_string().as_bytes()).hex()
+    }
+
+    /// For what a quota is counted.
+    pub(super) fn counted(&self, kind: &str, of: &str) -> String {
+        self.hash.hash(&format!("quota of {kind}"), of.as_bytes()).hex()
+    }
+
+    /// An address as the tables know it: exactly (the domain in lower case), and in lower case.
+    pub(super) fn address(&self, target: &Target, text: &str) -> AddressRow {
+        let exact = match text.rsplit_once('@') {
+            Some((local, domain)) => format!("{local}@{}", domain.to_ascii_lowercase()),
+            None => text.to_owned(),
+        };
+        AddressRow {
+            folded: self.hash.hash("address, folded", exact.to_ascii_lowercase().as_bytes()).hex(),
+            exact: self.hash.hash("address", exact.as_bytes()).hex(),
+            instance: instance(target),
+        }
+    }
+
+    /// The same for an address that was read.
+    pub(super) fn plain_address(&self, target: &Target, address: &Address) -> AddressRow {
+        self.address(target, &address.to_string())
+    }
+
+    /// The name of an attempt, and the marks by which a second arrival is known.
+    pub(super) fn attempt(
+        &self,
+        principal: &Principal,
+        operation: &str,
+        target: &Target,
+        attempt: &Attempt,
+    ) -> (String, Vec<String>) {
+        let parts = [
+            principal.arn.to_string(),
+            principal.unique_id.clone().unwrap_or_default(),
+            operation.to_owned(),
+            target.to_string(),
+            attempt.body.hex(),
+        ];
+        // With their lengths: no two lists give one text.
+        let text = parts.map(|part| format!("{}:{part}", part.len())).concat();
+        let marks = std::iter::once(format!("s:{}", attempt.signature.hex()))
+            .chain(attempt.invocation.map(|invocation| format!("i:{}", invocation.hex())));
+        (self.hash.hash("attempt", text.as_bytes()).hex(), marks.collect())
+    }
+
+    /// The row to be made for a person who has none.
+    pub(super) fn new_person(&self, person: String) -> Result<NewPerson, String> {
+        new_person(&self.seal, person).map_err(|error| format!("data key: {error}"))
+    }
+
+    /// The data key of the person a step names.
+    pub(super) fn data_key(&self, place: &Place) -> Result<DataKey, String> {
+        let row = place.person.as_ref().ok_or("data key: no row")?;
+        DataKey::open(&self.seal, row).map_err(|error| format!("data key: {error}"))
+    }
+
+    /// The exact bytes of a record in its place.
+    pub(super) fn record(&self, place: &Place, at: i64, kind: Kind, body: Body) -> Result<Vec<u8>, String> {
+        let stand = Stand {
+            chain: &self.chain,
+            seq: place.seq,
+            prev: place.prev,
+            at: record::instant(at),
+            guard: env!("CARGO_PKG_VERSION"),
+            owner: &self.owner,
+        };
+        record::bytes(stand, kind, body)
+    }
+}
+
+/// Which instance, across partitions, accounts and Regions.
+fn instance(target: &Target) -> String {
+    let instance = target.instance.as_ref().map_or("", |instance| instance.as_str());
+    format!("{}/{}/{}/{instance}", target.partition, target.account, target.region)
+}

@@ -1,0 +1,237 @@
+//! The intent: on record, with its notices and counts, before the first byte of a change is sent.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use crate::{
+    notice::{Held, Plan},
+    operation::{Change, ChangeKind, Class, Field, Identity, Target},
+    policy::{Permit, QuotaClaim, QuotaOf},
+    secret::Digest,
+    store::{AddressRow, Append, Check, Composed, Op, Place, Step, Verdict, Weight},
+};
+
+use super::{
+    core::{Core, MEMORY},
+    notices, parts,
+    record::{Body, Inputs, Kind, RefusalPart, TargetPart, instant},
+};
+
+/// How long Connect may show what was before a change, milliseconds: as long as an accepted change is watched.
+const STALE: i64 = 5 * 60 * 1000;
+/// The fields that hold addresses.
+const ADDRESSES: [Field; 2] = [Field::Email, Field::SecondaryEmail];
+
+/// The identity before a change, and as it is to be: of identity operations only.
+pub(super) fn identities(permit: &Permit<Change>) -> (Option<Identity>, Option<Identity>) {
+    let change = permit.operation();
+    let before = permit.seen().user.as_ref().map(|user| &user.identity);
+    match change.kind() {
+        ChangeKind::Identity(_) => (before.cloned(), before.map(|before| before.with(change))),
+        ChangeKind::Create(_) => (None, Some(Identity::default().with(change))),
+        ChangeKind::Sensitive(_) => (None, None),
+    }
+}
+
+/// The step that writes an intent.
+pub(super) fn step(core: &Arc<Core>, permit: &Permit<Change>, plan: &Plan) -> Result<Step, String> {
+    // No notice, no change: a plan of another origin may be empty.
+    if plan.held().is_empty() {
+        return Err("nobody would be told".into());
+    }
+    let now = core.now();
+    let change = permit.operation();
+    let target = change.target();
+    let name = core.target(target);
+    let operation = change.route().operation;
+    let (attempt, marks) = core.attempt(&permit.caller().principal, operation, target, permit.attempt());
+    let mut checks = vec![
+        Check::Unrepeated {
+            attempt: attempt.clone(),
+            marks: marks.clone(),
+            since: now.saturating_sub(MEMORY),
+        },
+        Check::Free { target: name.clone() },
+        Check::Latest { target: name.clone(), latest: permit.latest() },
+        Check::NotReplaced {
+            target: name.clone(),
+            exact: shown(core, permit),
+            since: now.saturating_sub(STALE),
+        },
+    ];
+    let mut counts = Vec::new();
+    for claim in permit.quotas() {
+        let subject = subject(core, permit, claim.of);
+        let per = i64::try_from(claim.per.as_millis()).unwrap_or(i64::MAX);
+        let rule = claim.rule.id.to_string();
+        checks.push(Check::Quota {
+            rule: rule.clone(),
+            subject: subject.clone(),
+            changes: claim.changes,
+            per,
+            now,
+        });
+        counts.push((rule, subject));
+    }
+    let draft = Draft::of(core, permit, plan, name.clone(), now);
+    let core_in = Arc::clone(core);
+    Ok(Step::Append(Append {
+        weight: Weight::Intent,
+        person: Some(core.new_person(name)?),
+        checks,
+        compose: Box::new(move |place| draft.compose(&core_in, place, attempt, marks, counts)),
+    }))
+}
+
+/// The addresses that a user was seen with whose identity is to be changed. A read may be older than a change: then
+/// these are the ones from before, and what is sent along unchanged would put them back.
+fn shown(core: &Core, permit: &Permit<Change>) -> Vec<String> {
+    let identity = permit.operation().identity().and(permit.seen().user.as_ref()).map(|user| &user.identity);
+    let rows = identity.map(|identity| addresses(core, permit.operation().target(), identity));
+    rows.into_iter().flatten().map(|row| row.exact).collect()
+}
+
+/// For what a quota is counted.
+fn subject(core: &Core, permit: &Permit<Change>, of: QuotaOf) -> String {
+    let target = permit.operation().target();
+    match of {
+        QuotaOf::User => core.counted("user", &target.to_string()),
+        QuotaOf::Caller => core.counted("caller", &permit.caller().principal.account_key()),
+        QuotaOf::Instance => {
+            let instance = target.instance.as_ref().map_or("", |instance| instance.as_str());
+            core.counted(
+                "instance",
+                &format!("{}/{}/{}/{instance}", target.partition, target.account, target.region),
+            )
+        }
+    }
+}
+
+/// The addresses of an identity.
+pub(super) fn addresses(core: &Core, target: &Target, identity: &Identity) -> Vec<AddressRow> {
+    let rows: BTreeSet<&str> = ADDRESSES.into_iter().filter_map(|field| identity.value(field)).collect();
+    let mut rows: Vec<AddressRow> = rows.into_iter().map(|text| core.address(target, text)).collect();
+    rows.dedup_by(|a, b| a.exact == b.exact);
+    rows
+}
+
+/// Everything an intent's record is made of, before its place is known.
+struct Draft {
+    now: i64,
+    target: String,
+    body: Body,
+    inputs: Inputs,
+    part: TargetPart,
+    quotas: Vec<QuotaClaim>,
+    held: Vec<Held>,
+    known: Vec<Op>,
+}
+
+impl Draft {
+    fn of(core: &Core, permit: &Permit<Change>, plan: &Plan, name: String, now: i64) -> Self {
+        let change = permit.operation();
+        let (before, wanted) = identities(permit);
+        let (part, hidden) = parts::target(change.target());
+        let mut inputs = parts::inputs(permit, before.as_ref(), wanted.as_ref());
+        inputs.id = hidden;
+        let body = Body {
+            request: Some(parts::request(permit.caller())),
+            caller: Some(parts::caller(permit.caller())),
+            operation: Some(change.route().operation.into()),
+            class: Some(parts::class(change.route().class).into()),
+            policy: Some(permit.policy().hex()),
+            ..Body::default()
+        };
+        let mut body = body;
+        body.basis = Some(parts::basis(permit.basis()));
+        Self {
+            now,
+            known: known(core, permit, &name, now),
+            target: name,
+            body,
+            inputs,
+            part,
+            quotas: permit.quotas().to_vec(),
+            held: plan.held().to_vec(),
+        }
+    }
+
+    fn compose(
+        self,
+        core: &Core,
+        place: &Place,
+        attempt: String,
+        marks: Vec<String>,
+        counts: Vec<(String, String)>,
+    ) -> Result<Composed, String> {
+        let key = core.data_key(place)?;
+        let mut body = self.body;
+        body.target = Some(self.part);
+        body.inputs = Some(key.seal(&core.chain, place.seq, &self.inputs)?);
+        body.attempt = Some(key.hash("attempt", &attempt));
+        let refusal = match place.verdict {
+            Verdict::Clear => None,
+            Verdict::Busy => {
+                Some(RefusalPart { code: "busy".into(), rule: None, place: None, fields: Vec::new() })
+            }
+            Verdict::Quota { index, .. } => {
+                let claim = self.quotas.get(index).ok_or("quota: no such claim")?;
+                Some(RefusalPart {
+                    code: crate::policy::Code::Quota.as_str().into(),
+                    rule: Some(claim.rule.id.to_string()),
+                    place: Some(claim.rule.place.to_string()),
+                    fields: Vec::new(),
+                })
+            }
+        };
+        if refusal.is_some() {
+            body.refusal = refusal;
+            let record = core.record(place, self.now, Kind::Refusal, body)?;
+            return Ok(Composed { record: Some(record), ops: Vec::new() });
+        }
+        let lease_until = self.now.saturating_add(core.lease);
+        body.lease_until = Some(instant(lease_until));
+        body.quotas = self.quotas.iter().map(|claim| claim.rule.id.to_string()).collect();
+        body.notices = notices::part(&key, self.held.iter().map(|held| held.recipient.as_str()));
+        let record = core.record(place, self.now, Kind::Intent, body)?;
+        let mut ops = vec![Op::Intent {
+            target: self.target,
+            owner: core.owner.clone(),
+            lease_until,
+            at: self.now,
+            attempt,
+            marks,
+            counts,
+            held: notices::seal_held(&core.seal, &self.held)?,
+        }];
+        ops.extend(self.known);
+        Ok(Composed { record: Some(record), ops })
+    }
+}
+
+/// What was seen of the user: the addresses, and the permissions it has.
+fn known(core: &Core, permit: &Permit<Change>, name: &str, now: i64) -> Vec<Op> {
+    let target = permit.operation().target();
+    let Some(user) = permit.seen().user.as_ref().filter(|user| target.user() == Some(&user.id)) else {
+        return Vec::new();
+    };
+    let mut ops =
+        vec![Op::Addresses { target: name.into(), rows: addresses(core, target, &user.identity), at: now }];
+    let names: BTreeSet<&str> = permit
+        .seen()
+        .profiles
+        .iter()
+        .filter(|profile| user.security_profiles.contains(&profile.id))
+        .flat_map(|profile| profile.permissions.iter().map(String::as_str))
+        .collect();
+    if !names.is_empty() {
+        let names = names.into_iter().collect::<Vec<_>>().join("\n");
+        let digest = Digest::of(names.as_bytes()).hex();
+        ops.push(Op::Permissions { target: name.into(), digest, names, at: now });
+    }
+    ops
+}
+
+/// Whether an operation is one of identity.
+pub(super) fn is_identity(class: &str) -> bool {
+    class == parts::class(Class::Identity)
+}

@@ -1,0 +1,96 @@
+//! What the ledger remembers: of attempts, of addresses, of permissions.
+
+use std::time::{Duration, Instant};
+
+use tokio::time::timeout;
+
+use crate::{
+    caller::{Attempt, Principal},
+    operation::Change,
+    policy::{Known, Recall},
+    store::{AttemptRow, State},
+};
+
+use super::{Earlier, Ledger, Recorded, Unwritten, answer, core::MEMORY, notices::written};
+
+/// How often an open attempt is looked at again: another replica may close it.
+const AGAIN: Duration = Duration::from_millis(250);
+/// How long a permission that was seen counts as held: 30 days.
+const HELD: i64 = 30 * 24 * 60 * 60 * 1000;
+
+impl Ledger {
+    /// What is remembered of this attempt by this principal on this operation and target; waits for an open one to be
+    /// answered (at most `wait`).
+    pub async fn earlier(
+        &self,
+        principal: &Principal,
+        change: &Change,
+        attempt: &Attempt,
+        wait: Duration,
+    ) -> Result<Earlier, Unwritten> {
+        let core = &self.inner.core;
+        let operation = change.route().operation;
+        let (attempt, marks) = core.attempt(principal, operation, change.target(), attempt);
+        let until = Instant::now() + wait;
+        loop {
+            // Asked for before looking, so that an outcome in between is not missed.
+            let outcome = self.inner.shared.outcomes.notified();
+            let since = core.now().saturating_sub(MEMORY);
+            let row = self.read(self.inner.reader.attempt(&attempt, &marks, since)).await?;
+            let Some(row) = row else { return Ok(Earlier::None) };
+            if row.state == State::Closed {
+                return Ok(self.answered(row));
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(Earlier::Open);
+            }
+            // Whether it was an outcome or the time: look again.
+            let _ = timeout(left.min(AGAIN), outcome).await;
+        }
+    }
+
+    fn answered(&self, row: AttemptRow) -> Earlier {
+        match (row.later, row.answer) {
+            // An answer that was erased cannot be given again.
+            (true, _) | (false, None) => Earlier::Superseded,
+            (false, Some(kept)) => Earlier::Answered(Recorded {
+                reply: answer::open(&self.inner.core.seal, &kept.sealed),
+                record: written(&kept.chain, kept.seq, &kept.bytes),
+            }),
+        }
+    }
+
+    /// What is known of a target and addresses. Asked before Connect is read, so that a change in between is noticed.
+    pub async fn recall(&self, recall: &Recall) -> Result<Known, Unwritten> {
+        let core = &self.inner.core;
+        let reader = &self.inner.reader;
+        let name = core.target(&recall.target);
+        let mut known = Known { latest: self.read(reader.latest(&name)).await?, ..Known::default() };
+        if !recall.addresses.is_empty() {
+            let rows: Vec<_> =
+                recall.addresses.iter().map(|address| core.plain_address(&recall.target, address)).collect();
+            let folded: Vec<String> = rows.iter().map(|row| row.folded.clone()).collect();
+            let instance = rows.first().map(|row| row.instance.clone()).unwrap_or_default();
+            let in_use = self.read(reader.in_use(&name, &instance, &folded)).await?;
+            let former = self.read(reader.former(&name)).await?;
+            for (address, row) in recall.addresses.iter().zip(&rows) {
+                if in_use.contains(&row.folded) {
+                    known.in_use.push(address.clone());
+                }
+                if former.contains(&row.exact) {
+                    known.former.push(address.clone());
+                }
+            }
+        }
+        if !recall.permissions.is_empty() {
+            let since = core.now().saturating_sub(HELD);
+            for names in self.read(reader.permissions(&name, since)).await? {
+                known.held.extend(
+                    names.lines().filter(|name| recall.permissions.contains(*name)).map(str::to_owned),
+                );
+            }
+        }
+        Ok(known)
+    }
+}

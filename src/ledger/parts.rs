@@ -1,0 +1,280 @@
+//! From the types of the token chain to the parts of a record, and back where an intent is taken over.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    caller::{Caller, Resource},
+    notice::{self, Audience, ChangedField, Later, RecordRef},
+    operation::{
+        Change, ChangeKind, Class, Effect, Field, Identity, InstanceId, Subject, Target, UserId, Wanted,
+    },
+    policy::{Basis, Ground, Permit, Refusal},
+};
+
+use super::{
+    record::{
+        BasisPart, CallerPart, FromTo, GroundPart, Inputs, RefPart, RefusalPart, RequestPart, TargetPart,
+    },
+    token::Sent,
+};
+
+/// What stands for a text that could be an address or a name.
+const HIDDEN: &str = "~";
+
+pub(super) fn request(caller: &Caller) -> RequestPart {
+    RequestPart { id: caller.origin.request_id.as_str().into(), source: caller.origin.source.to_string() }
+}
+
+/// Who asked. A session's name is chosen by its user and often is an address: then it is not shown.
+pub(super) fn caller(caller: &Caller) -> CallerPart {
+    let principal = &caller.principal;
+    let shown = match &principal.arn.resource {
+        Resource::Session { role, session } if session.contains('@') => {
+            let arn = &principal.arn;
+            format!("arn:{}:sts::{}:assumed-role/{role}/{HIDDEN}", arn.partition, arn.account)
+        }
+        Resource::Session { .. } | Resource::Role(_) | Resource::User(_) => principal.arn.to_string(),
+    };
+    CallerPart { principal: shown, unique_id: principal.unique_id.clone(), proof: caller.proof.to_string() }
+}
+
+/// Of what; ids that could be names only when they are to be hidden.
+pub(super) fn target(target: &Target) -> (TargetPart, Option<Vec<String>>) {
+    let (kind, all) = match &target.subject {
+        Subject::Other(labels) => ("other", labels.clone()),
+        Subject::User(user) => ("user", vec![user.as_str().to_owned()]),
+        Subject::Username(name) => ("username", vec![name.clone()]),
+        Subject::SecurityProfile(id) => ("security-profile", vec![id.clone()]),
+        Subject::Resource(arn) => ("resource", vec![arn.clone()]),
+    };
+    let shown: Vec<String> =
+        all.iter().map(|id| if is_plain(kind, id) { id.clone() } else { HIDDEN.into() }).collect();
+    let hidden = (shown != all).then_some(all);
+    let part = TargetPart {
+        site: target.site.clone(),
+        partition: target.partition.clone(),
+        account: target.account.clone(),
+        region: target.region.clone(),
+        instance: target.instance.as_ref().map(|id| id.as_str().to_owned()),
+        kind: kind.into(),
+        id: shown,
+    };
+    (part, hidden)
+}
+
+/// Whether an id can be shown: users and profiles have ids that Connect gives; others are shown when they look like one
+/// (letters, hyphens and a digit, at least 20 long), and ARNs when they hold no `@`.
+fn is_plain(kind: &str, id: &str) -> bool {
+    let is_id = id.len() <= 256 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    match kind {
+        "user" => true,
+        "username" => false,
+        "resource" => id.starts_with("arn:") && !id.contains('@') && !id.contains('%'),
+        _ => is_id && id.len() >= 20 && id.bytes().any(|byte| byte.is_ascii_digit()),
+    }
+}
+
+/// The target of a record, as it was.
+pub(super) fn read_target(part: &TargetPart, hidden: Option<Vec<String>>) -> Option<Target> {
+    let ids = hidden.unwrap_or_else(|| part.id.clone());
+    let first = ids.first().cloned();
+    let subject = match part.kind.as_str() {
+        "user" => Subject::User(UserId::read(&first?)?),
+        "username" => Subject::Username(first?),
+        "security-profile" => Subject::SecurityProfile(first?),
+        "resource" => Subject::Resource(first?),
+        "other" => Subject::Other(ids),
+        _ => return None,
+    };
+    let instance = match &part.instance {
+        Some(id) => Some(InstanceId::read(id)?),
+        None => None,
+    };
+    Some(Target {
+        site: part.site.clone(),
+        partition: part.partition.clone(),
+        account: part.account.clone(),
+        region: part.region.clone(),
+        instance,
+        subject,
+    })
+}
+
+pub(super) fn basis(basis: &Basis) -> BasisPart {
+    let ground = |ground: &Ground| match ground {
+        Ground::Operation => "operation".to_owned(),
+        Ground::Field(field) => field.name().to_owned(),
+    };
+    BasisPart {
+        grounds: basis
+            .grounds
+            .iter()
+            .map(|(of, rule)| GroundPart {
+                of: ground(of),
+                rule: rule.id.to_string(),
+                place: rule.place.to_string(),
+            })
+            .collect(),
+        directory: basis.directory.map(|digest| digest.hex()),
+        protected: basis.protected.clone(),
+    }
+}
+
+pub(super) fn refusal(refusal: &Refusal) -> RefusalPart {
+    RefusalPart {
+        code: refusal.code.as_str().into(),
+        rule: refusal.rule.as_ref().map(|rule| rule.id.to_string()),
+        place: refusal.rule.as_ref().map(|rule| rule.place.to_string()),
+        fields: refusal.fields.iter().map(|field| field.name().to_owned()).collect(),
+    }
+}
+
+/// What is sealed of a permitted change.
+pub(super) fn inputs(
+    permit: &Permit<Change>,
+    before: Option<&Identity>,
+    wanted: Option<&Identity>,
+) -> Inputs {
+    let change = permit.operation();
+    let seen = permit.seen().user.as_ref();
+    let asked = change.identity().map(|identity| {
+        identity
+            .fields()
+            .map(|(field, wanted)| {
+                let value = match wanted {
+                    Wanted::Set(text) => Some(text.clone()),
+                    Wanted::Remove => None,
+                };
+                (field.name().to_owned(), value)
+            })
+            .collect()
+    });
+    let body = match change.kind() {
+        // A password is in the body of `CreateUser`, and everything else of it is here.
+        ChangeKind::Identity(_) | ChangeKind::Create(_) => None,
+        ChangeKind::Sensitive(_) => Some(String::from_utf8_lossy(&change.build().body).into_owned()),
+    };
+    let profiles = match change.kind() {
+        ChangeKind::Create(user) => Some(user.security_profiles.clone()),
+        ChangeKind::Identity(_) | ChangeKind::Sensitive(_) => seen.map(|user| user.security_profiles.clone()),
+    };
+    let username = match change.kind() {
+        ChangeKind::Create(user) => Some(user.username.clone()),
+        ChangeKind::Identity(_) | ChangeKind::Sensitive(_) => seen.map(|user| user.username.clone()),
+    };
+    let mut inputs = of_caller(permit.caller());
+    inputs.before = before.map(fields);
+    inputs.asked = asked;
+    inputs.after = wanted.map(fields);
+    inputs.username = username;
+    inputs.profiles = profiles;
+    inputs.body = body.filter(|body| !body.is_empty());
+    inputs
+}
+
+/// What is sealed of a caller.
+pub(super) fn of_caller(caller: &Caller) -> Inputs {
+    let whole = caller.principal.arn.to_string();
+    Inputs {
+        principal: (self::caller(caller).principal != whole).then_some(whole),
+        user_agent: caller.origin.user_agent.as_deref().map(str::to_owned),
+        ..Inputs::default()
+    }
+}
+
+/// What changed and was not asked for, by the names of the fields.
+pub(super) fn side_effects(changed: &[ChangedField]) -> Option<BTreeMap<String, FromTo>> {
+    (!changed.is_empty()).then(|| {
+        changed
+            .iter()
+            .map(|changed| (changed.field.clone(), (changed.before.clone(), changed.after.clone())))
+            .collect()
+    })
+}
+
+/// What changed and was not asked for, from the names of the fields.
+pub(super) fn read_side_effects(changed: BTreeMap<String, FromTo>) -> Vec<ChangedField> {
+    changed.into_iter().map(|(field, (before, after))| ChangedField { field, before, after }).collect()
+}
+
+/// An identity by the names of its fields.
+pub(super) fn fields(identity: &Identity) -> BTreeMap<String, String> {
+    Field::ALL
+        .into_iter()
+        .filter_map(|field| Some((field.name().to_owned(), identity.value(field)?.to_owned())))
+        .collect()
+}
+
+/// An identity from the names of its fields.
+pub(super) fn identity(fields: &BTreeMap<String, String>) -> Identity {
+    Identity::new(Field::ALL.into_iter().filter_map(|field| Some((field, fields.get(field.name())?.clone()))))
+}
+
+pub(super) fn class(class: Class) -> &'static str {
+    match class {
+        Class::Identity => "identity",
+        Class::Sensitive => "sensitive",
+        Class::Forbidden => "forbidden",
+        Class::Write => "write",
+        Class::Read => "read",
+    }
+}
+
+pub(super) fn effect(effect: Effect) -> &'static str {
+    match effect {
+        Effect::Applied => "applied",
+        Effect::NotApplied => "not_applied",
+        Effect::Unknown => "unknown",
+        Effect::InferredApplied => "inferred_applied",
+        Effect::InferredNotApplied => "inferred_not_applied",
+        Effect::Undetermined => "undetermined",
+    }
+}
+
+pub(super) fn sent(sent: &Sent) -> &'static str {
+    match sent {
+        Sent::Accepted(_) => "accepted",
+        Sent::Refused(_) => "refused",
+        Sent::NotSent(_) => "not-sent",
+        Sent::Unknown(_) => "unknown",
+        Sent::Recovered => "recovered",
+    }
+}
+
+pub(super) fn audience(audience: Audience) -> &'static str {
+    match audience {
+        Audience::Security => "security",
+        Audience::OldPrimary => "old-primary",
+        Audience::OldSecondary => "old-secondary",
+        Audience::New => "new",
+    }
+}
+
+pub(super) fn notice(kind: notice::Kind) -> &'static str {
+    match kind {
+        notice::Kind::AddressChanged => "address-changed",
+        notice::Kind::ChangedAfterAll => "changed-after-all",
+        notice::Kind::UserCreated => "user-created",
+        notice::Kind::SensitiveDone => "sensitive-done",
+        notice::Kind::MayHaveChanged => "may-have-changed",
+        notice::Kind::NotChangedAfterAll => "not-changed-after-all",
+        notice::Kind::Undetermined => "undetermined",
+        notice::Kind::SideEffect => "side-effect",
+        notice::Kind::NotShown => "not-shown",
+        notice::Kind::AddressChangeRefused => "address-change-refused",
+    }
+}
+
+/// What later reads showed, in a word.
+pub(super) fn later(later: Later) -> &'static str {
+    match later {
+        Later::Shown => "shown",
+        Later::NotShown => "not-shown",
+        Later::NotRead => "not-read",
+        Later::Superseded => "superseded",
+    }
+}
+
+pub(super) fn reference(record: &RecordRef) -> RefPart {
+    RefPart { chain: record.chain.clone(), seq: record.seq, hash: record.hash.clone() }
+}

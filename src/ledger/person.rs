@@ -1,0 +1,73 @@
+//! The data key of a person: seals what a record holds of them, and hashes what the record says of their values.
+//!
+//! The key stands beside the chain, sealed by the guard's own. Deleting that row makes everything under it unreadable,
+//! and no hash in the chain can be tried against a guess any more; the chain still verifies, since its hashes are over
+//! the sealed bytes.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+
+use crate::{
+    secret::{HashKey, Seal, SealError, Sealed, Secret, random},
+    store::{NewPerson, PersonRow},
+};
+
+use super::record::{Inputs, SealedPart};
+
+/// The one key id within a data key's seal.
+const KEY_ID: &str = "data";
+
+/// A person's data key, open.
+pub(super) struct DataKey {
+    token: String,
+    seal: Seal,
+    hash: HashKey,
+}
+
+/// A row for a person that has none yet: a random token and a random key.
+pub(super) fn new_person(seal: &Seal, person: String) -> Result<NewPerson, SealError> {
+    let token = hex::encode(random::<16>()?);
+    let key = seal.seal(&purpose(&token), &random::<32>()?)?;
+    Ok(NewPerson { person, row: PersonRow { token, key } })
+}
+
+impl DataKey {
+    /// Opens a person's row.
+    pub(super) fn open(seal: &Seal, row: &PersonRow) -> Result<Self, SealError> {
+        let secret = seal.open(&purpose(&row.token), &row.key)?;
+        let hash = HashKey::new(&secret);
+        // Sealing and hashing never share a key.
+        let sealing = Secret::new(hash.hash("data key for sealing", b"").bytes().to_vec());
+        Ok(Self { token: row.token.clone(), seal: Seal::new(vec![(KEY_ID.into(), sealing)])?, hash })
+    }
+
+    /// A keyed hash that can be checked as long as the row is there.
+    pub(super) fn hash(&self, what: &str, value: &str) -> String {
+        self.hash.hash(what, value.as_bytes()).hex()
+    }
+
+    /// Seals inputs for one place of one chain.
+    pub(super) fn seal(&self, chain: &str, seq: u64, inputs: &Inputs) -> Result<SealedPart, String> {
+        let plain = serde_json::to_vec(inputs).map_err(|error| format!("inputs: {error}"))?;
+        let sealed =
+            self.seal.seal(&place(chain, seq), &plain).map_err(|error| format!("inputs: {error}"))?;
+        Ok(SealedPart { person: self.token.clone(), sealed: STANDARD.encode(sealed.bytes) })
+    }
+
+    /// Opens the inputs of one place of one chain; none when they are another person's or do not open.
+    pub(super) fn unseal(&self, chain: &str, seq: u64, part: &SealedPart) -> Option<Inputs> {
+        if part.person != self.token {
+            return None;
+        }
+        let sealed = Sealed { key_id: KEY_ID.into(), bytes: STANDARD.decode(&part.sealed).ok()? };
+        let plain = self.seal.open(&place(chain, seq), &sealed).ok()?;
+        serde_json::from_slice(plain.expose()).ok()
+    }
+}
+
+fn purpose(token: &str) -> String {
+    format!("data key of {token}")
+}
+
+fn place(chain: &str, seq: u64) -> String {
+    format!("inputs of {seq} in {chain}")
+}

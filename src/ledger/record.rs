@@ -1,0 +1,352 @@
+//! The record format, final from the first one: chained data cannot be changed later.
+//!
+//! A record is one JSON object on one line. Its exact bytes are stored, and the hash of a record is SHA-256 over them;
+//! they contain the hash of the record before. Members stand in the order of [`Record`]; what a kind does not need is
+//! absent. Kinds and members may be added; what is there keeps its name and meaning. No address, no name and no secret
+//! stands in a record in clear: they are in `inputs`, sealed with the data key of the person it is about.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::secret::Digest;
+
+/// The version of the format.
+pub(super) const VERSION: u32 = 1;
+
+/// What a record is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// The guard started: version, replica, policy.
+    Start,
+    /// A policy came into force.
+    Policy,
+    /// A change is about to be made.
+    Intent,
+    /// What became of it.
+    Outcome,
+    /// It was sent and nobody knows yet.
+    Unknown,
+    /// What later reads showed of a change that Connect accepted and that did not show at once.
+    Confirmation,
+    /// An authenticated caller was refused.
+    Refusal,
+    /// Ordinary operation.
+    Ordinary,
+    /// So many ordinary operations that were not recorded singly.
+    Gap,
+    /// Unauthenticated requests, summarised.
+    Strangers,
+    /// A delivery was given up on, or reached its recipient.
+    Delivery,
+    /// What the ledger holds of a person was erased.
+    Erasure,
+    /// The guard stopped.
+    Stop,
+}
+
+/// A record before it has its place.
+#[derive(Serialize)]
+struct Record<'a> {
+    v: u32,
+    chain: &'a str,
+    seq: u64,
+    prev: String,
+    at: String,
+    kind: Kind,
+    guard: &'a str,
+    owner: &'a str,
+    #[serde(flatten)]
+    body: Body,
+}
+
+/// What a record says, besides its place.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Body {
+    /// Until when the owner holds an intent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) lease_until: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) request: Option<RequestPart>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) caller: Option<CallerPart>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) target: Option<TargetPart>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) operation: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) class: Option<String>,
+    /// The digest of the policy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) policy: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) basis: Option<BasisPart>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) refusal: Option<RefusalPart>,
+    /// The intent that this is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) intent: Option<RefPart>,
+    /// What became of sending: `accepted`, `refused`, `not-sent`, `unknown`, `recovered`, `abandoned`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) sent: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) connect: Option<ConnectPart>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) effect: Option<String>,
+    /// Whether an accepted change shows: `not-yet` in an outcome, that is watched then; `shown`, `not-shown`, `not-read` or
+    /// `superseded` in a confirmation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) shows: Option<String>,
+    /// Fields that changed and were not asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) side_effects: Vec<String>,
+    /// The idempotency key: a keyed hash under the person's data key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) attempt: Option<String>,
+    /// The rules whose quotas it counts for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) quotas: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) inputs: Option<SealedPart>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) notices: Option<NoticesPart>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) delivery: Option<DeliveryPart>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) gap: Option<GapPart>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) strangers: Option<StrangersPart>,
+}
+
+/// Which request.
+#[derive(Serialize, Deserialize)]
+pub(super) struct RequestPart {
+    pub(super) id: String,
+    pub(super) source: String,
+}
+
+/// Who asked.
+#[derive(Serialize, Deserialize)]
+pub(super) struct CallerPart {
+    /// The ARN. The name of a session is `~` when it could be an address; the whole is in `inputs` then.
+    pub(super) principal: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) unique_id: Option<String>,
+    pub(super) proof: String,
+}
+
+/// Of what.
+#[derive(Serialize, Deserialize)]
+pub(super) struct TargetPart {
+    pub(super) site: String,
+    pub(super) partition: String,
+    pub(super) account: String,
+    pub(super) region: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) instance: Option<String>,
+    pub(super) kind: String,
+    /// Ids. What could be a name is `~` and stands in `inputs`.
+    pub(super) id: Vec<String>,
+}
+
+/// On which ground.
+#[derive(Serialize, Deserialize)]
+pub(super) struct BasisPart {
+    pub(super) grounds: Vec<GroundPart>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) directory: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) protected: Option<String>,
+}
+
+/// One ground.
+#[derive(Serialize, Deserialize)]
+pub(super) struct GroundPart {
+    /// `operation`, or the field.
+    pub(super) of: String,
+    pub(super) rule: String,
+    pub(super) place: String,
+}
+
+/// Why not.
+#[derive(Serialize, Deserialize)]
+pub(super) struct RefusalPart {
+    pub(super) code: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) rule: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) place: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub(super) fields: Vec<String>,
+}
+
+/// Another record.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct RefPart {
+    pub(super) chain: String,
+    pub(super) seq: u64,
+    pub(super) hash: String,
+}
+
+/// What Connect answered.
+#[derive(Serialize, Deserialize)]
+pub(super) struct ConnectPart {
+    pub(super) status: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) error: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) request_id: Option<String>,
+}
+
+/// What is sealed.
+#[derive(Serialize, Deserialize)]
+pub(super) struct SealedPart {
+    /// What the row beside the chain calls the person whose data key seals it.
+    pub(super) person: String,
+    /// Nonce, ciphertext and tag (AES-256-GCM), base64; bound to the record's chain and number.
+    pub(super) sealed: String,
+}
+
+/// Who is told.
+#[derive(Serialize, Deserialize)]
+pub(super) struct NoticesPart {
+    pub(super) count: usize,
+    /// Keyed hashes of the recipients under the person's data key.
+    pub(super) recipients: Vec<String>,
+}
+
+/// How a delivery ended.
+#[derive(Serialize, Deserialize)]
+pub(super) struct DeliveryPart {
+    /// The record that the notice rests on.
+    pub(super) record: RefPart,
+    pub(super) channel: String,
+    pub(super) audience: String,
+    pub(super) notice: String,
+    /// `delivered` or `dead`.
+    pub(super) result: String,
+    pub(super) attempts: u32,
+}
+
+/// What was not recorded singly.
+#[derive(Serialize, Deserialize)]
+pub(super) struct GapPart {
+    pub(super) count: u64,
+    pub(super) from: String,
+    pub(super) to: String,
+}
+
+/// Unauthenticated requests.
+#[derive(Serialize, Deserialize)]
+pub(super) struct StrangersPart {
+    pub(super) from: String,
+    pub(super) to: String,
+    pub(super) sources: Vec<SourcePart>,
+    /// From more sources than are kept.
+    pub(super) others: u64,
+}
+
+/// Unauthenticated requests from one source.
+#[derive(Serialize, Deserialize)]
+pub(super) struct SourcePart {
+    pub(super) prefix: String,
+    pub(super) code: String,
+    pub(super) count: u64,
+}
+
+/// A value before and after.
+pub(super) type FromTo = (Option<String>, Option<String>);
+
+/// What is sealed: values of people, and texts of others that could hold such values.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Inputs {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) before: Option<BTreeMap<String, String>>,
+    /// A removal is `null`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) asked: Option<BTreeMap<String, Option<String>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) after: Option<BTreeMap<String, String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) username: Option<String>,
+    /// The security profiles that the user had.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) profiles: Option<Vec<String>>,
+    /// The body of a sensitive operation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) body: Option<String>,
+    /// The target's ids, when one could be a name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) id: Option<Vec<String>>,
+    /// The caller's ARN, when its session could be an address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) principal: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) user_agent: Option<String>,
+    /// A refusal in words; why sending failed; what a receiver answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) words: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) recipient: Option<String>,
+    /// What changed and was not asked for: before and after.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) side_effects: Option<BTreeMap<String, FromTo>>,
+}
+
+/// Where a record stands, as read from its bytes: what every version and kind has.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(super) struct Envelope {
+    pub(super) v: u32,
+    pub(super) chain: String,
+    pub(super) seq: u64,
+    pub(super) prev: String,
+    pub(super) kind: String,
+    /// The intent that an outcome closes.
+    #[serde(default)]
+    pub(super) intent: Option<EnvelopeIntent>,
+}
+
+/// The intent that a record names.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(super) struct EnvelopeIntent {
+    pub(super) chain: String,
+    pub(super) seq: u64,
+    pub(super) hash: String,
+}
+
+/// Where and when a record is written, and by whom.
+pub(super) struct Stand<'a> {
+    pub(super) chain: &'a str,
+    pub(super) seq: u64,
+    pub(super) prev: Digest,
+    pub(super) at: String,
+    /// The guard's version.
+    pub(super) guard: &'a str,
+    /// The process, by a random name.
+    pub(super) owner: &'a str,
+}
+
+/// The exact bytes of a record.
+pub(super) fn bytes(stand: Stand<'_>, kind: Kind, body: Body) -> Result<Vec<u8>, String> {
+    let record = Record {
+        v: VERSION,
+        chain: stand.chain,
+        seq: stand.seq,
+        prev: stand.prev.hex(),
+        at: stand.at,
+        kind,
+        guard: stand.guard,
+        owner: stand.owner,
+        body,
+    };
+    serde_json::to_vec(&record).map_err(|error| format!("record: {error}"))
+}
+
+/// An instant as records write it: RFC 3339, UTC, milliseconds.
+pub(super) fn instant(millis: i64) -> String {
+    let at = jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    format!("{at:.3}")
+}

@@ -1,0 +1,107 @@
+//! Refusals of authenticated callers, and ordinary operations: what is recorded of a request without an intent.
+
+use std::sync::Arc;
+
+use crate::{
+    caller::Caller,
+    operation::{Field, Ordinary, Target},
+    policy::{Permit, Refused},
+    store::{Append, Compose, Composed, Place, Step, Weight},
+};
+
+use super::{
+    core::Core,
+    notices, parts,
+    record::{Body, Inputs, Kind},
+};
+use crate::notice::{Held, Plan};
+
+/// The step that writes a refusal and its notices.
+pub(super) fn step(core: &Arc<Core>, refused: &Refused, plan: &Plan) -> Result<Step, String> {
+    let person = match &refused.target {
+        Some(target) => core.target(target),
+        None => core.caller(&refused.caller.principal),
+    };
+    let now = core.now();
+    let (body, inputs) = said(refused);
+    let held: Vec<Held> = plan.held().to_vec();
+    let core_in = Arc::clone(core);
+    let name = person.clone();
+    Ok(Step::Append(Append {
+        weight: Weight::Ordinary,
+        person: Some(core.new_person(person)?),
+        checks: Vec::new(),
+        compose: Box::new(move |place| refusal(&core_in, place, now, &name, (body, inputs), &held)),
+    }))
+}
+
+fn refusal(
+    core: &Core,
+    place: &Place,
+    now: i64,
+    person: &str,
+    (mut body, inputs): (Body, Inputs),
+    held: &[Held],
+) -> Result<Composed, String> {
+    let key = core.data_key(place)?;
+    body.inputs = Some(key.seal(&core.chain, place.seq, &inputs)?);
+    body.notices = notices::part(&key, held.iter().map(|held| held.recipient.as_str()));
+    let record = core.record(place, now, Kind::Refusal, body)?;
+    let written = notices::written(&core.chain, place.seq, &record);
+    let all = held.iter().map(|held| held.refusal(&written)).collect();
+    Ok(Composed { record: Some(record), ops: notices::deliver(core, person, now, all)? })
+}
+
+/// The compact record of a refusal that nobody waits for: without anything sealed, and without what could be a name.
+pub(super) fn compact(core: &Arc<Core>, refused: &Refused, now: i64) -> Compose {
+    let (body, _) = said(refused);
+    note(core, now, Kind::Refusal, body)
+}
+
+/// The compact record of an ordinary operation.
+pub(super) fn ordinary(core: &Arc<Core>, permit: &Permit<Ordinary>, now: i64) -> Compose {
+    let operation = permit.operation();
+    let body = Body {
+        policy: Some(permit.policy().hex()),
+        basis: Some(parts::basis(permit.basis())),
+        ..who(permit.caller(), Some(operation.target()), Some(operation.route()))
+    };
+    note(core, now, Kind::Ordinary, body)
+}
+
+fn note(core: &Arc<Core>, now: i64, kind: Kind, body: Body) -> Compose {
+    let core = Arc::clone(core);
+    Box::new(move |place| {
+        Ok(Composed { record: Some(core.record(place, now, kind, body)?), ops: Vec::new() })
+    })
+}
+
+/// What a refusal's record says and what it seals.
+fn said(refused: &Refused) -> (Body, Inputs) {
+    let body = Body {
+        policy: Some(refused.policy.hex()),
+        refusal: Some(parts::refusal(&refused.refusal)),
+        ..who(&refused.caller, refused.target.as_ref(), refused.route)
+    };
+    let asked = |(field, value): &(Field, Option<String>)| (field.name().to_owned(), value.clone());
+    let inputs = Inputs {
+        before: refused.user.as_ref().map(|user| parts::fields(&user.identity)),
+        asked: (!refused.asked.is_empty()).then(|| refused.asked.iter().map(asked).collect()),
+        username: refused.user.as_ref().map(|user| user.username.clone()),
+        id: refused.target.as_ref().and_then(|target| parts::target(target).1),
+        words: Some(refused.refusal.detail.clone()).filter(|words| !words.is_empty()),
+        ..parts::of_caller(&refused.caller)
+    };
+    (body, inputs)
+}
+
+fn who(caller: &Caller, target: Option<&Target>, route: Option<&'static crate::operation::Route>) -> Body {
+    Body {
+        request: Some(parts::request(caller)),
+        caller: Some(parts::caller(caller)),
+        target: target.map(|target| parts::target(target).0),
+        operation: route.map(|route| route.operation.into()),
+        class: route.map(|route| parts::class(route.class).into()),
+        ..Body::default()
+    }
+}

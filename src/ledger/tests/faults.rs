@@ -1,0 +1,315 @@
+//! Disks that are full, hang, are read-only or go away; a store that is another's. Nothing may be sent, and what becomes
+//! of a transaction is always found out.
+
+use std::fs;
+
+use sqlx::{Connection as _, SqliteConnection};
+
+use super::*;
+
+/// A short patience.
+fn hasty(bench: &Bench) -> LedgerOptions {
+    LedgerOptions { timeout: Duration::from_millis(800), ..bench.options() }
+}
+
+async fn outsider(bench: &Bench) -> SqliteConnection {
+    SqliteConnection::connect(&format!("sqlite:{}", bench.file().display())).await.unwrap()
+}
+
+async fn run(connection: &mut SqliteConnection, sql: &'static str) {
+    sqlx::raw_sql(sql).execute(connection).await.unwrap();
+}
+
+fn is_unwritten(why: &Unintended) -> bool {
+    matches!(why, Unintended::Unwritten(_))
+}
+
+/// Tries until the store is back.
+async fn written_again(bench: &Bench, ledger: &Ledger, signature: &str) -> Intent {
+    let mut tries = 0;
+    loop {
+        match intend(ledger, permit(bench, 1, signature)).await {
+            Ok(intent) => return intent,
+            Err(why) => assert!(tries < 100, "{why:?}"),
+        }
+        tries += 1;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn i1_a_store_that_hangs_is_a_failing_store() {
+    let bench = Bench::new();
+    let ledger = bench.opened(hasty(&bench)).await;
+    ledger.started(Digest::of(b"policy")).await.unwrap();
+    let mut other = outsider(&bench).await;
+    run(&mut other, "BEGIN EXCLUSIVE").await;
+    let begun = std::time::Instant::now();
+    assert!(is_unwritten(&not_intended(&ledger, permit(&bench, 1, "a")).await));
+    assert!(begun.elapsed() < Duration::from_secs(2));
+    assert!(!ledger.stats().writable);
+    run(&mut other, "ROLLBACK").await;
+    // No restart: the next attempt goes through, and there is one intent.
+    let intent = written_again(&bench, &ledger, "a").await;
+    assert!(ledger.stats().writable);
+    let kinds = bench.kinds().await;
+    assert_eq!(kinds.iter().filter(|kind| *kind == "intent").count(), 1);
+    drop(intent);
+    assert_eq!(bench.sound().await, 1);
+}
+
+#[tokio::test]
+async fn i1_a_commit_that_goes_through_too_late_is_closed_as_never_sent() {
+    let bench = Bench::new();
+    let ledger = bench.opened(hasty(&bench)).await;
+    fs::write(bench.file().with_extension("slow"), "").unwrap();
+    assert_eq!(
+        not_intended(&ledger, permit(&bench, 1, "a")).await,
+        Unintended::Unwritten(Unwritten::Timeout)
+    );
+    // The same attempt is new, and the way is free.
+    let intent = written_again(&bench, &ledger, "a").await;
+    let records = bench.records().await;
+    assert_eq!(bench.kinds().await, ["intent", "outcome", "intent"]);
+    assert_eq!(
+        (records[1]["sent"].as_str(), records[1]["effect"].as_str()),
+        (Some("abandoned"), Some("not_applied"))
+    );
+    assert_eq!(records[1]["intent"]["seq"], 1);
+    assert_eq!(ledger.claim(10).await.unwrap().len(), 0);
+    assert_eq!(intent.record().seq, 3);
+    assert_eq!(bench.sound().await, 1);
+}
+
+#[tokio::test]
+async fn i1_an_outcome_that_was_written_too_late_is_found_by_the_second_try() {
+    let bench = Bench::new();
+    let ledger = bench.opened(hasty(&bench)).await;
+    let intent = intend(&ledger, permit(&bench, 1, "a")).await.ok().unwrap();
+    fs::write(bench.file().with_extension("slow"), "").unwrap();
+    let finding = bench.finding(Effect::Applied);
+    let mut open = match ledger.close(intent.sent(Sent::Accepted(answered(200))), finding.clone()).await {
+        Err((open, Unwritten::Timeout)) => open,
+        Err((_, why)) => panic!("{why}"),
+        Ok(_) => panic!("recorded"),
+    };
+    let recorded = loop {
+        match ledger.close(open, finding.clone()).await {
+            Ok(closed) => break closed.recorded,
+            Err((same, _)) => open = same,
+        }
+    };
+    assert_eq!(recorded.record().seq, 2);
+    assert_eq!(recorded.reply(), Ok(&answered(200)));
+    assert_eq!(bench.kinds().await, ["intent", "outcome"]);
+    assert_eq!(ledger.claim(10).await.unwrap().len(), 4);
+    assert_eq!(bench.sound().await, 0);
+}
+
+#[tokio::test]
+async fn i1_a_commit_that_fails_leaves_nothing() {
+    let bench = Bench::new();
+    let ledger = bench.ledger().await;
+    let switch = bench.file().with_extension("fail");
+    fs::write(&switch, "").unwrap();
+    assert!(is_unwritten(&not_intended(&ledger, permit(&bench, 1, "a")).await));
+    assert!(is_unwritten(&not_intended(&ledger, permit(&bench, 1, "a")).await));
+    assert!(ledger.stats().failures >= 2);
+    fs::remove_file(&switch).unwrap();
+    let intent = intend(&ledger, permit(&bench, 1, "a")).await.ok().unwrap();
+    assert_eq!(intent.record().seq, 1);
+    assert_eq!(bench.sound().await, 1);
+}
+
+#[tokio::test]
+async fn i1_a_failed_commit_that_is_on_disk_after_all_is_closed() {
+    let bench = Bench::new();
+    let ledger = bench.ledger().await;
+    let first = intend(&ledger, permit(&bench, 1, "a")).await.ok().unwrap();
+    close(&ledger, first.sent(Sent::NotSent("no route".into())), bench.finding(Effect::NotApplied)).await;
+    let switch = bench.file().with_extension("fail");
+    fs::write(&switch, "").unwrap();
+    assert!(is_unwritten(&not_intended(&ledger, permit(&bench, 2, "b")).await));
+    fs::remove_file(&switch).unwrap();
+    // What the disk did with it: record and intent are there.
+    let last = rows(&bench.url()).await.pop().unwrap();
+    let mut record = bench.records().await.remove(0);
+    record["seq"] = 3.into();
+    record["prev"] = Digest::of(&last.bytes).hex().into();
+    let bytes = record.to_string().into_bytes();
+    let mut other = outsider(&bench).await;
+    sqlx::query("INSERT INTO records (chain, seq, bytes) VALUES ('gw-1', 3, $1)")
+        .bind(bytes)
+        .execute(&mut other)
+        .await
+        .unwrap();
+    run(
+        &mut other,
+        "INSERT INTO intents (chain, seq, target, state, owner, lease_until, at) \
+         SELECT chain, 3, 'ghost', 'open', owner, lease_until, at FROM intents WHERE seq = 1",
+    )
+    .await;
+    let intent = intend(&ledger, permit(&bench, 2, "b")).await.ok().unwrap();
+    let records = bench.records().await;
+    assert_eq!(
+        (records[3]["sent"].as_str(), records[3]["intent"]["seq"].as_u64()),
+        (Some("abandoned"), Some(3))
+    );
+    assert_eq!(intent.record().seq, 5);
+    assert_eq!(bench.sound().await, 1);
+}
+
+#[tokio::test]
+async fn i4_a_chain_that_another_hand_continued_or_cut_is_not_continued() {
+    for sql in [
+        "INSERT INTO records (chain, seq, bytes) SELECT chain, seq + 1, bytes FROM records WHERE seq = 1",
+        "DROP TRIGGER records_are_not_deleted; PRAGMA foreign_keys = OFF; DELETE FROM records WHERE seq = 1",
+    ] {
+        let bench = Bench::new();
+        let ledger = bench.ledger().await;
+        ledger.started(Digest::of(b"policy")).await.unwrap();
+        let mut other = outsider(&bench).await;
+        run(&mut other, sql).await;
+        for _ in 0..2 {
+            let why = not_intended(&ledger, permit(&bench, 1, "a")).await;
+            let Unintended::Unwritten(Unwritten::Store(text)) = &why else { panic!("{why:?}") };
+            assert!(text.contains("the chain was left at record 1"), "{text}");
+        }
+        assert!(!ledger.stats().writable);
+    }
+}
+
+#[tokio::test]
+async fn o3_a_file_that_vanished_or_was_replaced_takes_no_change() {
+    for name in ["ledger.db", "ledger.db-wal"] {
+        let bench = Bench::new();
+        let ledger = bench.ledger().await;
+        ledger.started(Digest::of(b"policy")).await.unwrap();
+        let file = bench.directory.path().join(name);
+        let aside = bench.directory.path().join("aside");
+        fs::rename(&file, &aside).unwrap();
+        assert!(is_unwritten(&not_intended(&ledger, permit(&bench, 1, "a")).await), "{name}");
+        fs::copy(&aside, &file).unwrap();
+        assert!(is_unwritten(&not_intended(&ledger, permit(&bench, 1, "a")).await), "{name}");
+        assert!(!ledger.stats().writable);
+        fs::rename(&aside, &file).unwrap();
+        assert!(intend(&ledger, permit(&bench, 1, "a")).await.is_ok(), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn o3_a_ledger_without_requests_sees_by_itself_that_its_store_went_and_came_back() {
+    let bench = Bench::new();
+    let lease = Duration::from_millis(150);
+    let ledger = bench.opened(LedgerOptions { lease, ..bench.options() }).await;
+    ledger.started(Digest::of(b"policy")).await.unwrap();
+    let until = async |writable: bool| {
+        let mut tries = 0;
+        while ledger.stats().writable != writable {
+            tries += 1;
+            assert!(tries < 500);
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    until(true).await;
+    let aside = bench.directory.path().join("aside");
+    fs::rename(bench.file(), &aside).unwrap();
+    until(false).await;
+    fs::rename(&aside, bench.file()).unwrap();
+    until(true).await;
+    let switch = bench.file().with_extension("fail");
+    fs::write(&switch, "").unwrap();
+    assert!(is_unwritten(&not_intended(&ledger, permit(&bench, 1, "a")).await));
+    until(false).await;
+    fs::remove_file(&switch).unwrap();
+    until(true).await;
+    assert_eq!(bench.sound().await, 0);
+}
+
+#[tokio::test]
+async fn o2_the_store_is_one_process_alone() {
+    let bench = Bench::new();
+    let ledger = bench.ledger().await;
+    let Err(LedgerFault(why)) = Ledger::open(bench.options()).await else { panic!("opened twice") };
+    assert!(why.starts_with("another process has the store"), "{why}");
+    ledger.stop().await.unwrap();
+    assert!(Ledger::open(bench.options()).await.is_ok());
+}
+
+#[tokio::test]
+async fn i1_a_full_store_takes_no_change_and_comes_back() {
+    let bench = Bench::new();
+    let max = 60 * 4096;
+    let full = format!("sqlite:{}?reserve=0&max_bytes={max}", bench.file().display());
+    let ledger = bench.opened(LedgerOptions { url: full, ..bench.options() }).await;
+    let mut made = Vec::new();
+    let why = loop {
+        let n = u32::try_from(made.len()).unwrap();
+        match intend(&ledger, permit(&bench, n, "a")).await {
+            Ok(intent) => made.push(intent),
+            Err(why) => break why,
+        }
+    };
+    assert!(is_unwritten(&why), "{why:?}");
+    assert!(!ledger.stats().writable);
+    assert_eq!(bench.sound().await, made.len() as u64);
+    ledger.stop().await.ok();
+    let ledger = bench.ledger().await;
+    assert!(intend(&ledger, permit(&bench, 9_999, "a")).await.is_ok());
+}
+
+#[tokio::test]
+async fn only_what_matters_may_use_the_reserve() {
+    let bench = Bench::new();
+    let url = format!("sqlite:{}?reserve=1000000&max_bytes=1000000", bench.file().display());
+    let ledger = bench.opened(LedgerOptions { url, ..bench.options() }).await;
+    assert_eq!(
+        ledger.started(Digest::of(b"policy")).await,
+        Err(Unwritten::Store("only the reserve of space is left".into()))
+    );
+    applied(&bench, &ledger, permit(&bench, 1, "a")).await;
+    assert_eq!(bench.kinds().await, ["intent", "outcome"]);
+}
+
+#[tokio::test]
+async fn o3_a_store_that_is_read_only_takes_no_change() {
+    let bench = Bench::new();
+    let ledger = bench.ledger().await;
+    ledger.stop().await.unwrap();
+    let location = crate::store::Location::read(&bench.url()).unwrap();
+    let medium = crate::store::Medium::Any;
+    let (mut writer, _reader) =
+        crate::store::Writer::open(location, medium, Duration::from_secs(1)).await.unwrap();
+    writer.run("PRAGMA query_only = 1").await.unwrap();
+    let head = writer.head("gw-1").await.unwrap();
+    let step = crate::store::Step::Append(crate::store::Append {
+        weight: crate::store::Weight::Vital,
+        person: None,
+        checks: Vec::new(),
+        compose: Box::new(|_| Ok(crate::store::Composed { record: Some(b"{}".to_vec()), ops: Vec::new() })),
+    });
+    let until = std::time::Instant::now() + Duration::from_secs(1);
+    assert!(writer.append("gw-1", head, vec![step], until).await.is_err());
+    writer.settle().await.unwrap();
+    assert_eq!(writer.head("gw-1").await.unwrap(), head);
+}
+
+#[tokio::test]
+async fn who_went_away_before_it_was_written_gets_no_record() {
+    let bench = Bench::new();
+    let ledger = bench.opened(hasty(&bench)).await;
+    ledger.started(Digest::of(b"policy")).await.unwrap();
+    let mut other = outsider(&bench).await;
+    run(&mut other, "BEGIN IMMEDIATE").await;
+    let all = (0..8).map(|n| {
+        let (ledger, permit) = (ledger.clone(), permit(&bench, n, "s"));
+        tokio::spawn(async move { intend(&ledger, permit).await.is_ok() })
+    });
+    for task in all.collect::<Vec<_>>() {
+        assert!(!task.await.unwrap());
+    }
+    run(&mut other, "ROLLBACK").await;
+    let intent = written_again(&bench, &ledger, "later").await;
+    assert_eq!(bench.sound().await, 1);
+    drop(intent);
+}

@@ -1,0 +1,232 @@
+//! One record of each kind, byte by byte: the format is final. What is sealed is random, so stubs stand for it here.
+
+use super::*;
+use crate::ledger::record::{
+    BasisPart, Body, CallerPart, ConnectPart, DeliveryPart, GapPart, GroundPart, Kind, NoticesPart, RefPart,
+    RefusalPart, RequestPart, SealedPart, SourcePart, Stand, StrangersPart, TargetPart, bytes, instant,
+};
+
+const GOLDEN: &str = include_str!("../../../tests/data/ledger-golden/records.jsonl");
+
+fn who() -> Body {
+    Body {
+        request: Some(RequestPart {
+            id: "99999999-aaaa-4bbb-8ccc-dddddddddddd".into(),
+            source: "192.0.2.7".into(),
+        }),
+        caller: Some(CallerPart {
+            principal: "arn:aws:sts::111122223333:assumed-role/IdentityDesk/kim".into(),
+            unique_id: Some("AROAEXAMPLEID".into()),
+            proof: "guard-key:GKEXAMPLE".into(),
+        }),
+        target: Some(TargetPart {
+            site: "main".into(),
+            partition: "aws".into(),
+            account: "111122223333".into(),
+            region: "us-east-1".into(),
+            instance: Some(INSTANCE.into()),
+            kind: "user".into(),
+            id: vec![user(1)],
+        }),
+        operation: Some("UpdateUserIdentityInfo".into()),
+        class: Some("identity".into()),
+        policy: Some("5e".repeat(32)),
+        ..Body::default()
+    }
+}
+
+fn basis() -> BasisPart {
+    let ground = |of: &str| GroundPart {
+        of: of.into(),
+        rule: "identity-desk-email".into(),
+        place: "desk.toml:3".into(),
+    };
+    BasisPart {
+        grounds: vec![ground("operation"), ground("Email")],
+        directory: Some("d1".repeat(32)),
+        protected: Some("the desk may, after a ticket".into()),
+    }
+}
+
+fn sealed() -> SealedPart {
+    SealedPart { person: "ab".repeat(16), sealed: "AAECAwQF".into() }
+}
+
+fn notices() -> NoticesPart {
+    NoticesPart { count: 2, recipients: vec!["c0".repeat(32), "c1".repeat(32)] }
+}
+
+fn reference() -> RefPart {
+    RefPart { chain: "gw-1".into(), seq: 3, hash: "0f".repeat(32) }
+}
+
+#[expect(clippy::too_many_lines, reason = "one record of each kind, in one place")]
+fn all() -> Vec<(Kind, Body)> {
+    let policy = || Body { policy: Some("5e".repeat(32)), ..Body::default() };
+    let target = who().target;
+    vec![
+        (Kind::Start, policy()),
+        (Kind::Policy, policy()),
+        (
+            Kind::Intent,
+            Body {
+                lease_until: Some(instant(1_784_800_030_000)),
+                basis: Some(basis()),
+                attempt: Some("a7".repeat(32)),
+                quotas: vec!["identity-desk-email".into()],
+                inputs: Some(sealed()),
+                notices: Some(notices()),
+                ..who()
+            },
+        ),
+        (
+            Kind::Unknown,
+            Body {
+                lease_until: Some(instant(1_784_800_030_000)),
+                target: who().target,
+                operation: who().operation,
+                intent: Some(reference()),
+                sent: Some("unknown".into()),
+                effect: Some("unknown".into()),
+                inputs: Some(sealed()),
+                notices: Some(notices()),
+                ..Body::default()
+            },
+        ),
+        (
+            Kind::Outcome,
+            Body {
+                target: who().target,
+                operation: who().operation,
+                intent: Some(reference()),
+                sent: Some("accepted".into()),
+                connect: Some(ConnectPart {
+                    status: 400,
+                    error: Some("InvalidParameterException".into()),
+                    request_id: Some("connect-1".into()),
+                }),
+                effect: Some("applied".into()),
+                side_effects: vec!["SecondaryEmail".into()],
+                inputs: Some(sealed()),
+                notices: Some(notices()),
+                ..Body::default()
+            },
+        ),
+        (
+            Kind::Refusal,
+            Body {
+                refusal: Some(RefusalPart {
+                    code: "no-rule".into(),
+                    rule: Some("some-rule".into()),
+                    place: Some("desk.toml:9".into()),
+                    fields: vec!["Email".into()],
+                }),
+                inputs: Some(sealed()),
+                notices: Some(notices()),
+                ..who()
+            },
+        ),
+        (Kind::Ordinary, Body { basis: Some(basis()), ..who() }),
+        (
+            Kind::Gap,
+            Body {
+                gap: Some(GapPart { count: 7, from: instant(0), to: instant(1_784_800_000_000) }),
+                ..Body::default()
+            },
+        ),
+        (
+            Kind::Strangers,
+            Body {
+                strangers: Some(StrangersPart {
+                    from: instant(0),
+                    to: instant(1_784_800_000_000),
+                    sources: vec![SourcePart {
+                        prefix: "192.0.2.0/24".into(),
+                        code: "signature".into(),
+                        count: 3,
+                    }],
+                    others: 1,
+                }),
+                ..Body::default()
+            },
+        ),
+        (
+            Kind::Delivery,
+            Body {
+                inputs: Some(sealed()),
+                delivery: Some(DeliveryPart {
+                    record: reference(),
+                    channel: "mail".into(),
+                    audience: "old-primary".into(),
+                    notice: "address-changed".into(),
+                    result: "delivered".into(),
+                    attempts: 2,
+                }),
+                ..Body::default()
+            },
+        ),
+        (Kind::Erasure, Body { target, ..Body::default() }),
+        (Kind::Stop, Body::default()),
+        (
+            Kind::Outcome,
+            Body {
+                target: who().target,
+                operation: who().operation,
+                intent: Some(reference()),
+                sent: Some("accepted".into()),
+                connect: Some(ConnectPart { status: 200, error: None, request_id: Some("connect-1".into()) }),
+                effect: Some("applied".into()),
+                shows: Some("not-yet".into()),
+                inputs: Some(sealed()),
+                notices: Some(notices()),
+                ..Body::default()
+            },
+        ),
+        (
+            Kind::Confirmation,
+            Body {
+                target: who().target,
+                operation: who().operation,
+                intent: Some(reference()),
+                shows: Some("shown".into()),
+                side_effects: vec!["SecondaryEmail".into()],
+                inputs: Some(sealed()),
+                notices: Some(notices()),
+                ..Body::default()
+            },
+        ),
+    ]
+}
+
+#[test]
+fn i13_the_bytes_of_every_kind_are_final() {
+    let mut prev = Digest::from_bytes([0; 32]);
+    let mut written = String::new();
+    for (seq, (kind, body)) in (1..).zip(all()) {
+        let at = instant(1_784_800_000_000);
+        let stand = Stand { chain: "gw-1", seq, prev, at, guard: "1.2.3", owner: "00112233445566778899aabb" };
+        let record = bytes(stand, kind, body).unwrap();
+        prev = Digest::of(&record);
+        written.push_str(std::str::from_utf8(&record).unwrap());
+        written.push('\n');
+    }
+    assert_eq!(written, GOLDEN);
+}
+
+#[test]
+fn i7_a_record_is_one_line_whatever_is_in_it() {
+    let hostile = "a\r\nb\u{2028}\u{85}\"\\\0c";
+    let body = Body { operation: Some(hostile.into()), ..Body::default() };
+    let prev = Digest::from_bytes([0; 32]);
+    let stand = Stand { chain: "c", seq: 1, prev, at: instant(0), guard: "1", owner: "o" };
+    let record = bytes(stand, Kind::Ordinary, body).unwrap();
+    assert!(record.iter().all(|byte| *byte >= 0x20));
+    let back: serde_json::Value = serde_json::from_slice(&record).unwrap();
+    assert_eq!(back["operation"], hostile);
+}
+
+#[test]
+fn i11_times_are_written_to_the_millisecond_in_utc() {
+    assert_eq!(instant(0), "1970-01-01T00:00:00.000Z");
+    assert_eq!(instant(1_784_800_000_001), "2026-07-23T09:46:40.001Z");
+}

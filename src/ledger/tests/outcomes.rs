@@ -1,0 +1,170 @@
+//! Outcomes: what is told, remembered, known; unknown ones on the way.
+
+use super::*;
+use crate::{policy::Recall, wire::ErrorType};
+
+async fn earlier(ledger: &Ledger, n: u32, signature: &str, wait: Duration) -> Earlier {
+    let principal = caller().principal;
+    ledger.earlier(&principal, &update(n, NEW), &attempt(signature, NEW), wait).await.unwrap()
+}
+
+const AT_ONCE: Duration = Duration::ZERO;
+
+#[tokio::test]
+async fn the_answer_is_given_again() {
+    let bench = Bench::new();
+    let ledger = bench.ledger().await;
+    assert!(matches!(earlier(&ledger, 1, "a", AT_ONCE).await, Earlier::None));
+    let first = applied_as(&bench, &ledger, permit(&bench, 1, "a")).await;
+    assert_eq!(first.reply(), Ok(&answered(200)));
+    assert_eq!(first.record().seq, 2);
+    let Earlier::Answered(again) = earlier(&ledger, 1, "a", AT_ONCE).await else { panic!() };
+    assert_eq!(again.reply(), Ok(&answered(200)));
+    assert_eq!(again.record(), first.record());
+    assert!(matches!(earlier(&ledger, 1, "b", AT_ONCE).await, Earlier::None));
+    bench.pass(15 * 60 + 1);
+    assert!(matches!(earlier(&ledger, 1, "a", AT_ONCE).await, Earlier::None));
+}
+
+#[tokio::test]
+async fn a_second_arrival_waits_for_the_first() {
+    let bench = Bench::new();
+    let ledger = bench.ledger().await;
+    let intent = intend(&ledger, permit(&bench, 1, "a")).await.ok().unwrap();
+    assert!(matches!(earlier(&ledger, 1, "a", AT_ONCE).await, Earlier::Open));
+    let second = {
+        let ledger = ledger.clone();
+        tokio::spawn(async move { earlier(&ledger, 1, "a", Duration::from_secs(20)).await })
+    };
+    tokio::task::yield_now().await;
+    close(&ledger, intent.sent(Sent::Refused(answered(400))), bench.finding(Effect::NotApplied)).await;
+    let Earlier::Answered(again) = second.await.unwrap() else { panic!() };
+    assert_eq!(again.reply().map(|answer| answer.status), Ok(400));
+}
+
+#[tokio::test]
+async fn a_later_change_supersedes_the_answer() {
+    let bench = Bench::new();
+    let ledger = bench.ledger().await;
+    applied(&bench, &ledger, permit(&bench, 1, "a")).await;
+    applied(&bench, &ledger, permit_from(&bench, 1, NEW, OLD, "b", Vec::new())).await;
+    assert!(matches!(earlier(&ledger, 1, "a", AT_ONCE).await, Earlier::Superseded));
+}
+
+#[tokio::test]
+async fn an_unknown_outcome_stays_open_until_it_is_settled() {
+    let bench = Bench::new();
+    let ledger = bench.ledger().await;
+    let intent = intend(&ledger, permit(&bench, 1, "a")).await.ok().unwrap();
+    let open = intent.sent(Sent::Unknown("reset".into()));
+    let recorded = ledger.unknown(&open, bench.clock.now()).await.unwrap();
+    assert_eq!(recorded.reply(), Err(ErrorType::InternalService));
+    assert!(matches!(earlier(&ledger, 1, "a", AT_ONCE).await, Earlier::Open));
+    assert_eq!(not_intended(&ledger, permit(&bench, 1, "b")).await, Unintended::Busy);
+    assert_eq!(bench.sound().await, 1);
+    let mut finding = bench.finding(Effect::InferredApplied);
+    finding.told_unknown = true;
+    let recorded = closed(&ledger, open, finding).await;
+    assert_eq!(recorded.reply().map(|answer| answer.status), Ok(200));
+    let Earlier::Answered(again) = earlier(&ledger, 1, "a", AT_ONCE).await else { panic!() };
+    assert_eq!(again.reply().map(|answer| (answer.status, answer.body.len())), Ok((200, 0)));
+    assert_eq!(bench.kinds().await, ["intent", "unknown", "refusal", "outcome"]);
+    assert_eq!(bench.records().await[3]["effect"], "inferred_applied");
+    assert_eq!(bench.sound().await, 0);
+}
+
+#[tokio::test]
+async fn an_outcome_is_written_once() {
+    let bench = Bench::new();
+    let ledger = bench.ledger().await;
+    let intent = intend(&ledger, permit(&bench, 1, "a")).await.ok().unwrap();
+    let lease = ledger.inner.at_work.begin(intent.lease.intent().clone());
+    let open = intent.sent(Sent::Accepted(answered(200)));
+    let twin = Open {
+        record: open.record.clone(),
+        target: open.target.clone(),
+        operation: open.operation.clone(),
+        before: None,
+        wanted: None,
+        sent: open.sent.clone(),
+        told: open.told,
+        held: open.held.clone(),
+        lease,
+    };
+    let first = closed(&ledger, open, bench.finding(Effect::Applied)).await;
+    // As after a write that went through although it was reported as failed.
+    let second = closed(&ledger, twin, bench.finding(Effect::Applied)).await;
+    assert_eq!(first.record(), second.record());
+    assert_eq!(bench.kinds().await, ["intent", "outcome"]);
+    assert_eq!(ledger.claim(10).await.unwrap().len(), 4);
+}
+
+#[tokio::test]
+async fn addresses_are_known_now_and_formerly() {
+    let bench = Bench::new();
+    let ledger = bench.ledger().await;
+    applied(&bench, &ledger, permit(&bench, 1, "a")).await;
+    let all = [OLD, NEW, OLD_SECOND, "Mary@Example.org", "nobody@example.com"];
+    let ask = |n: u32| Recall {
+        target: update(n, NEW).target().clone(),
+        addresses: all.iter().map(|text| Address::read(text).unwrap()).collect(),
+        permissions: ["Users.Edit".to_owned(), "Never.Had".to_owned()].into(),
+    };
+    let texts = |all: &[Address]| all.iter().map(Address::to_string).collect::<Vec<_>>();
+    let own = ledger.recall(&ask(1)).await.unwrap();
+    assert_eq!(texts(&own.in_use), Vec::<String>::new());
+    assert_eq!(texts(&own.former), [OLD]);
+    assert_eq!(own.held, ["Users.Edit".to_owned()].into());
+    // In whatever case: the same mailbox, as far as anybody knows.
+    let others = ledger.recall(&ask(2)).await.unwrap();
+    assert_eq!(texts(&others.in_use), [NEW, OLD_SECOND, "Mary@example.org"]);
+    assert_eq!(texts(&others.former), Vec::<String>::new());
+    assert!(others.held.is_empty());
+    bench.pass(31 * 24 * 3600);
+    assert!(ledger.recall(&ask(1)).await.unwrap().held.is_empty());
+}
+
+#[tokio::test]
+async fn what_did_not_happen_changes_nothing_and_what_may_have_is_kept() {
+    let bench = Bench::new();
+    let ledger = bench.ledger().await;
+    let ask = |n: u32| Recall {
+        target: update(n, NEW).target().clone(),
+        addresses: [OLD, NEW].iter().map(|text| Address::read(text).unwrap()).collect(),
+        permissions: std::collections::BTreeSet::new(),
+    };
+    for (effect, signature, in_use) in [
+        (Effect::NotApplied, "a", vec![OLD]),
+        (Effect::InferredNotApplied, "b", vec![OLD]),
+        (Effect::Undetermined, "c", vec![OLD, NEW]),
+    ] {
+        let intent = intend(&ledger, permit(&bench, 1, signature)).await.ok().unwrap();
+        close(&ledger, intent.sent(Sent::Unknown("reset".into())), bench.finding(effect)).await;
+        let known = ledger.recall(&ask(2)).await.unwrap();
+        let texts: Vec<String> = known.in_use.iter().map(Address::to_string).collect();
+        assert_eq!(texts, in_use, "{effect:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_addresses_of_a_new_user_are_its_own() {
+    let bench = Bench::new();
+    let ledger = bench.ledger().await;
+    let body = format!(
+        r#"{{"Username":"mary","PhoneConfig":{{"PhoneType":"SOFT_PHONE"}},"SecurityProfileIds":["p1"],"RoutingProfileId":"r1","IdentityInfo":{{"Email":"{NEW}"}}}}"#
+    );
+    let change = change("PUT", &format!("/users/{INSTANCE}"), &body);
+    let who = (caller(), attempt("a", "create"), change);
+    let permit = Permit::for_tests(who, Seen::default(), Vec::new(), Vec::new(), bench.clock.now());
+    let intent = intend(&ledger, permit).await.ok().unwrap();
+    let mut answer = answered(200);
+    answer.body = format!(r#"{{"UserId":"{}","UserArn":"arn"}}"#, user(5)).into();
+    close(&ledger, intent.sent(Sent::Accepted(answer)), bench.finding(Effect::Applied)).await;
+    let ask = |n: u32| Recall {
+        target: update(n, NEW).target().clone(),
+        addresses: vec![Address::read(NEW).unwrap()],
+        permissions: std::collections::BTreeSet::new(),
+    };
+    assert!(ledger.recall(&ask(5)).await.unwrap().in_use.is_empty());
+    assert_eq!(ledger.recall(&ask(6)).await.unwrap().in_use.len(), 1);
+}

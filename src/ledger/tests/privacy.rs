@@ -1,0 +1,114 @@
+//! No address, name or secret in any byte of the store; a person erased, and the chain holds.
+
+use super::*;
+
+/// Every byte of every file of the store.
+fn bytes(bench: &Bench) -> Vec<u8> {
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(bench.directory.path()).unwrap() {
+        all.extend(std::fs::read(entry.unwrap().path()).unwrap());
+    }
+    all
+}
+
+fn shows(all: &[u8], text: &str) -> bool {
+    all.windows(text.len()).any(|window| window.eq_ignore_ascii_case(text.as_bytes()))
+}
+
+async fn a_busy_day(bench: &Bench, ledger: &Ledger) {
+    applied(bench, ledger, permit(bench, 1, "a")).await;
+    let intent = intend(ledger, permit(bench, 2, "b")).await.ok().unwrap();
+    let open = intent.sent(Sent::Unknown(format!("no answer about {OLD}")));
+    let _ = ledger.unknown(&open, bench.clock.now()).await.unwrap();
+    close(ledger, open, bench.finding(Effect::Undetermined)).await;
+    let refused = notes::refused(Some(3));
+    ledger.refuse(&refused, Plan::of_refusal(&refused, &routing(), bench.clock.now())).await.unwrap();
+    for claimed in ledger.claim(100).await.unwrap() {
+        let reply = format!("250 2.1.5 <{}> ok", claimed.delivery.recipient);
+        ledger.delivered(&claimed, super::super::DeliveryOutcome::Delivered { reply }).await.unwrap();
+    }
+    let body = format!(
+        r#"{{"Username":"{NEW}","PhoneConfig":{{"PhoneType":"SOFT_PHONE"}},"SecurityProfileIds":["p1"],"RoutingProfileId":"r1","Password":"Secret-password-1","IdentityInfo":{{"FirstName":"Mary","LastName":"Major","Email":"{NEW}"}}}}"#
+    );
+    let change = change("PUT", &format!("/users/{INSTANCE}"), &body);
+    let who = (caller(), attempt("a", "create"), change);
+    applied(
+        bench,
+        ledger,
+        Permit::for_tests(who, Seen::default(), Vec::new(), Vec::new(), bench.clock.now()),
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn i8_no_address_name_or_secret_is_in_the_store() {
+    let bench = Bench::new();
+    let ledger = bench.ledger().await;
+    a_busy_day(&bench, &ledger).await;
+    ledger.stop().await.unwrap();
+    let all = bytes(&bench);
+    for text in [
+        OLD,
+        OLD_SECOND,
+        NEW,
+        SECURITY,
+        "mmajor1@example.com",
+        "Major",
+        "mary.major",
+        "Secret-password-1",
+        "example.org",
+    ] {
+        assert!(!shows(&all, text), "{text}");
+    }
+    // The search finds what is there.
+    assert!(shows(&all, "UpdateUserIdentityInfo") && shows(&all, "IdentityDesk"));
+}
+
+#[tokio::test]
+async fn i12_no_hash_in_the_chain_can_be_tried_against_a_guess() {
+    let bench = Bench::new();
+    let ledger = bench.ledger().await;
+    a_busy_day(&bench, &ledger).await;
+    let chain: Vec<u8> = rows(&bench.url()).await.into_iter().flat_map(|row| row.bytes).collect();
+    let core = &ledger.inner.core;
+    let target = update(1, NEW).target().clone();
+    for text in [OLD, NEW, OLD_SECOND, SECURITY] {
+        let known = core.address(&target, text);
+        for guess in [Digest::of(text.as_bytes()).hex(), known.exact, known.folded] {
+            assert!(!shows(&chain, &guess), "{text}");
+        }
+    }
+    assert!(!shows(&chain, &core.target(&target)));
+    // The tables beside the chain have it: what an attempt is known by there is not what the chain says.
+    let (name, _) = core.attempt(&caller().principal, "UpdateUserIdentityInfo", &target, &attempt("a", NEW));
+    assert!(!shows(&chain, &name));
+    assert!(shows(&bytes(&bench), &name));
+}
+
+#[tokio::test]
+async fn an_erased_person_is_gone_and_the_chain_holds() {
+    let bench = Bench::new();
+    let ledger = bench.ledger().await;
+    let target = update(1, NEW).target().clone();
+    let open = intend(&ledger, permit(&bench, 1, "a")).await.ok().unwrap();
+    assert_eq!(ledger.erase(&target).await, Err(Unintended::Busy));
+    close(&ledger, open.sent(Sent::Accepted(answered(200))), bench.finding(Effect::Applied)).await;
+    let before = rows(&bench.url()).await;
+    ledger.erase(&target).await.unwrap();
+    assert_eq!(rows(&bench.url()).await[..before.len()], before[..]);
+    assert_eq!(bench.kinds().await.pop().unwrap(), "erasure");
+    let ask = crate::policy::Recall {
+        target: target.clone(),
+        addresses: [OLD, NEW].iter().map(|text| Address::read(text).unwrap()).collect(),
+        permissions: ["Users.Edit".to_owned()].into(),
+    };
+    let known = ledger.recall(&ask).await.unwrap();
+    assert!(known.former.is_empty() && known.held.is_empty());
+    // A new intent makes a new key; the old records stay closed for ever.
+    applied(&bench, &ledger, permit(&bench, 1, "b")).await;
+    let records = bench.records().await;
+    let tokens: std::collections::BTreeSet<&str> =
+        records.iter().filter_map(|record| record["inputs"]["person"].as_str()).collect();
+    assert_eq!(tokens.len(), 2);
+    assert_eq!(bench.sound().await, 0);
+}

@@ -1,0 +1,192 @@
+//! Whether every link of every chain holds. What was cut off at a chain's end, nothing inside can show: compare the heads
+//! with those that were exported.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::{
+    secret::Digest,
+    store::{Location, Reader, RecordRow},
+};
+
+use super::{Ledger, LedgerFault, record::Envelope};
+
+/// What verifying found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verification {
+    /// Records looked at.
+    pub records: u64,
+    /// Each chain's last number and head.
+    pub heads: Vec<(String, u64, String)>,
+    /// Intents without an outcome.
+    pub open: u64,
+    /// The first fault of each chain: `chain`, `seq`, what is wrong.
+    pub faults: Vec<(String, u64, String)>,
+}
+
+/// Reads records one by one, chain by chain in order, and says what is wrong first in each.
+#[derive(Default)]
+pub(super) struct Verifier {
+    records: u64,
+    chains: BTreeMap<String, Chain>,
+    open: HashMap<(String, u64), String>,
+    closing: Vec<Closing>,
+}
+
+#[derive(Default)]
+struct Chain {
+    seq: u64,
+    hash: Option<Digest>,
+    fault: Option<(u64, String)>,
+    /// The last record and the one before it do not fit: which was changed, the next one shows.
+    doubt: Doubt,
+}
+
+/// Whether the record that was changed is still to be found out.
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
+enum Doubt {
+    #[default]
+    None,
+    /// The last record, or the one before it.
+    Last,
+}
+
+/// An outcome, and the intent it says it closes.
+struct Closing {
+    chain: String,
+    seq: u64,
+    intent: (String, u64),
+    hash: String,
+}
+
+/// What every version and kind of record has.
+pub(super) fn envelope(row: &RecordRow) -> Option<Envelope> {
+    serde_json::from_slice(&row.bytes).ok()
+}
+
+impl Verifier {
+    /// Begins a chain in its middle: at the record before the first one shown.
+    pub(super) fn after(&mut self, chain: &str, seq: u64, hash: Digest) {
+        self.chains.insert(chain.into(), Chain { seq, hash: Some(hash), ..Chain::default() });
+    }
+
+    /// The next record, as a link only.
+    pub(super) fn link(&mut self, row: &RecordRow) -> (Digest, Option<Envelope>) {
+        self.records += 1;
+        let chain = self.chains.entry(row.chain.clone()).or_default();
+        let envelope = envelope(row);
+        chain.next(row, envelope.as_ref());
+        chain.seq = row.seq.unsigned_abs();
+        let hash = Digest::of(&row.bytes);
+        chain.hash = Some(hash);
+        (hash, envelope)
+    }
+
+    /// The next record, and the intent that it opens or closes.
+    pub(super) fn record(&mut self, row: &RecordRow) {
+        let (hash, envelope) = self.link(row);
+        let Some(envelope) = envelope else { return };
+        match (envelope.kind.as_str(), envelope.intent) {
+            ("intent", _) => {
+                self.open.insert((envelope.chain, envelope.seq), hash.hex());
+            }
+            ("outcome", Some(intent)) => self.closing.push(Closing {
+                chain: envelope.chain,
+                seq: envelope.seq,
+                intent: (intent.chain, intent.seq),
+                hash: intent.hash,
+            }),
+            _ => {}
+        }
+    }
+
+    /// What was found.
+    pub(super) fn finish(mut self) -> Verification {
+        for closing in &self.closing {
+            let fault = match self.open.remove(&closing.intent) {
+                Some(hash) if hash == closing.hash => continue,
+                Some(_) => "closes an intent of another hash",
+                None => "closes an intent that is not there, or is closed already",
+            };
+            if let Some(chain) = self.chains.get_mut(&closing.chain)
+                && chain.fault.as_ref().is_none_or(|(seq, _)| *seq > closing.seq)
+            {
+                chain.fault = Some((closing.seq, fault.into()));
+            }
+        }
+        let hash = |chain: &Chain| chain.hash.map(|hash| hash.hex()).unwrap_or_default();
+        Verification {
+            records: self.records,
+            heads: self.chains.iter().map(|(name, chain)| (name.clone(), chain.seq, hash(chain))).collect(),
+            open: self.open.len() as u64,
+            faults: self
+                .chains
+                .into_iter()
+                .filter_map(|(name, chain)| chain.fault.map(|(seq, why)| (name, seq, why)))
+                .collect(),
+        }
+    }
+}
+
+impl Chain {
+    /// Finds the first fault.
+    fn next(&mut self, row: &RecordRow, envelope: Option<&Envelope>) {
+        let last = self.hash.map(|hash| hash.hex());
+        match (std::mem::take(&mut self.doubt), &self.fault) {
+            // The last record fits neither before nor after: it was changed, and not the one before it.
+            (Doubt::Last, Some(_)) if envelope.is_some_and(|next| Some(&next.prev) != last.as_ref()) => {
+                self.fault = Some((self.seq, CHANGED.into()));
+            }
+            (_, Some(_)) => {}
+            (_, None) => match self.follows(row, envelope) {
+                Ok(()) => {}
+                Err(Fault::At(seq, why)) => self.fault = Some((seq, why)),
+                Err(Fault::Unlinked) => {
+                    self.fault = Some((self.seq.max(1), CHANGED.into()));
+                    self.doubt = if self.seq == 0 { Doubt::None } else { Doubt::Last };
+                }
+            },
+        }
+    }
+
+    /// Whether a record follows from what came before it.
+    fn follows(&self, row: &RecordRow, envelope: Option<&Envelope>) -> Result<(), Fault> {
+        let seq = row.seq.unsigned_abs();
+        let next = self.seq + 1;
+        let Some(envelope) = envelope else { return Err(Fault::At(seq, "is not a record".into())) };
+        if envelope.chain != row.chain || Some(envelope.seq) != u64::try_from(row.seq).ok() {
+            let (chain, at) = (&envelope.chain, envelope.seq);
+            return Err(Fault::At(seq, format!("holds record {at} of chain `{}`", chain.escape_debug())));
+        }
+        if seq < next {
+            return Err(Fault::At(seq, "stands twice".into()));
+        }
+        if seq > next {
+            return Err(Fault::At(next, "is missing".into()));
+        }
+        let prev = self.hash.unwrap_or_else(|| Digest::from_bytes([0; 32]));
+        if envelope.prev == prev.hex() { Ok(()) } else { Err(Fault::Unlinked) }
+    }
+}
+
+const CHANGED: &str = "was changed: it does not fit the record beside it";
+
+/// Why a record does not follow.
+enum Fault {
+    /// This record is at fault.
+    At(u64, String),
+    /// It names another hash than that of the record before it.
+    Unlinked,
+}
+
+impl Ledger {
+    /// Verifies every link of every chain in the store. Only reads: a guard may be running.
+    pub async fn verify(url: &str) -> Result<Verification, LedgerFault> {
+        let fault = |error: crate::store::StoreError| LedgerFault(error.to_string());
+        let reader = Reader::open(&Location::read(url).map_err(fault)?);
+        let mut verifier = Verifier::default();
+        let read = reader.each_record(|row| verifier.record(&row)).await;
+        reader.close().await;
+        read.map_err(fault)?;
+        Ok(verifier.finish())
+    }
+}
