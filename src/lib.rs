@@ -26,4 +26,6 @@ pub mod notice;
 mod store;
 #[doc(hidden)]
 pub mod ledger;
+#[doc(hidden)]
+pub mod upstream;
 
