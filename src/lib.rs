@@ -28,4 +28,5 @@ mod store;
 pub mod ledger;
 #[doc(hidden)]
 pub mod upstream;
+mod notify;
 

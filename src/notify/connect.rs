@@ -1,0 +1,185 @@
+//! From nothing to SMTP inside TLS.
+//!
+//! STARTTLS is spoken here and not by lettre, because lettre keeps what it has read ahead: replies put into the clear part
+//! by somebody on the way would be taken for replies inside TLS, and a message would count as accepted that was not
+//! (RFC 3207 section 4.2 has the client discard what it knew before). Here not one octet after the reply to STARTTLS is
+//! read in clear. What is trusted is what `client` trusts; the certificate is for the host.
+
+use std::{
+    fmt, io,
+    net::SocketAddr,
+    path::Path,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use lettre::transport::smtp::{
+    client::{AsyncSmtpConnection, AsyncTokioStream},
+    extension::ClientId,
+};
+use rustls_pki_types::ServerName;
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
+    net::TcpStream,
+};
+use tokio_rustls::{TlsConnector, client::TlsStream};
+
+use super::{
+    mail::{MailFault, MailTls},
+    unsent::{Step, Unsent},
+};
+use crate::client::trusting;
+
+/// Longest reply in clear, in octets.
+const LONGEST_REPLY: usize = 16 * 1024;
+/// After STARTTLS the server greets no more, and lettre waits for a greeting.
+const GREETING: &[u8] = b"220 \r\n";
+
+/// Connects to one mail server.
+pub(super) struct Connector {
+    host: String,
+    port: u16,
+    name: ServerName<'static>,
+    tls: MailTls,
+    trust: TlsConnector,
+    /// Who we say we are.
+    hello: String,
+}
+
+/// A stream inside TLS, as lettre wants it.
+struct Inside {
+    stream: TlsStream<TcpStream>,
+    peer: SocketAddr,
+    greeting: &'static [u8],
+}
+
+impl Connector {
+    pub(super) fn new(
+        host: String,
+        port: u16,
+        tls: MailTls,
+        ca_file: Option<&Path>,
+        hello: &str,
+    ) -> Result<Self, MailFault> {
+        let name = ServerName::try_from(host.clone()).map_err(|_| MailFault::Host(host.clone()))?;
+        let trust = TlsConnector::from(Arc::new(trusting(ca_file).map_err(MailFault::Trust)?));
+        Ok(Self { host, port, name, tls, trust, hello: hello.to_owned() })
+    }
+
+    /// Connects as far as EHLO inside TLS.
+    pub(super) async fn connect(&self) -> Result<AsyncSmtpConnection, Unsent> {
+        let mut stream =
+            TcpStream::connect((self.host.as_str(), self.port)).await.map_err(Unsent::Unreachable)?;
+        let peer = stream.peer_addr().map_err(Unsent::Unreachable)?;
+        let greeting = match self.tls {
+            MailTls::StartTls => {
+                self.start_tls(&mut stream).await?;
+                GREETING
+            }
+            MailTls::Implicit => &[],
+        };
+        let stream = self.trust.connect(self.name.clone(), stream).await.map_err(Unsent::Tls)?;
+        let inside = Inside { stream, peer, greeting };
+        AsyncSmtpConnection::connect_with_transport(Box::new(inside), &ClientId::Domain(self.hello.clone()))
+            .await
+            .map_err(|source| Unsent::Refused { step: Step::Hello, source })
+    }
+
+    async fn start_tls(&self, stream: &mut TcpStream) -> Result<(), Unsent> {
+        expect(&reply(stream).await?, "220")?;
+        say(stream, &format!("EHLO {}\r\n", self.hello)).await?;
+        let offers = reply(stream).await?;
+        expect(&offers, "250")?;
+        if !offers.iter().skip(1).any(|(_, text)| text.eq_ignore_ascii_case("STARTTLS")) {
+            return Err(Unsent::NoStartTls);
+        }
+        say(stream, "STARTTLS\r\n").await?;
+        match reply(stream).await?.as_slice() {
+            [(code, _)] if code == "220" => Ok(()),
+            _ => Err(Unsent::NoStartTls),
+        }
+    }
+}
+
+impl AsyncTokioStream for Inside {
+    fn peer_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.peer)
+    }
+}
+
+impl AsyncRead for Inside {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.greeting.is_empty() {
+            return Pin::new(&mut self.stream).poll_read(context, buffer);
+        }
+        let (now, later) = self.greeting.split_at(self.greeting.len().min(buffer.remaining()));
+        buffer.put_slice(now);
+        self.greeting = later;
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Inside {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        octets: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, octets)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+impl fmt::Debug for Inside {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Inside({})", self.peer)
+    }
+}
+
+async fn say(stream: &mut TcpStream, line: &str) -> Result<(), Unsent> {
+    stream.write_all(line.as_bytes()).await.map_err(Unsent::Unreachable)
+}
+
+/// One reply (RFC 5321 section 4.2), its lines as code and text; read octet by octet, so that nothing after it is read.
+async fn reply(stream: &mut TcpStream) -> Result<Vec<(String, String)>, Unsent> {
+    let mut lines = Vec::new();
+    let mut line = Vec::new();
+    for _ in 0..LONGEST_REPLY {
+        match stream.read_u8().await.map_err(Unsent::Unreachable)? {
+            b'\n' => {
+                let text = String::from_utf8(std::mem::take(&mut line)).map_err(|_| Unsent::NotSmtp)?;
+                let text = text.strip_suffix('\r').unwrap_or(&text);
+                let (code, rest) = text.split_at_checked(3).ok_or(Unsent::NotSmtp)?;
+                let last = !rest.starts_with('-');
+                let rest = rest.strip_prefix(['-', ' ']).unwrap_or(rest);
+                lines.push((code.to_owned(), rest.to_owned()));
+                if last {
+                    return Ok(lines);
+                }
+            }
+            octet => line.push(octet),
+        }
+    }
+    Err(Unsent::NotSmtp)
+}
+
+/// Another code than this one is a server that is busy, or not one.
+fn expect(reply: &[(String, String)], code: &str) -> Result<(), Unsent> {
+    if reply.iter().all(|(said, _)| said == code) {
+        return Ok(());
+    }
+    let said = reply.iter().map(|(code, text)| format!("{code} {text}")).collect::<Vec<_>>().join(" ");
+    Err(Unsent::Unreachable(io::Error::other(super::mail::without_addresses(&said))))
+}

@@ -1,0 +1,210 @@
+//! Mail over SMTP: STARTTLS required or implicit TLS, never opportunistic; every message under one timeout of its own.
+//!
+//! lettre's timeout covers connecting only, and its pool takes a connection back on which a reply is still outstanding:
+//! the next message would then be believed on the reply to the last. So connections are kept here: one returns to the
+//! idle ones after a message that was accepted, and in no other case.
+
+use std::{
+    error::Error,
+    fmt,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use lettre::transport::smtp::{
+    authentication::{Credentials, Mechanism},
+    client::AsyncSmtpConnection,
+    commands,
+};
+
+use super::{
+    connect::Connector,
+    letter::Letter,
+    unsent::{Step, Unsent},
+};
+use crate::{
+    client::TrustFault,
+    notice::{Delivery, Templates, ascii},
+    operation::Address,
+    secret::Secret,
+};
+
+/// Connections kept open for the next message.
+const IDLE: usize = 4;
+/// An idle connection that is older is closed.
+const IDLE_FOR: Duration = Duration::from_mins(1);
+
+/// How the connection is protected. There is no way to send in clear.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MailTls {
+    /// STARTTLS, required (RFC 3207).
+    StartTls,
+    /// TLS from the first octet (RFC 8314).
+    Implicit,
+}
+
+/// Where mail is handed in.
+pub(crate) struct MailOptions {
+    /// The server's name, verified against its certificate.
+    pub host: String,
+    /// Its port; 587 for STARTTLS and 465 for implicit TLS by default.
+    pub port: u16,
+    /// How the connection is protected.
+    pub tls: MailTls,
+    /// Trust these CAs (PEM) instead of the platform's.
+    pub ca_file: Option<PathBuf>,
+    /// User name and password for AUTH (RFC 4954), sent over TLS only.
+    pub credentials: Option<(String, Secret)>,
+    /// The sender's address, in `From` and in the envelope.
+    pub from: Address,
+    /// `List-Id` and the right side of `Message-ID`: this guard's name, a domain.
+    pub domain: String,
+    /// For one message, from connecting to the last reply. Default 30 s.
+    pub timeout: Duration,
+}
+
+/// The mail channel.
+pub(crate) struct Mail {
+    connector: Connector,
+    credentials: Option<Credentials>,
+    from: Address,
+    domain: String,
+    timeout: Duration,
+    idle: Mutex<Vec<(AsyncSmtpConnection, Instant)>>,
+}
+
+/// The mail channel cannot be set up.
+#[derive(Debug)]
+pub(crate) enum MailFault {
+    /// The host is neither a DNS name nor an IP address.
+    Host(String),
+    /// The domain is not one: letters, digits, hyphens and dots.
+    Domain(String),
+    /// There is nothing to trust.
+    Trust(TrustFault),
+    /// The password is not UTF-8 (RFC 4616).
+    Password,
+}
+
+impl Mail {
+    /// Sets the channel up; reads the CA file; connects to nothing.
+    ///
+    /// # Errors
+    /// When nothing could ever be sent with these options.
+    pub(crate) fn new(options: MailOptions) -> Result<Self, MailFault> {
+        let MailOptions { host, port, tls, ca_file, credentials, from, domain, timeout } = options;
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.';
+        if domain.is_empty() || domain.len() > 253 || !domain.bytes().all(plain) {
+            return Err(MailFault::Domain(domain));
+        }
+        let credentials = match credentials {
+            Some((user, password)) => {
+                let password = password.expose_str().ok_or(MailFault::Password)?;
+                Some(Credentials::new(user, password.to_owned()))
+            }
+            None => None,
+        };
+        let connector = Connector::new(host, port, tls, ca_file.as_deref(), &domain)?;
+        Ok(Self { connector, credentials, from, domain, timeout, idle: Mutex::default() })
+    }
+
+    /// Puts a delivery into words and hands it in; gives what the server answered when it took it, without any address.
+    /// The work is a task of its own, so that a panic in a library ends this attempt only.
+    ///
+    /// # Errors
+    /// When the server has not taken the message, or may have taken it and did not say so.
+    pub(crate) async fn hand_in(
+        self: &Arc<Self>,
+        templates: &Arc<Templates>,
+        delivery: Delivery,
+    ) -> Result<String, Unsent> {
+        let (mail, templates) = (Arc::clone(self), Arc::clone(templates));
+        tokio::spawn(async move {
+            let rendered = templates.render(&delivery).map_err(Unsent::Words)?;
+            let letter = Letter::new(&delivery, rendered, &mail.from, &mail.domain)?;
+            tokio::time::timeout(mail.timeout, mail.send(letter))
+                .await
+                .map_err(|_| Unsent::Timeout(mail.timeout))?
+        })
+        .await
+        .map_err(|_| Unsent::Panicked)?
+    }
+
+    async fn send(&self, letter: Letter) -> Result<String, Unsent> {
+        let mut connection = match self.idle_connection().await {
+            Some(connection) => connection,
+            None => self.connect().await?,
+        };
+        let steps = [
+            (Step::Sender, commands::Mail::new(Some(letter.from), Vec::new()).to_string()),
+            (Step::Recipient, commands::Rcpt::new(letter.to, Vec::new()).to_string()),
+            (Step::Data, commands::Data.to_string()),
+        ];
+        for (step, command) in steps {
+            connection.command(command).await.map_err(|source| Unsent::Refused { step, source })?;
+        }
+        let reply = connection
+            .message(&letter.octets)
+            .await
+            .map_err(|source| Unsent::Refused { step: Step::Content, source })?;
+        self.idle(connection);
+        let words: Vec<_> = reply.message().collect();
+        Ok(format!("{} {}", reply.code(), without_addresses(&words.join(" "))))
+    }
+
+    async fn connect(&self) -> Result<AsyncSmtpConnection, Unsent> {
+        let mut connection = self.connector.connect().await?;
+        if let Some(credentials) = &self.credentials {
+            connection
+                .auth(&[Mechanism::Plain, Mechanism::Login], credentials)
+                .await
+                .map_err(|source| Unsent::Refused { step: Step::Auth, source })?;
+        }
+        Ok(connection)
+    }
+
+    /// The connection used last, when it still answers.
+    async fn idle_connection(&self) -> Option<AsyncSmtpConnection> {
+        loop {
+            let (mut connection, since) = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()?;
+            if since.elapsed() < IDLE_FOR && connection.test_connected().await {
+                return Some(connection);
+            }
+        }
+    }
+
+    fn idle(&self, connection: AsyncSmtpConnection) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.retain(|(_, since)| since.elapsed() < IDLE_FOR);
+        if idle.len() < IDLE && !connection.has_broken() {
+            idle.push((connection, Instant::now()));
+        }
+    }
+}
+
+impl fmt::Display for MailFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Host(host) => write!(f, "`{host}` is neither a DNS name nor an IP address"),
+            Self::Domain(domain) => write!(f, "`{domain}` is not a domain"),
+            Self::Trust(fault) => fault.fmt(f),
+            Self::Password => f.write_str("the password for mail is not UTF-8"),
+        }
+    }
+}
+
+impl Error for MailFault {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Trust(fault) => Some(fault),
+            Self::Host(_) | Self::Domain(_) | Self::Password => None,
+        }
+    }
+}
+
+/// What a server says, for the record: at most 200 characters of visible ASCII, and no word with an `@` in it.
+pub(super) fn without_addresses(text: &str) -> String {
+    let words = text.split_whitespace().map(|word| if word.contains('@') { "<address>" } else { word });
+    ascii(&words.collect::<Vec<_>>().join(" "), 200)
+}
