@@ -29,4 +29,6 @@ pub mod ledger;
 #[doc(hidden)]
 pub mod upstream;
 mod notify;
+#[doc(hidden)]
+pub mod guard;
 

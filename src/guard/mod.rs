@@ -1,0 +1,261 @@
+//! The path of one request, from the wire to the reply, and the settling of changes whose outcome nobody knows yet.
+//!
+//! The path is a chain of tokens, each made by one module only, each containing the one before and spent by value:
+//! `WireRequest` → `Verified` → `Asked` → `Screened` → `Admitted<Screened>` → `Undecided` → `Admitted<Undecided>` →
+//! `Permit<Change>` → `Intent` → `Open` → `Recorded`; for an ordinary operation `... → Permit<Ordinary> → Noted`. A step
+//! cannot be left out, because its token cannot be had otherwise. Each pair below differs in one token: the first
+//! compiles, the second does not.
+//!
+//! An intent is made by the ledger only:
+//! ```
+//! async fn f(ledger: connect_guard::ledger::Ledger, permit: connect_guard::policy::Permit<connect_guard::operation::Change>, plan: connect_guard::notice::Plan) { let _ = ledger.intend(permit, plan).await; }
+//! ```
+//! ```compile_fail
+//! async fn f(ledger: connect_guard::ledger::Ledger, permit: connect_guard::operation::Change, plan: connect_guard::notice::Plan) { let _ = ledger.intend(permit, plan).await; }
+//! ```
+//! No intent without a plan of who is told:
+//! ```compile_fail
+//! async fn f(ledger: connect_guard::ledger::Ledger, permit: connect_guard::policy::Permit<connect_guard::operation::Change>, plan: Option<connect_guard::notice::Plan>) { let _ = ledger.intend(permit, plan).await; }
+//! ```
+//! Only an intent is sent, not the permit it was made from:
+//! ```
+//! async fn f(upstream: connect_guard::upstream::Upstream, it: connect_guard::ledger::Intent) { let _ = upstream.act(it).await; }
+//! ```
+//! ```compile_fail
+//! async fn f(upstream: connect_guard::upstream::Upstream, it: connect_guard::policy::Permit<connect_guard::operation::Change>) { let _ = upstream.act(it).await; }
+//! ```
+//! It is sent once:
+//! ```compile_fail
+//! async fn f(upstream: connect_guard::upstream::Upstream, it: connect_guard::ledger::Intent) { let _ = upstream.act(it).await; let _ = upstream.act(it).await; }
+//! ```
+//! What was sent, or taken over after a crash, is not sent again:
+//! ```compile_fail
+//! async fn f(upstream: connect_guard::upstream::Upstream, it: connect_guard::ledger::Open) { let _ = upstream.act(it).await; }
+//! ```
+//! A change does not take the ordinary door:
+//! ```
+//! fn f(ledger: connect_guard::ledger::Ledger, permit: connect_guard::policy::Permit<connect_guard::operation::Ordinary>) { let _ = ledger.note(permit); }
+//! ```
+//! ```compile_fail
+//! fn f(ledger: connect_guard::ledger::Ledger, permit: connect_guard::policy::Permit<connect_guard::operation::Change>) { let _ = ledger.note(permit); }
+//! ```
+//! Nothing passes without its place in the record:
+//! ```
+//! async fn f(upstream: connect_guard::upstream::Upstream, it: connect_guard::ledger::Noted) { let _ = upstream.pass(it).await; }
+//! ```
+//! ```compile_fail
+//! async fn f(upstream: connect_guard::upstream::Upstream, it: connect_guard::policy::Permit<connect_guard::operation::Ordinary>) { let _ = upstream.pass(it).await; }
+//! ```
+//! The answer to a change is made from what is on record:
+//! ```
+//! fn f(it: connect_guard::ledger::Recorded, id: &connect_guard::wire::RequestId) { let _ = connect_guard::guard::answer(&it, id); }
+//! ```
+//! ```compile_fail
+//! fn f(it: connect_guard::ledger::Open, id: &connect_guard::wire::RequestId) { let _ = connect_guard::guard::answer(&it, id); }
+//! ```
+//! Screening takes what was recognised, and deciding takes what was admitted:
+//! ```
+//! fn f(policy: &std::sync::Arc<connect_guard::policy::Policy>, it: connect_guard::operation::Asked, now: connect_guard::guard::Now) { let _ = connect_guard::policy::screen(policy, it, now); }
+//! ```
+//! ```compile_fail
+//! fn f(policy: &std::sync::Arc<connect_guard::policy::Policy>, it: connect_guard::caller::Verified, now: connect_guard::guard::Now) { let _ = connect_guard::policy::screen(policy, it, now); }
+//! ```
+//! ```
+//! fn f(it: connect_guard::limit::Admitted<connect_guard::policy::Undecided>, seen: connect_guard::operation::Seen, known: &connect_guard::policy::Known, now: connect_guard::guard::Now) { let _ = it.decide(seen, known, now); }
+//! ```
+//! ```compile_fail
+//! fn f(it: connect_guard::policy::Undecided, seen: connect_guard::operation::Seen, known: &connect_guard::policy::Known, now: connect_guard::guard::Now) { let _ = it.decide(seen, known, now); }
+//! ```
+//! None of the tokens can be made by hand or copied:
+//! ```compile_fail
+//! fn f(inner: connect_guard::policy::Screened) -> connect_guard::limit::Admitted<connect_guard::policy::Screened> { connect_guard::limit::Admitted { inner } }
+//! ```
+//! ```compile_fail
+//! fn f(it: &connect_guard::ledger::Intent) -> connect_guard::ledger::Intent { it.clone() }
+//! ```
+
+mod carry;
+mod path;
+mod reply;
+mod settle;
+mod watch;
+
+use std::{sync::Arc, time::Duration};
+
+use arc_swap::ArcSwap;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+pub use crate::clock::Now;
+pub use reply::{Stop, answer};
+
+use crate::{
+    caller::KeyRing,
+    client::ClientStats,
+    clock::Clock,
+    ledger::{Ledger, Stranger},
+    limit::{Limiter, LimiterStats},
+    notice::Routing,
+    operation::{Class, Sites, body_limit},
+    policy::Policy,
+    upstream::Upstream,
+    wire::{Head, Malformed, Origin, Reply},
+};
+
+/// What a guard is made of.
+pub struct Parts {
+    /// The callers' keys.
+    pub keys: KeyRing,
+    /// The policy in force.
+    pub policy: Arc<Policy>,
+    /// Where instances are.
+    pub sites: Sites,
+    /// Rates.
+    pub limiter: Arc<Limiter>,
+    /// The ledger.
+    pub ledger: Ledger,
+    /// Connect.
+    pub upstream: Upstream,
+    /// Who is told.
+    pub routing: Routing,
+    /// The time.
+    pub clock: Clock,
+    /// How many octets of body a request may have.
+    pub bodies: BodyLimits,
+    /// When to look again at a change whose outcome is unknown, or that was accepted and does not show.
+    pub settling: Settling,
+}
+
+/// How many octets of body a request may have, by class.
+#[derive(Debug, Clone, Copy)]
+pub struct BodyLimits {
+    /// Identity and sensitive operations, and unknown ones. Default 64 KiB.
+    pub change: usize,
+    /// Ordinary ones. Default 1 MiB.
+    pub ordinary: usize,
+}
+
+/// When to look at a user again: after how long since it was sent.
+#[derive(Debug, Clone)]
+pub struct Settling {
+    /// For an unknown outcome, and for an accepted change that did not show within the request. Default 2, 10, 60, 300 s.
+    pub unknown: Vec<Duration>,
+    /// Within the request, when an accepted change does not show yet. Default 0.2 and 0.8 s.
+    pub lag: Vec<Duration>,
+    /// How often intents of guards that are gone are looked for. Default 5 s.
+    pub sweep: Duration,
+}
+
+/// The guard: one for the whole process.
+pub struct Guard {
+    keys: KeyRing,
+    policy: ArcSwap<Policy>,
+    sites: Sites,
+    limiter: Arc<Limiter>,
+    ledger: Ledger,
+    upstream: Upstream,
+    routing: Routing,
+    clock: Clock,
+    bodies: BodyLimits,
+    settling: Settling,
+    /// Work that belongs to the guard, whatever becomes of its caller.
+    tasks: TaskTracker,
+    /// Cancelled when the guard stops: what is watched is on disk, and nobody waits for it.
+    stopping: CancellationToken,
+}
+
+impl Guard {
+    /// A guard of these parts.
+    pub fn new(parts: Parts) -> Arc<Self> {
+        Arc::new(Self {
+            keys: parts.keys,
+            policy: ArcSwap::new(parts.policy),
+            sites: parts.sites,
+            limiter: parts.limiter,
+            ledger: parts.ledger,
+            upstream: parts.upstream,
+            routing: parts.routing,
+            clock: parts.clock,
+            bodies: parts.bodies,
+            settling: parts.settling,
+            tasks: TaskTracker::new(),
+            stopping: CancellationToken::new(),
+        })
+    }
+
+    /// Judges a head before any of its body is read: how many octets of body may follow, or the reply.
+    pub fn admit(&self, head: &Head) -> Result<usize, Reply> {
+        let origin = &head.origin;
+        self.limiter
+            .may_try(origin.source)
+            .map_err(|limited| Stop::Limited(limited).reply(&origin.request_id))?;
+        if let Err(unverified) = self.keys.precheck(head, self.clock.now()) {
+            self.unproven(origin, unverified.code());
+            return Err(Stop::Unverified(unverified).reply(&origin.request_id));
+        }
+        Ok(body_limit(head, &|class| match class {
+            Class::Identity | Class::Sensitive | Class::Forbidden => self.bodies.change,
+            Class::Write | Class::Read => self.bodies.ordinary,
+        }))
+    }
+
+    /// Counts a request that has no single reading.
+    pub fn malformed(&self, malformed: &Malformed, origin: &Origin) {
+        tracing::info!(request = %origin.request_id, source = %origin.source, why = %malformed.why, "malformed");
+        self.ledger.stranger(Stranger { source: origin.source, code: "malformed" });
+    }
+
+    /// The policy in force.
+    pub fn policy(&self) -> Arc<Policy> {
+        self.policy.load_full()
+    }
+
+    /// Puts a policy into force: requests that were screened before are decided by the one before.
+    pub fn enforce(&self, policy: Policy) {
+        self.policy.store(Arc::new(policy));
+    }
+
+    /// What the limiter counted.
+    pub fn rates(&self) -> LimiterStats {
+        self.limiter.stats()
+    }
+
+    /// What was counted of Connect, by site.
+    pub fn connect(&self) -> impl Iterator<Item = (&str, ClientStats)> {
+        self.upstream.stats()
+    }
+
+    /// Charges a request whose body did not come to its source, as a proof that failed: it held a place for nothing.
+    pub fn unread(&self, origin: &Origin) {
+        self.unproven(origin, "unread");
+    }
+
+    /// Waits until the work that belongs to the guard is done. What is only watched is left to the next start.
+    pub async fn drain(&self) {
+        self.stopping.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    /// Charges and counts a proof that failed.
+    fn unproven(&self, origin: &Origin, code: &'static str) {
+        self.limiter.failed(origin.source);
+        self.ledger.stranger(Stranger { source: origin.source, code });
+        tracing::info!(request = %origin.request_id, source = %origin.source, code, "not verified");
+    }
+}
+
+impl Default for BodyLimits {
+    fn default() -> Self {
+        Self { change: 64 * 1024, ordinary: 1024 * 1024 }
+    }
+}
+
+impl Default for Settling {
+    fn default() -> Self {
+        Self {
+            unknown: [2, 10, 60, 300].map(Duration::from_secs).to_vec(),
+            lag: [200, 800].map(Duration::from_millis).to_vec(),
+            sweep: Duration::from_secs(5),
+        }
+    }
+}

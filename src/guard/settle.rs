@@ -1,0 +1,90 @@
+//! Settling: changes whose outcome nobody knows are looked at again until it is known or cannot be known, by whichever
+//! guard holds their lease.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use super::{
+    Guard,
+    carry::{Budget, Shown, readable},
+};
+use crate::{
+    ledger::{Open, Orphan, Told},
+    notice::{Finding, Shows},
+    operation::Effect,
+};
+
+impl Guard {
+    /// Looks for intents and watches of guards that are gone, and settles them, until `shutdown` resolves.
+    pub async fn sweep(self: Arc<Self>, shutdown: impl Future<Output = ()>) {
+        tokio::pin!(shutdown);
+        loop {
+            match self.ledger.orphans().await {
+                Ok(orphans) => {
+                    for orphan in orphans {
+                        self.take(orphan);
+                    }
+                }
+                Err(unwritten) => tracing::error!(%unwritten, "open changes could not be looked for"),
+            }
+            tokio::select! {
+                () = &mut shutdown => return,
+                () = tokio::time::sleep(self.settling.sweep) => {}
+            }
+        }
+    }
+
+    fn take(self: &Arc<Self>, orphan: Orphan) {
+        let guard = self.clone();
+        match orphan {
+            Orphan::Open(open) => {
+                let (record, told) = (open.record().seq, open.told());
+                tracing::warn!(record, operation = open.operation(), "taking over an open change");
+                self.tasks.spawn(async move { guard.settle(open, told).await });
+            }
+            Orphan::Watch(watch) => {
+                let record = watch.change().record().seq;
+                tracing::info!(record, operation = watch.change().operation(), "watching a change further");
+                self.tasks.spawn(guard.watch(watch));
+            }
+        }
+    }
+
+    /// Settles one: reads until it shows, or until the last look. `told` is what people were told of it so far.
+    pub(super) async fn settle(self: Arc<Self>, open: Open, told: Told) {
+        let told_unknown = match told {
+            Told::MayHaveChanged => true,
+            Told::Nothing => false,
+        };
+        if !readable(&open) {
+            let finding = Finding {
+                effect: Effect::Undetermined,
+                side_effects: Vec::new(),
+                told_unknown,
+                shows: Shows::Already,
+                at: self.clock.now(),
+            };
+            let _ = self.record(open, finding).await;
+            return;
+        }
+        let mut waited = Duration::ZERO;
+        let mut last = Shown::Unread;
+        for at in self.settling.unknown.clone() {
+            tokio::time::sleep(at.saturating_sub(waited)).await;
+            waited = at;
+            last = self.shown(&open, Budget::Waiting).await;
+            if matches!(last, Shown::Applied(_) | Shown::Same) {
+                break;
+            }
+        }
+        let (effect, side_effects) = match last {
+            Shown::Applied(side_effects) => (Effect::InferredApplied, side_effects),
+            Shown::Same => (Effect::InferredApplied, Vec::new()),
+            Shown::Before => (Effect::InferredNotApplied, Vec::new()),
+            Shown::Otherwise(side_effects) => (Effect::Undetermined, side_effects),
+            Shown::Unread => (Effect::Undetermined, Vec::new()),
+        };
+        let finding =
+            Finding { effect, side_effects, told_unknown, shows: Shows::Already, at: self.clock.now() };
+        let _ = self.record(open, finding).await;
+    }
+}
