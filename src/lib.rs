@@ -31,4 +31,5 @@ pub mod upstream;
 mod notify;
 #[doc(hidden)]
 pub mod guard;
+mod server;
 

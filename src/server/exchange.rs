@@ -1,0 +1,175 @@
+//! One request: its head read, judged before its body, its body read within its bounds, the service called.
+//!
+//! hyper sends `100 Continue` when a body is first asked for, so whoever is refused by the head alone is never invited
+//! to send one (RFC 9110 section 10.1.1).
+
+use std::{convert::Infallible, net::IpAddr, sync::Arc, sync::atomic::Ordering, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use http::{Request, Response, request::Parts};
+use http_body::Body as _;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use tokio::time::timeout;
+
+use crate::wire::{ErrorType, Head, Malformed, Occurs, Origin, Reply, RequestId, WireRequest};
+
+use super::{
+    Service,
+    counts::count,
+    gated::Ties,
+    listener::Shared,
+    reply::{ReplyBody, UnderWay, octets, response},
+};
+
+/// When somebody turned away because there is too much under way may come back.
+const OVERLOAD_WAIT: Duration = Duration::from_secs(1);
+/// Room made for a body before any of it has come: a declared length is only a promise.
+const FIRST_ROOM: usize = 16 * 1024;
+
+/// What the requests of one connection share.
+pub(super) struct Exchange<S> {
+    pub(super) shared: Arc<Shared<S>>,
+    pub(super) source: IpAddr,
+    /// The name by which the client asked for the server in the handshake.
+    pub(super) server_name: Option<Box<str>>,
+    pub(super) ties: Arc<Ties>,
+}
+
+/// A body that is being read. Dropped, it did not come.
+struct Unread<'a, S: Service> {
+    service: &'a S,
+    of: Option<&'a Origin>,
+}
+
+impl<S: Service> Drop for Unread<'_, S> {
+    fn drop(&mut self) {
+        if let Some(origin) = self.of {
+            self.service.unread(origin);
+        }
+    }
+}
+
+impl<S: Service> Exchange<S> {
+    /// Answers one request.
+    pub(super) async fn answer(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+    ) -> Result<Response<ReplyBody>, Infallible> {
+        let counts = &self.shared.counts;
+        count(&counts.requests);
+        let id = RequestId::fresh();
+        let place = Arc::clone(&self.shared.places).try_acquire_owned().ok();
+        let has_place = place.is_some();
+        let under_way = UnderWay::new(&self.ties, counts, place);
+        let (parts, body) = request.into_parts();
+        let has_body = !body.is_end_stream();
+        let received = if has_place {
+            self.receive(&parts, body, &id).await
+        } else {
+            count(&counts.overloaded);
+            let why = "too many requests are under way";
+            Err(Reply::error(ErrorType::ServiceUnavailable, why, &id).retry_after(OVERLOAD_WAIT))
+        };
+        Ok(match received {
+            Ok(request) => self.call(request, &id, under_way).await,
+            Err(mut refused) => {
+                if has_body {
+                    // What is left of the body cannot be told from a next request's head.
+                    self.ties.unread.store(true, Ordering::Release);
+                    refused.close = true;
+                }
+                response(refused, &id, under_way)
+            }
+        })
+    }
+
+    /// The octets that answer a head which has no single reading.
+    pub(super) fn refuse(&self, malformed: &Malformed) -> Bytes {
+        let origin = Origin::new(RequestId::fresh(), self.source, None);
+        octets(&self.malformed(malformed, &origin).closing())
+    }
+
+    async fn receive(&self, parts: &Parts, body: Incoming, id: &RequestId) -> Result<WireRequest, Reply> {
+        let user_agent = parts.headers.get(http::header::USER_AGENT).map(http::HeaderValue::as_bytes);
+        let origin = Origin::new(id.clone(), self.source, user_agent);
+        let told = |malformed: Malformed| self.malformed(&malformed, &origin);
+        let fields = parts.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+        // The gate lets origin form through only, which hyper keeps as it came.
+        let target = parts.uri.path_and_query().map_or("", http::uri::PathAndQuery::as_str);
+        let head = Head::read(parts.method.as_str(), target, fields, origin.clone()).map_err(told)?;
+        self.check_host(&head).map_err(told)?;
+        let most = self.shared.service.admit(&head)?;
+        let time = self.shared.options.timeouts.body;
+        // This future is dropped when the peer goes away.
+        let mut unread = Unread { service: &*self.shared.service, of: Some(&origin) };
+        let body = timeout(time, whole(body, most))
+            .await
+            .unwrap_or_else(|_| Err(Malformed::with(ErrorType::RequestTimeout, "the body took too long")));
+        // It came, or was refused for its length alone.
+        if body.as_ref().err().is_none_or(|malformed| malformed.error == ErrorType::ContentTooLarge) {
+            unread.of = None;
+        }
+        drop(unread);
+        Ok(WireRequest { head, body: body.map_err(told)? })
+    }
+
+    /// `Host` is the server that the handshake was with (requirement C8).
+    fn check_host(&self, head: &Head) -> Result<(), Malformed> {
+        let Some(expected) = &self.server_name else { return Ok(()) };
+        let name = match head.headers.occurs("host") {
+            Occurs::One(host) => host.split_once(':').map_or(host, |(name, _)| name),
+            Occurs::Absent | Occurs::Many => "",
+        };
+        if name.eq_ignore_ascii_case(expected) {
+            return Ok(());
+        }
+        Err(Malformed::form("`host` is not the server that the TLS handshake named"))
+    }
+
+    /// Calls the service in a task of its own: a panic ends that task only, and a caller who hangs up cancels nothing.
+    async fn call(&self, request: WireRequest, id: &RequestId, under_way: UnderWay) -> Response<ReplyBody> {
+        let shared = &self.shared;
+        let service = Arc::clone(&shared.service);
+        let work = async move { (service.call(request).await, under_way) };
+        let task = shared.tasks.spawn(shared.kill.clone().run_until_cancelled_owned(work));
+        let (error, why) = match task.await {
+            Ok(Some((reply, under_way))) => return response(reply, id, under_way),
+            Ok(None) => (ErrorType::ServiceUnavailable, "the listener has stopped"),
+            Err(_) => {
+                count(&shared.counts.panics);
+                (ErrorType::InternalService, "internal failure")
+            }
+        };
+        let under_way = UnderWay::new(&self.ties, &shared.counts, None);
+        response(Reply::error(error, why, id).closing(), id, under_way)
+    }
+
+    fn malformed(&self, malformed: &Malformed, origin: &Origin) -> Reply {
+        count(&self.shared.counts.malformed);
+        self.shared.service.malformed(malformed, origin);
+        Reply::error(malformed.error, &malformed.why, &origin.request_id)
+    }
+}
+
+/// Reads a body of at most `most` octets. One that is declared longer is refused without asking for any of it.
+async fn whole(mut body: Incoming, most: usize) -> Result<Bytes, Malformed> {
+    let too_large =
+        || Malformed::with(ErrorType::ContentTooLarge, format!("the body is longer than {most} octets"));
+    // The gate lets no body through that does not declare its length.
+    let declared = body.size_hint().exact().and_then(|octets| usize::try_from(octets).ok());
+    let declared = declared.filter(|octets| *octets <= most).ok_or_else(too_large)?;
+    let mut whole = BytesMut::with_capacity(declared.min(FIRST_ROOM));
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Malformed::form("the body ended before its declared length"))?;
+        let Ok(octets) = frame.into_data() else { continue };
+        if octets.len() == declared {
+            return Ok(octets);
+        }
+        if octets.len() > most.saturating_sub(whole.len()) {
+            return Err(too_large());
+        }
+        whole.extend_from_slice(&octets);
+    }
+    Ok(whole.freeze())
+}

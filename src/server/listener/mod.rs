@@ -1,0 +1,252 @@
+//! The accept loop, and the end of it.
+
+use std::{
+    error::Error,
+    fmt,
+    future::Future,
+    io,
+    net::SocketAddr,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    net::{TcpListener, TcpSocket, TcpStream},
+    sync::Semaphore,
+    time::{sleep, timeout},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{
+    Counts, Options, Service, Tls,
+    connection::serve,
+    counts::{count, uncount},
+    seats::{NoSeat, Seats},
+};
+
+/// Connections that the kernel keeps waiting.
+const BACKLOG: u32 = 1024;
+/// How long nothing is accepted after accepting failed: without descriptors it would fail again at once.
+const BACK_OFF: Duration = Duration::from_millis(50);
+/// How long tasks are waited for that have been told to end at once.
+const LAST_WAIT: Duration = Duration::from_secs(1);
+
+/// A listener that is bound and does not yet serve.
+pub(crate) struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    tls: Tls,
+    options: Options,
+    counts: Arc<Counts>,
+}
+
+/// Why a listener cannot be bound.
+#[derive(Debug)]
+pub(crate) struct BindError {
+    /// Where it was to listen.
+    pub address: SocketAddr,
+    /// What the system says.
+    pub source: io::Error,
+}
+
+/// How serving ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Drained {
+    /// Connections that were open when the listener stopped and ended within its time.
+    pub ended: u64,
+    /// Connections that were cut because they had not.
+    pub cut: u64,
+}
+
+/// What every connection of a listener shares.
+pub(super) struct Shared<S> {
+    pub(super) service: Arc<S>,
+    pub(super) options: Options,
+    pub(super) counts: Arc<Counts>,
+    /// Places for requests under way.
+    pub(super) places: Arc<Semaphore>,
+    /// Connections, and requests that the service answers.
+    pub(super) tasks: TaskTracker,
+    /// No more connections and no more requests.
+    pub(super) stop: CancellationToken,
+    /// No more of anything.
+    pub(super) kill: CancellationToken,
+}
+
+/// Where connections come from.
+trait Accept {
+    async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)>;
+}
+
+impl Server {
+    /// Binds a listener. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// The address cannot be listened on.
+    pub(crate) fn bind(options: Options, tls: Tls) -> Result<Self, BindError> {
+        let bind = || {
+            let socket = if options.address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+            socket.set_reuseaddr(true)?;
+            socket.bind(options.address)?;
+            let listener = socket.listen(BACKLOG)?;
+            let address = listener.local_addr()?;
+            Ok((listener, address))
+        };
+        let (listener, address) = bind().map_err(|source| BindError { address: options.address, source })?;
+        Ok(Self { listener, address, tls, options, counts: Arc::default() })
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its counts, for as long as anybody wants to read them.
+    pub(crate) fn counts(&self) -> Arc<Counts> {
+        Arc::clone(&self.counts)
+    }
+
+    /// Serves until `shutdown` is done, then lets what is under way end within [`super::Timeouts::drain`], and cuts the
+    /// rest. Dropping this future cuts everything.
+    pub(crate) async fn run<S: Service>(
+        self,
+        service: Arc<S>,
+        shutdown: impl Future<Output = ()>,
+    ) -> Drained {
+        let Self { listener, tls, options, counts, .. } = self;
+        run(listener, tls, options, counts, service, shutdown).await
+    }
+}
+
+impl Accept for TcpListener {
+    async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        TcpListener::accept(self).await
+    }
+}
+
+async fn run<S: Service>(
+    listener: impl Accept,
+    tls: Tls,
+    options: Options,
+    counts: Arc<Counts>,
+    service: Arc<S>,
+    shutdown: impl Future<Output = ()>,
+) -> Drained {
+    let shared = Arc::new(Shared {
+        service,
+        options,
+        counts,
+        places: Arc::new(Semaphore::new(options.caps.requests.min(Semaphore::MAX_PERMITS))),
+        tasks: TaskTracker::new(),
+        stop: CancellationToken::new(),
+        kill: CancellationToken::new(),
+    });
+    let _cut_when_dropped = shared.kill.clone().drop_guard();
+    let cut = Arc::new(AtomicU64::new(0));
+    let seats = Seats::new(options.caps);
+    let mut shutdown = pin!(shutdown);
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = shutdown.as_mut() => break,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                open(&shared, &tls, &seats, &cut, stream, peer);
+                continue;
+            }
+            Err(error) => {
+                count(&shared.counts.accept_failures);
+                if is_of_the_peer(&error) {
+                    continue;
+                }
+            }
+        }
+        tokio::select! {
+            () = shutdown.as_mut() => break,
+            () = sleep(BACK_OFF) => {}
+        }
+    }
+    drop(listener);
+    drain(&shared, &cut).await
+}
+
+/// Serves an accepted connection in a task of its own, or closes it at once.
+fn open<S: Service>(
+    shared: &Arc<Shared<S>>,
+    tls: &Tls,
+    seats: &Arc<Seats>,
+    cut: &Arc<AtomicU64>,
+    stream: TcpStream,
+    peer: SocketAddr,
+) {
+    let seat = match seats.take(peer.ip().into()) {
+        Ok(seat) => seat,
+        Err(NoSeat::Total) => return count(&shared.counts.over_total),
+        Err(NoSeat::Source) => return count(&shared.counts.over_source),
+    };
+    count(&shared.counts.connections);
+    count(&shared.counts.open);
+    let kill = shared.kill.clone();
+    let cut = Arc::clone(cut);
+    let open = Open { counts: Arc::clone(&shared.counts) };
+    let serving = serve(Arc::clone(shared), tls.clone(), stream, peer.ip().to_canonical());
+    shared.tasks.spawn(async move {
+        let _held = (seat, open);
+        if kill.run_until_cancelled(serving).await.is_none() {
+            cut.fetch_add(1, Ordering::Relaxed);
+        }
+    });
+}
+
+/// Whether only the connection that was to be accepted has failed, so that the next may not.
+fn is_of_the_peer(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted
+    )
+}
+
+async fn drain<S>(shared: &Shared<S>, cut: &AtomicU64) -> Drained {
+    let open = shared.counts.open.load(Ordering::Relaxed);
+    shared.stop.cancel();
+    shared.tasks.close();
+    if timeout(shared.options.timeouts.drain, shared.tasks.wait()).await.is_err() {
+        shared.kill.cancel();
+        // One that does not even come back to be cut is left to the end of the process.
+        let _ = timeout(LAST_WAIT, shared.tasks.wait()).await;
+    }
+    let cut = cut.load(Ordering::Relaxed);
+    Drained { ended: open.saturating_sub(cut), cut }
+}
+
+/// Counts a connection as open until it is dropped, be it by a panic.
+struct Open {
+    counts: Arc<Counts>,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        uncount(&self.counts.open);
+    }
+}
+
+impl fmt::Display for BindError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot listen on `{}`", self.address)
+    }
+}
+
+impl Error for BindError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.source)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,72 @@
+//! What can be set about a listener.
+
+use std::{net::SocketAddr, time::Duration};
+
+use crate::wire::GateBounds;
+
+/// One listener.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Options {
+    /// Where it listens; port 0 for any.
+    pub address: SocketAddr,
+    /// How much a head may hold.
+    pub gate: GateBounds,
+    /// How long each phase may take.
+    pub timeouts: Timeouts,
+    /// How much there may be at once.
+    pub caps: Caps,
+}
+
+/// How long each phase of a connection may take.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Timeouts {
+    /// The TLS handshake, from the accepted connection. Default 10 s.
+    pub handshake: Duration,
+    /// A head, from its first octet to its last. Default 10 s.
+    pub head: Duration,
+    /// A body, from the end of the head to its last octet. Default 30 s.
+    pub body: Duration,
+    /// Between requests, and before the first. Default 75 s.
+    pub idle: Duration,
+    /// A reader that takes nothing at all of what is written to it. Default 30 s.
+    pub write: Duration,
+    /// What is under way when the listener stops. Default 30 s.
+    pub drain: Duration,
+}
+
+/// How much there may be at once.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Caps {
+    /// Connections. Default 10,000.
+    pub connections: usize,
+    /// Connections of one source (IPv4 address, IPv6 /64). Default 512.
+    pub per_source: usize,
+    /// Requests under way; one more is answered 503 at once. Default 1,024.
+    pub requests: usize,
+}
+
+impl Options {
+    /// A listener at `address` with every default.
+    pub(crate) fn at(address: SocketAddr) -> Self {
+        Self { address, gate: GateBounds::default(), timeouts: Timeouts::default(), caps: Caps::default() }
+    }
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            handshake: Duration::from_secs(10),
+            head: Duration::from_secs(10),
+            body: Duration::from_secs(30),
+            idle: Duration::from_secs(75),
+            write: Duration::from_secs(30),
+            drain: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Default for Caps {
+    fn default() -> Self {
+        Self { connections: 10_000, per_source: 512, requests: 1024 }
+    }
+}

@@ -1,0 +1,98 @@
+//! Seats for connections: so many in all, and so many for one source.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use crate::limit::Source;
+
+use super::Caps;
+
+/// All seats of a listener.
+pub(super) struct Seats {
+    caps: Caps,
+    taken: Mutex<Taken>,
+}
+
+/// One connection's seat; free again when dropped.
+pub(super) struct Seat {
+    seats: Arc<Seats>,
+    source: Source,
+}
+
+/// Why there is no seat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NoSeat {
+    /// Too many connections.
+    Total,
+    /// Too many of this source.
+    Source,
+}
+
+#[derive(Default)]
+struct Taken {
+    total: usize,
+    by_source: HashMap<Source, usize>,
+}
+
+impl Seats {
+    pub(super) fn new(caps: Caps) -> Arc<Self> {
+        Arc::new(Self { caps, taken: Mutex::default() })
+    }
+
+    /// A seat for a connection of this source, if there is one.
+    pub(super) fn take(self: &Arc<Self>, source: Source) -> Result<Seat, NoSeat> {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        if taken.total >= self.caps.connections {
+            return Err(NoSeat::Total);
+        }
+        let of_source = taken.by_source.get(&source).copied().unwrap_or(0);
+        if of_source >= self.caps.per_source {
+            return Err(NoSeat::Source);
+        }
+        taken.total += 1;
+        taken.by_source.insert(source, of_source + 1);
+        Ok(Seat { seats: Arc::clone(self), source })
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut taken = self.seats.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.total = taken.total.saturating_sub(1);
+        if let Some(of_source) = taken.by_source.get_mut(&self.source) {
+            *of_source = of_source.saturating_sub(1);
+            if *of_source == 0 {
+                taken.by_source.remove(&self.source);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use super::*;
+
+    fn source(text: &str) -> Source {
+        text.parse::<IpAddr>().unwrap().into()
+    }
+
+    #[test]
+    fn v11_seats_are_bounded_by_source_and_in_all_and_come_back() {
+        let seats = Seats::new(Caps { connections: 3, per_source: 2, ..Caps::default() });
+        let first = seats.take(source("192.0.2.1")).unwrap();
+        let second = seats.take(source("192.0.2.1")).unwrap();
+        assert_eq!(seats.take(source("192.0.2.1")).err(), Some(NoSeat::Source));
+        let third = seats.take(source("2001:db8::1")).unwrap();
+        assert_eq!(seats.take(source("2001:db8::2")).err(), Some(NoSeat::Total));
+        drop(first);
+        let fourth = seats.take(source("2001:db8::2")).unwrap();
+        assert_eq!(seats.take(source("192.0.2.1")).err(), Some(NoSeat::Total));
+        drop((second, third, fourth));
+        assert!(seats.taken.lock().unwrap().by_source.is_empty());
+        assert_eq!(seats.taken.lock().unwrap().total, 0);
+    }
+}
