@@ -32,4 +32,5 @@ mod notify;
 #[doc(hidden)]
 pub mod guard;
 mod server;
+mod config;
 

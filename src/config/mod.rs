@@ -1,0 +1,30 @@
+//! From one file to each part's plain options. Every fault of the file at once, with its place; no defaults that open
+//! anything. What is secret stands in other files, and is read by [`Config::secrets`].
+
+mod meant;
+mod parse;
+mod raw;
+mod read;
+mod secrets;
+
+pub use meant::{
+    CallerKey, Caps, Config, Listen, Located, LogFormat, MailPlace, Overrides, StorePlace, Timeouts,
+};
+pub use secrets::Secrets;
+
+use crate::{
+    clock::Now,
+    diagnostic::{Faults, Source},
+};
+
+impl Config {
+    /// Reads a configuration. Relative paths are of the file's directory; keys of callers may end at most 90 days after
+    /// `now`. Warnings come with the configuration.
+    pub fn read(source: &Source, overrides: &Overrides, now: Now) -> Result<(Self, Faults), Faults> {
+        let raw = parse::parse(source)?;
+        read::Reader::new(source, overrides, now).config(raw)
+    }
+}
+
+#[cfg(test)]
+mod tests;

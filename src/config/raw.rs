@@ -1,0 +1,178 @@
+//! The configuration as written: every key that exists, where it stands, and nothing else. Unknown keys are faults.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use serde::Deserialize;
+use serde_spanned::Spanned;
+
+/// Text with its place.
+pub(super) type Text = Spanned<String>;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct Raw {
+    #[serde(default)]
+    pub(super) listen: Vec<Spanned<Listen>>,
+    pub(super) policy: Option<Spanned<PolicyPlace>>,
+    pub(super) store: Option<Spanned<Store>>,
+    pub(super) keys: Option<Spanned<Keys>>,
+    #[serde(default)]
+    pub(super) upstream: Vec<Spanned<Upstream>>,
+    #[serde(default)]
+    pub(super) caller: Vec<Spanned<Caller>>,
+    pub(super) mail: Option<Spanned<Mail>>,
+    #[serde(default)]
+    pub(super) limits: Limits,
+    #[serde(default)]
+    pub(super) log: Log,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct Listen {
+    pub(super) kind: Text,
+    pub(super) address: Text,
+    pub(super) certificate: PathBuf,
+    pub(super) key_file: Option<PathBuf>,
+    pub(super) key_credential: Option<String>,
+    pub(super) hosts: Option<Spanned<Vec<Text>>>,
+    #[serde(default)]
+    pub(super) timeouts: Timeouts,
+    #[serde(default)]
+    pub(super) caps: Caps,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct Timeouts {
+    pub(super) handshake: Option<Text>,
+    pub(super) head: Option<Text>,
+    pub(super) body: Option<Text>,
+    pub(super) idle: Option<Text>,
+    pub(super) write: Option<Text>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct Caps {
+    pub(super) connections: Option<Spanned<usize>>,
+    pub(super) connections_per_source: Option<Spanned<usize>>,
+    pub(super) requests: Option<Spanned<usize>>,
+    pub(super) head: Option<Spanned<usize>>,
+    pub(super) headers: Option<Spanned<usize>>,
+    pub(super) target: Option<Spanned<usize>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct PolicyPlace {
+    pub(super) directory: Spanned<PathBuf>,
+    pub(super) max_stale: Option<Text>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct Store {
+    pub(super) url: Text,
+    pub(super) replica: Option<Text>,
+    pub(super) timeout: Option<Text>,
+    pub(super) ephemeral: Option<Text>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct Keys {
+    pub(super) seal: Vec<Spanned<SealKey>>,
+    pub(super) hash_file: Option<PathBuf>,
+    pub(super) hash_credential: Option<String>,
+    pub(super) hash_command: Option<Vec<String>>,
+    pub(super) hash_env: Option<Text>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct SealKey {
+    pub(super) id: Text,
+    pub(super) secret_file: Option<PathBuf>,
+    pub(super) secret_credential: Option<String>,
+    pub(super) secret_command: Option<Vec<String>>,
+    pub(super) secret_env: Option<Text>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct Upstream {
+    pub(super) name: Text,
+    pub(super) account: Text,
+    pub(super) region: Text,
+    pub(super) partition: Option<Text>,
+    pub(super) instances: Spanned<Vec<Text>>,
+    pub(super) endpoint: Option<Text>,
+    pub(super) fips: Option<Spanned<bool>>,
+    pub(super) address: Option<Text>,
+    pub(super) ca_file: Option<PathBuf>,
+    pub(super) profile: Option<Text>,
+    pub(super) role: Option<Text>,
+    pub(super) external_id: Option<Text>,
+    pub(super) connect_timeout: Option<Text>,
+    pub(super) answer_timeout: Option<Text>,
+    pub(super) in_flight: Option<Spanned<usize>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct Caller {
+    pub(super) key_id: Text,
+    pub(super) principal: Text,
+    pub(super) unique_id: Option<Text>,
+    pub(super) expires: Spanned<toml::value::Datetime>,
+    pub(super) networks: Option<Spanned<Vec<Text>>>,
+    pub(super) secret_file: Option<PathBuf>,
+    pub(super) secret_credential: Option<String>,
+    pub(super) secret_command: Option<Vec<String>>,
+    pub(super) secret_env: Option<Text>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct Mail {
+    pub(super) host: Text,
+    pub(super) port: Option<Spanned<u16>>,
+    pub(super) tls: Text,
+    pub(super) ca_file: Option<PathBuf>,
+    pub(super) username: Option<Text>,
+    pub(super) password_file: Option<PathBuf>,
+    pub(super) password_credential: Option<String>,
+    pub(super) password_command: Option<Vec<String>>,
+    pub(super) password_env: Option<Text>,
+    pub(super) from: Text,
+    pub(super) security: Spanned<Vec<Text>>,
+    pub(super) timeout: Option<Text>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct Limits {
+    pub(super) failures: Option<Spanned<Rate>>,
+    pub(super) caller: Option<Spanned<Rate>>,
+    pub(super) caller_read_share: Option<Spanned<f64>>,
+    pub(super) connect: Option<Spanned<Rate>>,
+    #[serde(default)]
+    pub(super) operations: BTreeMap<Text, Spanned<Rate>>,
+    pub(super) keys: Option<Spanned<usize>>,
+    pub(super) change_body: Option<Spanned<usize>>,
+    pub(super) ordinary_body: Option<Spanned<usize>>,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct Rate {
+    pub(super) per_second: f64,
+    pub(super) burst: u32,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct Log {
+    pub(super) format: Option<Text>,
+}

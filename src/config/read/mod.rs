@@ -1,0 +1,208 @@
+//! From raw to meant: every check, every fault collected.
+
+mod listener;
+mod people;
+mod rates;
+mod upstream;
+mod values;
+
+use std::{collections::BTreeSet, path::Path, time::Duration};
+
+use serde_spanned::Spanned;
+
+use self::values::References;
+use super::{
+    Config, Located, LogFormat, Overrides, StorePlace,
+    raw::{self, Raw, Text},
+};
+use crate::{
+    clock::Now,
+    diagnostic::{Fault, Faults, Source},
+    secret::SecretRef,
+    store::{Location, StoreError},
+};
+
+/// Reads one file.
+pub(super) struct Reader<'a> {
+    source: &'a Source,
+    overrides: &'a Overrides,
+    now: Now,
+    faults: Faults,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(source: &'a Source, overrides: &'a Overrides, now: Now) -> Self {
+        Self { source, overrides, now, faults: Faults::new() }
+    }
+
+    pub(super) fn config(mut self, raw: Raw) -> Result<(Config, Faults), Faults> {
+        let listen = self.listeners(&raw.listen);
+        let section = self.section(raw.policy.as_ref(), "policy", "directory = \"policies\"");
+        let policy = section.map(|policy| self.path(policy.get_ref().directory.get_ref()));
+        let max_stale = section
+            .and_then(|policy| self.duration(policy.get_ref().max_stale.as_ref()))
+            .unwrap_or(Duration::from_hours(1));
+        let store = self
+            .section(raw.store.as_ref(), "store", "url = \"sqlite:ledger.db\"")
+            .and_then(|store| self.store(store.get_ref()));
+        let keys = self.section(raw.keys.as_ref(), "keys", "hash_file, and one [[keys.seal]] or more");
+        let seal = keys.map(|keys| self.seal(keys)).unwrap_or_default();
+        let hash = keys.and_then(|keys| self.hash(keys));
+        let upstream = self.upstreams(&raw.upstream);
+        let callers = self.callers(&raw.caller);
+        let mail = self
+            .section(raw.mail.as_ref(), "mail", "without somebody to tell, no change is made")
+            .and_then(|mail| self.mail(mail));
+        let rates = self.rates(&raw.limits);
+        let bodies = self.bodies(&raw.limits);
+        let log = self.log(&raw.log);
+        match (policy, store, hash, mail) {
+            (Some(policy), Some(store), Some(hash), Some(mail)) if !self.faults.fatal() => Ok((
+                Config {
+                    listen,
+                    policy,
+                    max_stale,
+                    store,
+                    seal,
+                    hash,
+                    upstream,
+                    callers,
+                    mail,
+                    rates,
+                    bodies,
+                    log,
+                },
+                self.faults,
+            )),
+            _ => Err(self.faults),
+        }
+    }
+
+    /// A section that must be there.
+    fn section<'r, T>(
+        &mut self,
+        section: Option<&'r Spanned<T>>,
+        name: &str,
+        hint: &str,
+    ) -> Option<&'r Spanned<T>> {
+        if section.is_none() {
+            self.faults
+                .push(Fault::bare(format!("there is no `[{name}]` in `{}`", self.source.name)).hint(hint));
+        }
+        section
+    }
+
+    fn store(&mut self, raw: &raw::Store) -> Option<StorePlace> {
+        let replica = raw.replica.as_ref().map_or("guard", |name| name.get_ref());
+        if let Some(name) = &raw.replica
+            && !is_name(replica)
+        {
+            self.fault(
+                name,
+                format!("`{replica}` is no name of a replica"),
+                "1 to 64 characters of A-Z a-z 0-9 . _ -",
+            );
+        }
+        let ephemeral = raw.ephemeral.as_ref().and_then(|sentence| self.sentence(sentence));
+        let timeout = self.duration(raw.timeout.as_ref()).unwrap_or(Duration::from_secs(2));
+        Some(StorePlace { url: self.store_url(&raw.url)?, replica: replica.to_owned(), timeout, ephemeral })
+    }
+
+    /// `sqlite:PATH`, the path made one of the file's directory. The store itself says what it understands.
+    fn store_url(&mut self, raw: &Text) -> Option<String> {
+        const HINT: &str = "write sqlite:/path/to/ledger.db";
+        let url = raw.get_ref();
+        match (url.strip_prefix("sqlite:"), Location::read(url)) {
+            (Some(path), Ok(_)) if !path.starts_with("//") => {
+                Some(format!("sqlite:{}", self.path(Path::new(path)).display()))
+            }
+            (_, Ok(_)) => {
+                self.fault(raw, format!("`{url}` is no store"), HINT);
+                None
+            }
+            (_, Err(StoreError::Url(why))) => {
+                self.fault(raw, format!("`{url}` is no store: {why}"), HINT);
+                None
+            }
+            (_, Err(fault)) => {
+                self.fault(raw, format!("`{url}`: {fault}"), HINT);
+                None
+            }
+        }
+    }
+
+    fn seal(&mut self, keys: &Spanned<raw::Keys>) -> Vec<(String, Located<SecretRef>)> {
+        if keys.get_ref().seal.is_empty() {
+            let place = self.place(keys.span());
+            self.faults
+                .push(Fault::error("`seal` has no key", place).hint("the first seals, the others only open"));
+        }
+        let mut ids = BTreeSet::new();
+        let mut found = Vec::new();
+        for key in &keys.get_ref().seal {
+            let place = self.place(key.span());
+            let key = key.get_ref();
+            if !is_name(key.id.get_ref()) {
+                self.fault(
+                    &key.id,
+                    format!("`{}` is no id of a key", key.id.get_ref()),
+                    "1 to 64 characters of A-Z a-z 0-9 . _ -",
+                );
+            }
+            if !ids.insert(key.id.get_ref().clone()) {
+                self.fault(
+                    &key.id,
+                    format!("two keys have the id `{}`", key.id.get_ref()),
+                    "each key has its own",
+                );
+            }
+            let references = References {
+                what: "secret",
+                file: key.secret_file.as_ref(),
+                credential: key.secret_credential.as_ref(),
+                command: key.secret_command.as_ref(),
+                environment: key.secret_env.as_ref(),
+            };
+            found.extend(self.reference(&references, place).map(|secret| (key.id.get_ref().clone(), secret)));
+        }
+        found
+    }
+
+    fn hash(&mut self, keys: &Spanned<raw::Keys>) -> Option<Located<SecretRef>> {
+        let raw = keys.get_ref();
+        let references = References {
+            what: "hash",
+            file: raw.hash_file.as_ref(),
+            credential: raw.hash_credential.as_ref(),
+            command: raw.hash_command.as_ref(),
+            environment: raw.hash_env.as_ref(),
+        };
+        let place = self.place(keys.span());
+        self.reference(&references, place)
+    }
+
+    fn log(&mut self, raw: &raw::Log) -> LogFormat {
+        let given =
+            self.overrides.log_format.as_deref().or(raw.format.as_ref().map(|text| text.get_ref().as_str()));
+        match given {
+            None | Some("human") => LogFormat::Human,
+            Some("json") => LogFormat::Json,
+            Some(other) => {
+                let message = format!("`{other}` is no form of logs");
+                match (&self.overrides.log_format, &raw.format) {
+                    (None, Some(text)) => self.fault(text, message, "write human or json"),
+                    (_, _) => self
+                        .faults
+                        .push(Fault::bare(message).hint("CONNECT_GUARD_LOG_FORMAT is human or json")),
+                }
+                LogFormat::Human
+            }
+        }
+    }
+}
+
+/// A name that records quote.
+fn is_name(text: &str) -> bool {
+    (1..=64).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+}
