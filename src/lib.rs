@@ -33,4 +33,5 @@ mod notify;
 pub mod guard;
 mod server;
 mod config;
+mod app;
 
