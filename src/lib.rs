@@ -34,4 +34,7 @@ pub mod guard;
 mod server;
 mod config;
 mod app;
+#[cfg(feature = "demo")]
+#[doc(hidden)]
+pub mod demo;
 
