@@ -37,4 +37,6 @@ mod app;
 #[cfg(feature = "demo")]
 #[doc(hidden)]
 pub mod demo;
+mod cli;
 
+pub use cli::run;

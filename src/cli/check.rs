@@ -1,0 +1,101 @@
+//! `config check` and `policy check`: every fault at once, with its place; and reading a configuration for the others.
+
+use std::path::{Path, PathBuf};
+
+use super::{Exit, args::Format, output::Output};
+use crate::{
+    app::{Assembly, configuration, policy_files},
+    clock::Clock,
+    config::{Config, Overrides},
+    diagnostic::{Faults, Severity},
+    policy::Policy,
+};
+
+/// A configuration that is not to be had.
+pub(super) enum Unread {
+    /// None is named.
+    Unnamed,
+    /// It cannot be read, or has faults.
+    Faults(Faults),
+}
+
+impl Unread {
+    /// Says so to whoever watches, and how it ends.
+    pub(super) fn told(self, output: Output) -> Exit {
+        match self {
+            Self::Unnamed => unnamed(output),
+            Self::Faults(faults) => {
+                output.tell(&faults);
+                Exit::Invalid
+            }
+        }
+    }
+}
+
+/// Reads the configuration named by the argument or by `CONNECT_GUARD_CONFIG`, with what is worth a look in it.
+pub(super) fn read(named: Option<&Path>) -> Result<(Config, Faults), Unread> {
+    let Some(path) = named.map(Path::to_owned).or_else(|| Overrides::config_file().map(PathBuf::from)) else {
+        return Err(Unread::Unnamed);
+    };
+    let source = configuration(&path).map_err(Unread::Faults)?;
+    Config::read(&source, &Overrides::from_environment(), Clock::system().now()).map_err(Unread::Faults)
+}
+
+/// `config check`
+pub(super) fn config(named: Option<&Path>, output: Output) -> Exit {
+    let (config, mut faults) = match read(named) {
+        Ok(read) => read,
+        Err(Unread::Unnamed) => return unnamed(output),
+        Err(Unread::Faults(faults)) => return conclude(&faults, "", output),
+    };
+    match Assembly::of(&config, Clock::system().now()) {
+        Ok((_, more)) | Err(more) => faults.extend(more),
+    }
+    conclude(&faults, "the configuration, its secrets and the policy hold", output)
+}
+
+/// `policy check`
+pub(super) fn policy(directory: &Path, output: Output) -> Exit {
+    match compile(directory) {
+        Ok((policy, warnings)) => {
+            let (allows, denies, tests) = policy.counts();
+            let summary = format!(
+                "the policy holds: {}, {}, {} passed, digest {}",
+                counted(allows, "allow rule"),
+                counted(denies, "deny rule"),
+                counted(tests, "test"),
+                policy.digest()
+            );
+            conclude(&warnings, &summary, output)
+        }
+        Err(faults) => conclude(&faults, "", output),
+    }
+}
+
+fn compile(directory: &Path) -> Result<(Policy, Faults), Faults> {
+    Policy::compile(&policy_files(directory)?, Clock::system().now())
+}
+
+fn unnamed(output: Output) -> Exit {
+    output.error("no configuration is named");
+    output.hint("give --config FILE, or set CONNECT_GUARD_CONFIG");
+    Exit::Usage
+}
+
+fn conclude(faults: &Faults, summary: &str, output: Output) -> Exit {
+    output.result(faults);
+    if output.format() == Format::Human && !faults.is_empty() {
+        output.say("");
+    }
+    if faults.fatal() {
+        let count = faults.iter().filter(|fault| fault.severity == Severity::Error).count();
+        output.say(&counted(count, "fault"));
+        return Exit::Invalid;
+    }
+    output.say(summary);
+    Exit::Done
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}

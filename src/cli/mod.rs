@@ -1,0 +1,71 @@
+//! The command line: arguments, voice, exit codes. Data goes to standard output, everything else to standard error;
+//! colour never carries meaning.
+
+mod args;
+mod audit;
+mod caller;
+mod check;
+#[cfg(feature = "demo")]
+mod demo;
+mod logs;
+mod output;
+mod serve;
+
+use std::{ffi::OsString, process::ExitCode};
+
+use clap::Parser;
+
+use self::{
+    args::{Args, AuditCommand, CallerCommand, Command, ConfigCommand, PolicyCommand},
+    output::Output,
+};
+
+/// Runs the program with these arguments, the program's own name first.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args = match Args::try_parse_from(args) {
+        Ok(args) => args,
+        Err(error) => {
+            // A reader that has gone away is no reason to fail.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
+        }
+    };
+    let output = Output::new(args.format);
+    let exit = match args.command {
+        Command::Serve { config } => serve::serve(config.as_deref(), output),
+        #[cfg(feature = "demo")]
+        Command::Demo { once } => demo::demo(once, output),
+        Command::Config(ConfigCommand::Check { config }) => check::config(config.as_deref(), output),
+        Command::Policy(PolicyCommand::Check { directory }) => check::policy(&directory, output),
+        Command::Caller(CallerCommand::Issue { principal, days }) => caller::issue(&principal, days, output),
+        Command::Audit(AuditCommand::Verify { store, config }) => audit::verify(store, config, output),
+    };
+    exit.into()
+}
+
+/// How it ended: the contract's exit codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Exit {
+    /// 0
+    Done,
+    /// 1
+    Failed,
+    /// 2
+    Usage,
+    /// 3
+    Invalid,
+    /// 5
+    LedgerBroken,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Done => 0,
+            Exit::Failed => 1,
+            Exit::Usage => 2,
+            Exit::Invalid => 3,
+            Exit::LedgerBroken => 5,
+        })
+    }
+}

@@ -1,0 +1,169 @@
+//! `serve`: the guard, until it is told to stop.
+
+use std::{
+    future::{Future, pending},
+    io,
+    path::Path,
+    sync::Arc,
+};
+
+use tokio::{
+    runtime::Runtime,
+    signal::unix::{Signal, SignalKind, signal},
+    sync::watch,
+};
+
+use super::{Exit, check, logs, output::Output};
+use crate::{
+    app::{App, AppFault, Certificates},
+    clock::Clock,
+    config::Config,
+    guard::Settling,
+};
+
+/// Serves.
+pub(super) fn serve(named: Option<&Path>, output: Output) -> Exit {
+    let config = match check::read(named) {
+        Ok((config, warnings)) => {
+            output.tell(&warnings);
+            config
+        }
+        Err(unread) => return unread.told(output),
+    };
+    logs::start(config.log);
+    keep_memory();
+    let runtime = match runtime() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            output.error(&error.to_string());
+            return Exit::Failed;
+        }
+    };
+    let exit = runtime.block_on(async {
+        let told = match Told::listen() {
+            Ok(told) => told,
+            Err(error) => {
+                output.error(&format!("signals cannot be received: {error}"));
+                return Exit::Failed;
+            }
+        };
+        tokio::select! {
+            served = Box::pin(until(&config, told.once())) => conclude(served, output),
+            () = told.twice() => {
+                tracing::warn!("told to stop twice: ending at once, and the next start settles what is open");
+                Exit::Failed
+            }
+        }
+    });
+    // Waits for no thread: what belongs to the guard was waited for, or whoever runs it does not want to wait.
+    runtime.shutdown_background();
+    exit
+}
+
+/// No core file, and nobody else's debugger: there are secrets in memory from here on (`PR_SET_DUMPABLE`).
+fn keep_memory() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)
+    {
+        tracing::warn!(%error, "a core file of this process would hold its secrets");
+    }
+}
+
+async fn until(config: &Config, stop: impl Future<Output = ()>) -> Result<(), AppFault> {
+    let mut app = Box::pin(App::start(config, Clock::system(), Settling::default())).await?;
+    if let Some(certificates) = app.certificates() {
+        tokio::spawn(again(certificates));
+    }
+    for address in app.addresses() {
+        tracing::info!(%address, "listening");
+    }
+    app.run(stop).await
+}
+
+/// Reads the certificates again on every SIGHUP.
+async fn again(certificates: Certificates) {
+    let mut hangup = match signal(SignalKind::hangup()) {
+        Ok(hangup) => hangup,
+        Err(error) => {
+            tracing::error!(%error, "certificates cannot be read again: SIGHUP cannot be received");
+            return;
+        }
+    };
+    let certificates = Arc::new(certificates);
+    while hangup.recv().await.is_some() {
+        let certificates = certificates.clone();
+        // A panic in there leaves what is served as it was.
+        let _ = tokio::task::spawn_blocking(move || certificates.reload()).await;
+    }
+}
+
+fn conclude(served: Result<(), AppFault>, output: Output) -> Exit {
+    match served {
+        Ok(()) => Exit::Done,
+        Err(AppFault::Invalid(faults)) => {
+            output.tell(&faults);
+            Exit::Invalid
+        }
+        Err(fault @ AppFault::Failed { .. }) => {
+            output.error(&fault.to_string());
+            Exit::Failed
+        }
+    }
+}
+
+/// The runtime of whatever the command does.
+pub(super) fn runtime() -> io::Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()
+}
+
+/// Resolves when the process is told to stop, or at once when it cannot be told.
+#[cfg(feature = "demo")]
+pub(super) async fn told_to_stop() {
+    match Told::listen() {
+        Ok(told) => told.once().await,
+        Err(error) => tracing::error!(%error, "signals cannot be received"),
+    }
+}
+
+/// How often the process was told to stop, by SIGTERM or SIGINT.
+struct Told(watch::Receiver<u32>);
+
+impl Told {
+    /// From now on neither signal ends the process by itself. Must be called within a runtime.
+    fn listen() -> io::Result<Self> {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let (told, times) = watch::channel(0);
+        tokio::spawn(async move {
+            while !told.is_closed() {
+                either(&mut terminate, &mut interrupt).await;
+                told.send_modify(|times| *times += 1);
+            }
+        });
+        Ok(Self(times))
+    }
+
+    /// Resolves when it was told to stop.
+    fn once(&self) -> impl Future<Output = ()> + use<> {
+        at_least(self.0.clone(), 1)
+    }
+
+    /// Resolves when it was told to stop for the second time.
+    fn twice(&self) -> impl Future<Output = ()> + use<> {
+        at_least(self.0.clone(), 2)
+    }
+}
+
+async fn at_least(mut times: watch::Receiver<u32>, enough: u32) {
+    if times.wait_for(|times| *times >= enough).await.is_err() {
+        // Whoever counts is gone, so nobody is told anything any more.
+        pending::<()>().await;
+    }
+}
+
+async fn either(terminate: &mut Signal, interrupt: &mut Signal) {
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
