@@ -1,0 +1,28 @@
+//! Tests of the whole: the order of the modules, the running binary, the path of a request on real sockets.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
+mod attack;
+mod cli;
+mod crash;
+mod demo;
+mod edge;
+mod layers;
+mod mail;
+mod mutations;
+mod path;
+mod records;
+mod reload;
+mod retries;
+mod running;
+mod secrets;
+mod stop;
+mod store;
+mod switches;
+mod watch;

@@ -1,0 +1,88 @@
+//! Two callers and one user: orders of arrival, and what was read too early.
+
+use connect_guard::demo::{caller::Request, connect::Fault, stage::INSTANCE};
+
+use super::{CONFLICT, DONE, SLOW, UPDATE, email, later, received, said, start};
+use crate::{
+    records::{effects, of_kind},
+    running::{LIMIT, own_address, user},
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e12_of_two_callers_at_once_one_waits_its_turn() {
+    let guard = start(1).await;
+    let (desk, help) = (guard.caller("IdentityDesk"), guard.caller("HelpDesk"));
+    let agent = user(1);
+    guard.stage.connect.fail_next(UPDATE, Fault::Slow(SLOW));
+    let first = later(&desk, &email(&agent, &own_address(&agent)));
+    received(&guard, 1, UPDATE).await;
+    let request = Request::update_identity(INSTANCE, &agent.id, &[("FirstName", "Other")]);
+    assert_eq!(said(&help.send(&request).await.unwrap()), CONFLICT, "{}", guard.log());
+    assert_eq!(said(&first.await.unwrap()), DONE);
+    // Somebody else's change was never in the way of it; now it is done, and the retry goes through.
+    assert_eq!(said(&help.send(&request).await.unwrap()), DONE, "{}", guard.log());
+    let records = guard.records().await;
+    assert_eq!(effects(&records, &agent.id), ["applied", "applied"]);
+    assert_eq!(of_kind(&records, "refusal").len(), 1, "the one that was in the way is on record");
+}
+
+/// Who may change names only submits the address as well, as it was read; it must not be written back.
+#[tokio::test(flavor = "multi_thread")]
+async fn e10_who_may_not_change_the_address_cannot_restore_it() {
+    let guard = start(1).await;
+    let (desk, help) = (guard.caller("IdentityDesk"), guard.caller("HelpDesk"));
+    let agent = user(1);
+    let new = own_address(&agent);
+    // What the help desk's request sees is read before the correction, and arrives after it.
+    guard.stage.connect.fail_next("DescribeUser", Fault::Slow(SLOW));
+    let fields = [("FirstName", "Other"), ("Email", &*agent.email)];
+    let looped = later(&help, &Request::update_identity(INSTANCE, &agent.id, &fields));
+    received(&guard, 1, "DescribeUser").await;
+    assert_eq!(said(&desk.send(&email(&agent, &new)).await.unwrap()), DONE, "{}", guard.log());
+    assert_eq!(said(&looped.await.unwrap()), CONFLICT, "{}", guard.log());
+    assert_eq!(guard.stage.connect.user(&agent.id).unwrap().email, new);
+    assert_eq!(guard.stage.connect.updates().len(), 1);
+    // From now on it is a change of the address, which it may not make.
+    let again = Request::update_identity(INSTANCE, &agent.id, &fields);
+    let refused = help.send(&again).await.unwrap();
+    assert_eq!(said(&refused), (403, Some("AccessDeniedException")), "{}", guard.log());
+    assert_eq!(guard.stage.connect.user(&agent.id).unwrap().email, new);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e10_a_loop_with_the_old_address_never_restores_it() {
+    let guard = start(1).await;
+    let (desk, help) = (guard.caller("IdentityDesk"), guard.caller("HelpDesk"));
+    let agent = user(1);
+    let new = own_address(&agent);
+    let looping = tokio::spawn({
+        let agent = agent.clone();
+        async move {
+            let mut seen = Vec::new();
+            for number in 0.. {
+                let fields = [("FirstName", &*format!("Other{number}")), ("Email", &*agent.email)];
+                let answer =
+                    help.send(&Request::update_identity(INSTANCE, &agent.id, &fields)).await.unwrap();
+                seen.push(answer.status);
+                if answer.status == 403 {
+                    break;
+                }
+            }
+            seen
+        }
+    });
+    received(&guard, 3, UPDATE).await;
+    let corrected = loop {
+        let answer = desk.send(&email(&agent, &new)).await.unwrap();
+        if answer.status != 409 {
+            break answer;
+        }
+    };
+    assert_eq!(said(&corrected), DONE, "{}", guard.log());
+    let seen = tokio::time::timeout(LIMIT, looping).await.unwrap().unwrap();
+    assert!(seen.iter().all(|status| [200, 403, 409].contains(status)), "{seen:?}");
+    assert_eq!(guard.stage.connect.user(&agent.id).unwrap().email, new);
+    let mut history = guard.stage.connect.history().into_iter().map(|change| change.after.unwrap().email);
+    assert!(history.by_ref().any(|email| email == new));
+    assert!(history.all(|email| email == new), "the old address came back");
+}

@@ -1,0 +1,207 @@
+//! The real binary, running between an embedded Connect and an embedded mailbox.
+
+use std::{
+    fs,
+    future::Future,
+    ops::Deref,
+    path::{Path, PathBuf},
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use connect_guard::demo::{
+    caller::Caller,
+    connect::{ConnectOptions, User},
+    mailbox::Letter,
+    process::Process,
+    stage::{INSTANCE, Setting, Stage},
+};
+use tempfile::TempDir;
+
+use crate::records::{Outbox, Record, outbox, records};
+
+/// How long anything may take that is waited for.
+pub const LIMIT: Duration = Duration::from_mins(1);
+
+/// Between two looks at something that is waited for.
+const AGAIN: Duration = Duration::from_millis(20);
+
+/// Limits that no test reaches by accident.
+pub const WIDE: &str = r"
+[limits]
+failures = { per_second = 100000.0, burst = 100000 }
+caller   = { per_second = 100000.0, burst = 100000 }
+connect  = { per_second = 100000.0, burst = 100000 }
+";
+
+/// A running guard, and what it stands between.
+pub struct Running {
+    pub stage: Stage,
+    pub process: Process,
+    // Dropped last: the folder of the stage.
+    _folder: TempDir,
+}
+
+impl Running {
+    /// A guard with the default setting.
+    pub async fn start() -> Self {
+        Self::with(Setting::default()).await
+    }
+
+    /// A guard in this setting.
+    pub async fn with(setting: Setting) -> Self {
+        Self::amended(setting, |_| PathBuf::from(program())).await
+    }
+
+    /// A guard in this setting, after something was done to the stage; what is given back is run in its place.
+    pub async fn amended(setting: Setting, amend: impl FnOnce(&Stage) -> PathBuf) -> Self {
+        // Next to the build, not in a temporary file system: the ledger belongs on a disk.
+        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let stage = Stage::set(setting, folder.path()).await.unwrap();
+        let program = amend(&stage);
+        let process = Process::start(&program, &stage).await.unwrap();
+        Self { stage, process, _folder: folder }
+    }
+
+    /// A caller with the key of this role.
+    pub fn caller(&self, role: &str) -> Caller {
+        self.stage.caller(role, self.process.address).unwrap()
+    }
+
+    /// Kills it, and starts it again.
+    pub async fn crash(&mut self) {
+        self.process.kill().await.unwrap();
+        self.process.restart(&self.stage).await.unwrap();
+    }
+
+    /// `audit verify` on its ledger: what it said, and whether it found the chain whole.
+    pub fn verify(&self) -> (String, bool) {
+        let output = Command::new(program())
+            .args(["audit", "verify", "--store", &self.stage.ledger()])
+            .output()
+            .unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        (String::from_utf8_lossy(&text).into_owned(), output.status.success())
+    }
+
+    /// What is on record, in order.
+    pub async fn records(&self) -> Vec<Record> {
+        records(&self.stage.folder.join("ledger.db")).await
+    }
+
+    /// What is to be delivered, and what was.
+    pub async fn outbox(&self) -> Vec<Outbox> {
+        outbox(&self.stage.folder.join("ledger.db")).await
+    }
+
+    /// The records so far, once they hold what is asked for.
+    pub async fn recorded(&self, enough: impl Fn(&[Record]) -> bool) -> Vec<Record> {
+        until("a record", || async {
+            let records = self.records().await;
+            enough(&records).then_some(records)
+        })
+        .await
+    }
+
+    /// Everything that was mailed, once nothing is left to be delivered.
+    pub async fn letters(&self) -> Vec<Letter> {
+        until("an empty outbox", || async {
+            self.outbox().await.iter().all(|one| one.state == "delivered").then_some(())
+        })
+        .await;
+        self.stage.mailbox.letters()
+    }
+}
+
+impl Deref for Running {
+    type Target = Process;
+
+    fn deref(&self) -> &Process {
+        &self.process
+    }
+}
+
+/// The binary under test.
+pub fn program() -> &'static str {
+    env!("CARGO_BIN_EXE_connect-guard")
+}
+
+/// The default setting, with users like these besides Mary, no limits, and Connect without a quota.
+pub fn roomy(users: impl IntoIterator<Item = User>) -> Setting {
+    let mut connect = ConnectOptions { rate: None, ..ConnectOptions::default() };
+    connect.instances[0].users.extend(users);
+    Setting { connect, more: WIDE.into(), ..Setting::default() }
+}
+
+/// User number so-and-so: each has an id, a name and addresses of its own, and every field is set.
+pub fn user(number: usize) -> User {
+    let username = format!("agent{number}");
+    User {
+        id: format!("87654321-2222-1234-1234-{number:012}"),
+        email: format!("{username}.old@example.org"),
+        secondary_email: format!("{username}.second@example.org"),
+        first_name: format!("Given{number}"),
+        last_name: format!("Family{number}"),
+        mobile: format!("+1206555{number:04}"),
+        profiles: vec!["11111111-aaaa-bbbb-cccc-EXAMPLE11111".into()],
+        username,
+    }
+}
+
+/// The address that the policy allows for a user.
+pub fn own_address(user: &User) -> String {
+    format!("{}@example.com", user.username)
+}
+
+/// Rewrites the configuration.
+pub fn rewrite(stage: &Stage, from: &str, to: &str) {
+    let text = fs::read_to_string(stage.config()).unwrap();
+    assert!(text.contains(from), "the configuration has no `{from}`");
+    fs::write(stage.config(), text.replace(from, to)).unwrap();
+}
+
+/// The kind of notice a letter is.
+pub fn event(letter: &Letter) -> String {
+    let value = letter.header("X-Connect-Guard-Event").concat();
+    value.split(';').next().unwrap_or_default().to_owned()
+}
+
+/// What was mailed, as sorted pairs of recipient and kind.
+pub fn told(letters: &[Letter]) -> Vec<(String, String)> {
+    let mut told: Vec<_> =
+        letters.iter().flat_map(|letter| letter.to.iter().map(|to| (to.clone(), event(letter)))).collect();
+    told.sort();
+    told
+}
+
+/// Pairs of recipient and kind, sorted, to compare with what was mailed.
+pub fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
+    let mut pairs: Vec<_> = expected.iter().map(|(to, kind)| ((*to).into(), (*kind).into())).collect();
+    pairs.sort();
+    pairs
+}
+
+/// Waits until there is something, looking again and again.
+pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, look: impl Fn() -> F) -> T {
+    let end = Instant::now() + LIMIT;
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(Instant::now() < end, "{what} did not come");
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
+/// The path of a user in the instance, as `UpdateUserIdentityInfo` has it.
+pub fn identity_path(id: &str) -> String {
+    format!("/users/{INSTANCE}/{id}/identity-info")
+}
+
+/// Makes a script that may be run.
+pub fn script(path: &Path, text: &str) -> PathBuf {
+    use std::os::unix::fs::PermissionsExt;
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o700)).unwrap();
+    path.to_owned()
+}
