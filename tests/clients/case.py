@@ -1,0 +1,56 @@
+"""What every test with a guard does before and after."""
+
+import unittest
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+from botocore.exceptions import ClientError
+
+from callers import refused
+from guard import command
+from mail import PASSWORD
+from upstream import CREDENTIALS, UPDATE
+from world import World
+
+
+class GuardCase(unittest.TestCase):
+    """One guard, one Connect, one mail server for each test; and what must hold at the end of any of them."""
+
+    starts_mail = True
+
+    def setUp(self) -> None:
+        self.world = self.enterContext(self._running_world())
+        self.upstream = self.world.upstream
+
+    def assert_updates(self, *bodies: object) -> None:
+        """Connect was sent exactly these updates of identities."""
+        self.assertEqual([request.json() for request in self.upstream.seen(UPDATE)], list(bodies))
+
+    def assert_decisions(self, *expected: str) -> None:
+        """The guard's log says that this became of each request so far."""
+        found = self.world.guard.events("request", len(expected))
+        self.assertEqual([event["decision"] for event in found], list(expected))
+
+    def refused(self, code: str, status: int) -> AbstractContextManager[ClientError]:
+        """The call inside is answered with this error."""
+        return refused(code, status)
+
+    @contextmanager
+    def _running_world(self) -> Iterator[World]:
+        with World(self.id(), mail=self.starts_mail) as world:
+            yield world
+        self._check_what_is_left()
+
+    def _check_what_is_left(self) -> None:
+        self.assertEqual(self.upstream.bad_signatures, [], "botocore agrees with every signature of the guard")
+        verified = command("audit", "verify", "--store", self.world.ledger, directory=self.world.directory)
+        self.assertEqual(verified.returncode, 0, verified.stderr)
+        log = self.world.guard.log()
+        self.assertNotIn("panicked", log)
+        secrets = [key.secret for key in self.world.keys.values()]
+        for secret in [*secrets, CREDENTIALS.secret_key, PASSWORD.decode()]:
+            self.assertNotIn(secret, log)
+        for user in self.upstream.users.values():
+            for name in ("Email", "SecondaryEmail"):
+                if address := user.identity.get(name):
+                    self.assertNotIn(address, log, "addresses are not for logs")
