@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Guard, Stop};
+use super::{Guard, Stop, path::WAIT_FOR_FIRST};
 use crate::{
     ledger::{Closed, Earlier, Open, Recorded, Sent, Told, Unintended},
     notice::{ChangedField, Finding, Plan, Shows},
@@ -55,8 +55,7 @@ impl Guard {
             Ok(intent) => intent,
             // Its twin was faster between the two looks at the ledger: wait for its answer.
             Err(Unintended::Repeated) => {
-                return match self.ledger.earlier(&principal, &change, &attempt, Duration::from_secs(25)).await
-                {
+                return match self.ledger.earlier(&principal, &change, &attempt, WAIT_FOR_FIRST).await {
                     Ok(Earlier::Answered(recorded)) => Ok(recorded),
                     Ok(Earlier::Superseded) => Err(Stop::Superseded),
                     Ok(Earlier::Open | Earlier::None) => Err(Stop::StillOpen),

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// How long a second arrival waits for the answer to the first. Shorter than any SDK's own timeout (60 s).
-const WAIT_FOR_FIRST: Duration = Duration::from_secs(25);
+pub(super) const WAIT_FOR_FIRST: Duration = Duration::from_secs(25);
 
 /// What the log line says of a request.
 #[derive(Default)]
