@@ -32,7 +32,7 @@ pub(super) struct Revoked {
 }
 
 /// Who is revoked.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Who {
     /// A user, or a role with all its sessions.
     Principal(String),
@@ -42,7 +42,8 @@ pub(super) enum Who {
     KeyId(String),
     /// A session, by its name in the ARN or by its access key id.
     Session(String),
-    /// Every proof issued before, and every proof whose time of issue is not known.
+    /// Every proof issued before, and every proof whose time of issue is not known. The last in order: what follows one is
+    /// a later one.
     IssuedBefore(Timestamp),
 }
 

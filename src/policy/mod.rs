@@ -11,7 +11,9 @@ mod case;
 mod code;
 mod compile;
 mod decide;
+mod differences;
 mod emergency;
+mod expiring;
 mod files;
 mod grant;
 mod hours;
@@ -26,12 +28,15 @@ mod rule;
 mod screen;
 mod screening;
 mod snapshot;
+mod words;
 
 #[cfg(test)]
 mod tests;
 
 pub use code::{Code, Refusal, Refused, RuleRef};
 pub use decide::{Known, Recall};
+pub use differences::{Difference, Differences};
+pub use expiring::{Expiring, Side};
 pub use files::{DirectoryFile, PolicyFiles};
 pub use permit::{Basis, FieldChange, Ground, Permit, QuotaClaim, QuotaOf};
 pub use probe::Probe;

@@ -2,7 +2,10 @@
 //! ends, without `?`, classes or escapes. A pattern is applied to one segment of an ARN or one Username, so `*` never
 //! reaches across `:` or `/` of an ARN (requirement F3).
 
-use std::collections::HashSet;
+use std::{
+    collections::{BTreeSet, HashSet},
+    fmt,
+};
 
 /// A name with at least one `*`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -38,6 +41,19 @@ impl Pattern {
         }
         rest.ends_with(last.as_str())
     }
+
+    /// Whether it can be shown that every name that `other` matches is matched. No literal part holds a `*`, so each `*` of
+    /// `other` is taken by one of this pattern's own.
+    pub(super) fn contains(&self, other: &Self) -> bool {
+        self.matches(&other.to_string())
+    }
+}
+
+/// As it is written.
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("*"))
+    }
 }
 
 impl Names {
@@ -59,6 +75,17 @@ impl Names {
     /// Whether one of them is this name.
     pub(super) fn has(&self, name: &str) -> bool {
         self.exact.contains(name) || self.patterns.iter().any(|pattern| pattern.matches(name))
+    }
+
+    /// Whether it can be shown that every name of `other` is one of these.
+    pub(super) fn contain(&self, other: &Self) -> bool {
+        other.exact.iter().all(|name| self.has(name))
+            && other.patterns.iter().all(|one| self.patterns.iter().any(|wide| wide.contains(one)))
+    }
+
+    /// The names as they are written, in order.
+    pub(super) fn written(&self) -> BTreeSet<String> {
+        self.exact.iter().cloned().chain(self.patterns.iter().map(Pattern::to_string)).collect()
     }
 }
 
@@ -104,6 +131,13 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn what_contains_a_pattern_matches_its_names(wide in "[ab*]{0,6}", one in "[ab*]{0,6}", name in "[ab]{0,8}") {
+            if let (Some(wide), Some(one)) = (Pattern::read(&wide), Pattern::read(&one)) {
+                prop_assert!(!wide.contains(&one) || !one.matches(&name) || wide.matches(&name));
+            }
+        }
+
         #[test]
         fn agrees_with_a_second_reading(pattern in "[ab*]{0,8}", name in "[ab]{0,10}") {
             if let Some(read) = Pattern::read(&pattern) {

@@ -96,6 +96,16 @@ impl Policy {
         self.digest
     }
 
+    /// SHA-256 over the names and texts of the directory's own files, in order.
+    pub fn rules_digest(&self) -> Digest {
+        self.rules.digest
+    }
+
+    /// SHA-256 over the names and texts of `revoked.toml` and `deny.d`.
+    pub fn emergency_digest(&self) -> Digest {
+        self.emergency.digest
+    }
+
     /// How many allow rules, deny rules and tests it has.
     pub fn counts(&self) -> (usize, usize, usize) {
         (self.rules.allow.len(), self.rules.deny.len() + self.emergency.deny.len(), self.rules.tests)

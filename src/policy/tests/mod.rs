@@ -5,6 +5,7 @@ mod chain;
 mod create;
 mod decisions;
 mod deny;
+mod differences;
 mod emails;
 mod emergency;
 mod example;

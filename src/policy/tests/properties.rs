@@ -174,6 +174,27 @@ proptest! {
     }
 
     #[test]
+    fn nobody_gains_or_loses_unnoticed(
+        before in prop::collection::vec(drafts(), 0..6),
+        kept in prop::collection::vec(any::<bool>(), 6),
+        more in prop::collection::vec(drafts(), 0..3),
+        cases in prop::collection::vec(cases(), 1..20),
+    ) {
+        let texts = |drafts: &[Draft]| -> Vec<String> {
+            drafts.iter().enumerate().map(|(n, draft)| text(n, draft)).collect()
+        };
+        let after: Vec<Draft> =
+            before.iter().zip(&kept).filter(|(_, kept)| **kept).map(|(draft, _)| draft.clone()).chain(more).collect();
+        let (before, after) = (compiled(&texts(&before)), compiled(&texts(&after)));
+        let found = before.differences(&after);
+        for case in &cases {
+            let (then, now) = (code(&before, case).is_none(), code(&after, case).is_none());
+            prop_assert!(then || !now || !found.gains().is_empty());
+            prop_assert!(!then || now || !found.losses().is_empty());
+        }
+    }
+
+    #[test]
     fn what_the_screen_refuses_the_decision_refuses_by_itself(drafts in prop::collection::vec(drafts(), 0..6), case in cases()) {
         let texts: Vec<String> = drafts.iter().enumerate().map(|(n, draft)| text(n, draft)).collect();
         let policy = compiled(&texts);

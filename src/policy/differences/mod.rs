@@ -1,0 +1,113 @@
+//! Who gains and who loses what when one policy takes the place of another, in sentences for people who do not program.
+//!
+//! Every rule is taken as what it grants: callers, operations, instances, matters (the operation itself, a field set, a
+//! field emptied, what may be given) and terms (users, address binding, hours, quota, end, protection). What the policy
+//! after it grants and no single rule before it can be shown to have granted is a gain; the reverse is a loss. Ids,
+//! reasons, sentences, places, order and tests are no difference. Of a deny, a revocation, a protected or a shared entry
+//! it is the other way round.
+//!
+//! It errs on one side only: what cannot be shown to be the same or narrower is told as gained. Quotas are compared rule by
+//! rule; in which order two overlapping ones are spent is not looked at, nor is the time: a rule that has ended counts.
+
+mod claim;
+mod lists;
+mod narrower;
+mod search;
+mod sentence;
+
+use std::fmt;
+
+use super::{Policy, RuleRef};
+use claim::Claim;
+use search::rest;
+use sentence::{Change, of_rest};
+
+/// One thing that somebody gains or loses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// Who: ARNs as the policy writes them, or words such as `everybody`.
+    pub who: String,
+    /// Gains or loses what: `may now set Email with connect:UpdateUserIdentityInfo`.
+    pub what: String,
+    /// Where: `on the instance ...`; empty where it is about no instance.
+    pub where_: String,
+    /// On which terms, in words; empty when on none.
+    pub conditions: Vec<String>,
+    /// By which rule (of the policy after for what is granted, of the one before for what ended); none for lists, whose
+    /// entries have no id.
+    pub rule: Option<RuleRef>,
+}
+
+/// Who gains and who loses what.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Differences {
+    gains: Vec<Difference>,
+    losses: Vec<Difference>,
+}
+
+impl Policy {
+    /// Who gains and who loses what when `after` takes the place of this policy.
+    pub fn differences(&self, after: &Self) -> Differences {
+        let mut found = Differences::default();
+        let allows = |policy: &'_ Self| policy.rules().allow.len();
+        if allows(self) + allows(after) > 0 {
+            let (old, new) = (allow_claims(self), allow_claims(after));
+            found.gains.extend(rest(&new, &old).iter().map(|rest| of_rest(rest, Change::Granted)));
+            found.losses.extend(rest(&old, &new).iter().map(|rest| of_rest(rest, Change::Withdrawn)));
+        }
+        let (old, new) = (deny_claims(self), deny_claims(after));
+        found.gains.extend(rest(&old, &new).iter().map(|rest| of_rest(rest, Change::DenyEnded)));
+        found.losses.extend(rest(&new, &old).iter().map(|rest| of_rest(rest, Change::Denied)));
+        lists::compare(self, after, &mut found);
+        found
+    }
+}
+
+impl Differences {
+    /// What somebody may that nobody can be shown to have been allowed before.
+    pub fn gains(&self) -> &[Difference] {
+        &self.gains
+    }
+
+    /// What somebody may no more.
+    pub fn losses(&self) -> &[Difference] {
+        &self.losses
+    }
+
+    /// Whether nobody gains or loses anything.
+    pub fn is_empty(&self) -> bool {
+        self.gains.is_empty() && self.losses.is_empty()
+    }
+
+    /// The first so many of a list, and how many more there are.
+    pub fn first(list: &[Difference], most: usize) -> (&[Difference], usize) {
+        let shown = list.get(..most).unwrap_or(list);
+        (shown, list.len() - shown.len())
+    }
+}
+
+/// One sentence of plain text, without a line break.
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.who, self.what)?;
+        if !self.where_.is_empty() {
+            write!(f, " {}", self.where_)?;
+        }
+        for condition in &self.conditions {
+            write!(f, ", {condition}")?;
+        }
+        match &self.rule {
+            Some(rule) => write!(f, " (`{}`, {})", rule.id, rule.place),
+            None => Ok(()),
+        }
+    }
+}
+
+fn allow_claims(policy: &Policy) -> Vec<Claim<'_>> {
+    policy.rules().allow.iter().map(Claim::of_allow).collect()
+}
+
+/// A deny is the same in `deny.d` and beside the rules.
+fn deny_claims(policy: &Policy) -> Vec<Claim<'_>> {
+    policy.rules().deny.iter().chain(&policy.emergency().deny).map(Claim::of_deny).collect()
+}
