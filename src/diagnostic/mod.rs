@@ -41,6 +41,8 @@ pub enum Severity {
 pub struct Fault {
     /// How grave.
     pub severity: Severity,
+    /// What a warning is called, where there is a list of them.
+    pub code: Option<&'static str>,
     /// What is wrong: lower case, no full stop, user input in backticks.
     pub message: String,
     /// Where; none when it is not about a place in a file.
@@ -94,17 +96,24 @@ impl fmt::Display for Place {
 impl Fault {
     /// An error at a place.
     pub fn error(message: impl Into<String>, place: Place) -> Self {
-        Self { severity: Severity::Error, message: message.into(), place: Some(place), hint: None }
+        Self { place: Some(place), ..Self::bare(message) }
     }
 
     /// An error that is not about a place in a file.
     pub fn bare(message: impl Into<String>) -> Self {
-        Self { severity: Severity::Error, message: message.into(), place: None, hint: None }
+        Self { severity: Severity::Error, code: None, message: message.into(), place: None, hint: None }
     }
 
     /// A warning at a place.
     pub fn warning(message: impl Into<String>, place: Place) -> Self {
-        Self { severity: Severity::Warning, message: message.into(), place: Some(place), hint: None }
+        Self { severity: Severity::Warning, ..Self::error(message, place) }
+    }
+
+    /// With what it is called.
+    #[must_use]
+    pub fn code(mut self, code: &'static str) -> Self {
+        self.code = Some(code);
+        self
     }
 
     /// With a hint: what to do.
@@ -151,12 +160,12 @@ impl Faults {
         render::human(&self.ordered(), colour)
     }
 
-    /// One line each: `file:line:column: error: message (hint: ...)`.
+    /// One line each: `file:line:column: error: message (hint: ...)`; a code follows in brackets: `warning[code]`.
     pub fn plain(&self) -> String {
         render::plain(&self.ordered())
     }
 
-    /// A JSON array of `{severity, message, file, line, column, hint}`.
+    /// A JSON array of `{severity, message, file, line, column, hint}`, with a `code` where there is one.
     pub fn json(&self) -> String {
         render::json(&self.ordered())
     }

@@ -30,7 +30,11 @@ pub(super) fn plain(faults: &[&Fault]) -> String {
             let (line, column) = place.line_column();
             out.extend([visible(&place.source.name), format!(":{line}:{column}: ")]);
         }
-        out.extend([severity(fault.severity), ": ", &visible(&fault.message)]);
+        out.push_str(severity(fault.severity));
+        if let Some(code) = fault.code {
+            out.extend(["[", code, "]"]);
+        }
+        out.extend([": ", &visible(&fault.message)]);
         if let Some(hint) = &fault.hint {
             out.extend([" (hint: ", &visible(hint), ")"]);
         }
@@ -45,14 +49,18 @@ pub(super) fn json(faults: &[&Fault]) -> String {
         .iter()
         .map(|fault| {
             let place = fault.place.as_ref().map(|place| (&*place.source.name, place.line_column()));
-            json!({
+            let mut found = json!({
                 "severity": severity(fault.severity),
                 "message": fault.message,
                 "file": place.map(|(file, _)| file),
                 "line": place.map(|(_, (line, _))| line),
                 "column": place.map(|(_, (_, column))| column),
                 "hint": fault.hint,
-            })
+            });
+            if let (Some(code), Some(members)) = (fault.code, found.as_object_mut()) {
+                members.insert("code".to_owned(), code.into());
+            }
+            found
         })
         .collect();
     serde_json::Value::Array(faults).to_string()
@@ -63,7 +71,10 @@ fn group(fault: &Fault) -> Group<'_> {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let title = level.primary_title(visible(&fault.message));
+    let mut title = level.primary_title(visible(&fault.message));
+    if let Some(code) = fault.code {
+        title = title.id(code);
+    }
     let mut group = match &fault.place {
         None => Group::with_title(title),
         Some(place) => title.element(
