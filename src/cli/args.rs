@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use super::policy::PolicyCommand;
+
 const EXIT_CODES: &str =
-    "Exit codes: 0 done, 1 failed, 2 usage, 3 invalid configuration or policy, 5 ledger broken.";
+    "Exit codes: 0 done, 1 failed, 2 usage, 3 invalid configuration or policy, 4 refused, 5 ledger broken.";
 
 /// A TLS reverse proxy in front of Amazon Connect that decides, field by field, who may change a login e-mail.
 #[derive(Parser)]
@@ -47,7 +49,7 @@ pub(super) enum Command {
     /// Check the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// Check a policy.
+    /// Check a policy, test it, and ask it who may do what.
     #[command(subcommand)]
     Policy(PolicyCommand),
     /// Issue keys to callers.
@@ -66,16 +68,6 @@ pub(super) enum ConfigCommand {
         /// The configuration file; `CONNECT_GUARD_CONFIG` names it otherwise.
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
-    },
-}
-
-#[derive(Subcommand)]
-pub(super) enum PolicyCommand {
-    /// Check a policy directory and run its tests: every fault of every file at once.
-    #[command(after_help = "Example: connect-guard policy check policies")]
-    Check {
-        /// The policy directory.
-        directory: PathBuf,
     },
 }
 

@@ -1,14 +1,13 @@
-//! `config check` and `policy check`: every fault at once, with its place; and reading a configuration for the others.
+//! `config check`: every fault at once, with its place; and reading a configuration for the others.
 
 use std::path::{Path, PathBuf};
 
 use super::{Exit, args::Format, output::Output};
 use crate::{
-    app::{Assembly, configuration, policy_files},
+    app::{Assembly, configuration},
     clock::Clock,
     config::{Config, Overrides},
     diagnostic::{Faults, Severity},
-    policy::Policy,
 };
 
 /// A configuration that is not to be had.
@@ -54,35 +53,14 @@ pub(super) fn config(named: Option<&Path>, output: Output) -> Exit {
     conclude(&faults, "the configuration, its secrets and the policy hold", output)
 }
 
-/// `policy check`
-pub(super) fn policy(directory: &Path, output: Output) -> Exit {
-    match compile(directory) {
-        Ok((policy, warnings)) => {
-            let (allows, denies, tests) = policy.counts();
-            let summary = format!(
-                "the policy holds: {}, {}, {} passed, digest {}",
-                counted(allows, "allow rule"),
-                counted(denies, "deny rule"),
-                counted(tests, "test"),
-                policy.digest()
-            );
-            conclude(&warnings, &summary, output)
-        }
-        Err(faults) => conclude(&faults, "", output),
-    }
-}
-
-fn compile(directory: &Path) -> Result<(Policy, Faults), Faults> {
-    Policy::compile(&policy_files(directory)?, Clock::system().now())
-}
-
 fn unnamed(output: Output) -> Exit {
     output.error("no configuration is named");
     output.hint("give --config FILE, or set CONNECT_GUARD_CONFIG");
     Exit::Usage
 }
 
-fn conclude(faults: &Faults, summary: &str, output: Output) -> Exit {
+/// Faults as the result of a check, and how it ends.
+pub(super) fn conclude(faults: &Faults, summary: &str, output: Output) -> Exit {
     output.result(faults);
     if output.format() == Format::Human && !faults.is_empty() {
         output.say("");
@@ -96,6 +74,7 @@ fn conclude(faults: &Faults, summary: &str, output: Output) -> Exit {
     Exit::Done
 }
 
-fn counted(count: usize, what: &str) -> String {
+/// `2 rules`
+pub(super) fn counted(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

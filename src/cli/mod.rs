@@ -9,6 +9,7 @@ mod check;
 mod demo;
 mod logs;
 mod output;
+mod policy;
 mod serve;
 
 use std::{ffi::OsString, process::ExitCode};
@@ -16,7 +17,7 @@ use std::{ffi::OsString, process::ExitCode};
 use clap::Parser;
 
 use self::{
-    args::{Args, AuditCommand, CallerCommand, Command, ConfigCommand, PolicyCommand},
+    args::{Args, AuditCommand, CallerCommand, Command, ConfigCommand},
     output::Output,
 };
 
@@ -36,7 +37,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         #[cfg(feature = "demo")]
         Command::Demo { once } => demo::demo(once, output),
         Command::Config(ConfigCommand::Check { config }) => check::config(config.as_deref(), output),
-        Command::Policy(PolicyCommand::Check { directory }) => check::policy(&directory, output),
+        Command::Policy(command) => policy::run(command, output),
         Command::Caller(CallerCommand::Issue { principal, days }) => caller::issue(&principal, days, output),
         Command::Audit(AuditCommand::Verify { store, config }) => audit::verify(store, config, output),
     };
@@ -54,6 +55,8 @@ enum Exit {
     Usage,
     /// 3
     Invalid,
+    /// 4
+    Refused,
     /// 5
     LedgerBroken,
 }
@@ -65,6 +68,7 @@ impl From<Exit> for ExitCode {
             Exit::Failed => 1,
             Exit::Usage => 2,
             Exit::Invalid => 3,
+            Exit::Refused => 4,
             Exit::LedgerBroken => 5,
         })
     }

@@ -6,6 +6,7 @@ use super::{
     binding::{Binding, Bound, Holder},
     index::{Aim, Rank},
     judge::{Judge, Lift, Standing},
+    miss::{Match, Miss, need},
     question::{Kind, Password, Person},
     rule::{Allow, Lacking, PasswordRule},
 };
@@ -23,22 +24,29 @@ impl<'a> Judge<'a> {
     fn admits(&self, allow: &Allow, aim: &Aim<'_>, standing: &Standing<'_>) -> bool {
         #[cfg(test)]
         self.evaluated.set(self.evaluated.get() + 1);
-        let lifts = standing.lift == Lift::NotNeeded || allow.protected.is_some();
-        let aimed = || match aim {
+        self.matches(allow, aim, standing).is_ok()
+    }
+
+    /// Whether a rule admits something, and otherwise what in it does not match.
+    pub(super) fn matches(&self, allow: &Allow, aim: &Aim<'_>, standing: &Standing<'_>) -> Match {
+        allow.scope.fits(self.question, self.now, Lacking::Fails)?;
+        allow.scope.reaches(self.question, standing.person, Lacking::Fails)?;
+        need(standing.lift == Lift::NotNeeded || allow.protected.is_some(), Miss::Protected)?;
+        match aim {
             Aim::Operation => self.covers(allow, standing.person),
-            Aim::Lift => allow.protected.is_some(),
-            Aim::Text(field) => allow.fields.contains(field),
-            Aim::Removal(field) => allow.remove.contains(field),
+            Aim::Lift => need(allow.protected.is_some(), Miss::Protected),
+            Aim::Text(field) => need(allow.fields.contains(field), Miss::Fields),
+            Aim::Removal(field) => need(allow.remove.contains(field), Miss::Remove),
             Aim::Address(field, address) => {
-                allow.fields.contains(field)
-                    && (!address.is_plus() || allow.plus.is_some())
-                    && self.bound(allow, address, standing) == Bound::Yes
+                need(allow.fields.contains(field), Miss::Fields)?;
+                need(!address.is_plus() || allow.plus.is_some(), Miss::Plus)?;
+                match self.bound(allow, address, standing) {
+                    Bound::Yes => Ok(()),
+                    Bound::No => Err(Miss::Address),
+                    Bound::Stale => Err(Miss::Stale),
+                }
             }
-        };
-        lifts
-            && allow.scope.fits(self.question, self.now, Lacking::Fails)
-            && allow.scope.reaches(self.question, standing.person, Lacking::Fails)
-            && aimed()
+        }
     }
 
     fn bound(&self, allow: &Allow, address: &Address, standing: &Standing<'_>) -> Bound {
@@ -62,7 +70,7 @@ impl<'a> Judge<'a> {
     }
 
     /// Whether everything that the operation itself gives is in the rule's closed lists.
-    fn covers(&self, allow: &Allow, person: Option<&Person<'_>>) -> bool {
+    fn covers(&self, allow: &Allow, person: Option<&Person<'_>>) -> Match {
         let question = self.question;
         let has_already = |id: &String| person.is_some_and(|person| person.profiles.contains(id));
         let named = match (question.kind, question.username) {
@@ -70,10 +78,12 @@ impl<'a> Judge<'a> {
             (Kind::Create, None) => false,
             (Kind::Ordinary | Kind::Identity | Kind::Sensitive, _) => true,
         };
-        named
-            && question.profiles.iter().all(|id| allow.grants.contains(id) || has_already(id))
-            && question.permissions.iter().all(|permission| allow.permissions.contains(permission))
-            && (question.password == Password::Absent || allow.password == PasswordRule::Allow)
+        need(named, Miss::Usernames)?;
+        let given = |id: &String| allow.grants.contains(id) || has_already(id);
+        need(question.profiles.iter().all(given), Miss::Grants)?;
+        let permitted = |permission: &String| allow.permissions.contains(permission);
+        need(question.permissions.iter().all(permitted), Miss::Permissions)?;
+        need(question.password == Password::Absent || allow.password == PasswordRule::Allow, Miss::Password)
     }
 
     /// Whether a rule would have admitted it, had its directory file not been too old: for the refusal's words only.

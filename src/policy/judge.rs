@@ -89,13 +89,8 @@ impl<'a> Judge<'a> {
     /// Whether an ordinary operation may pass: after [`Judge::screen`], and without any read.
     pub(super) fn pass(&self) -> Result<Grant, Refusal> {
         self.denied(None, &[])?;
-        let facts = Facts {
-            person: None,
-            directory: None,
-            profiles: &[],
-            channel: &[],
-            known: &super::Known::default(),
-        };
+        let known = super::Known::default();
+        let facts = Facts::none(&known);
         let standing = Standing { facts: &facts, person: None, changing: Vec::new(), lift: Lift::NotNeeded };
         let rule = self.find(&Aim::Operation, &standing);
         let rule = rule.ok_or_else(|| Refusal::new(Code::NoRule, "no rule allows it for this user"))?;
@@ -129,7 +124,7 @@ impl<'a> Judge<'a> {
     }
 
     /// The user of the target, and no other.
-    fn person<'f>(&self, facts: &'f Facts<'f>) -> Result<Option<&'f Person<'f>>, Refusal> {
+    pub(super) fn person<'f>(&self, facts: &'f Facts<'f>) -> Result<Option<&'f Person<'f>>, Refusal> {
         match (self.question.user, &facts.person) {
             (Some(id), Some(person)) if person.id == id => Ok(Some(person)),
             (Some(_), Some(_)) => Err(Refusal::new(Code::UserUnknown, "what was read is another user")),
@@ -164,7 +159,7 @@ impl<'a> Judge<'a> {
     }
 
     /// The fields whose values would change. Any difference counts, also one of case only (E8).
-    fn changing<'f>(&self, person: Option<&'f Person<'f>>) -> Vec<(Field, Option<&'f str>)>
+    pub(super) fn changing<'f>(&self, person: Option<&'f Person<'f>>) -> Vec<(Field, Option<&'f str>)>
     where
         'a: 'f,
     {
@@ -172,7 +167,7 @@ impl<'a> Judge<'a> {
         self.question.wanted.iter().copied().filter(|(field, after)| before(*field) != *after).collect()
     }
 
-    fn protection(&self, standing: &Standing<'_>) -> Result<Lift, Refusal> {
+    pub(super) fn protection(&self, standing: &Standing<'_>) -> Result<Lift, Refusal> {
         let Some(why) = self.policy.rules().protected.holds(self.question, standing.facts) else {
             return Ok(Lift::NotNeeded);
         };
@@ -210,7 +205,7 @@ impl<'a> Judge<'a> {
         let applies = |deny: &Deny| {
             #[cfg(test)]
             self.evaluated.set(self.evaluated.get() + 1);
-            deny.applies(self.question, person, changing, self.now)
+            deny.applies(self.question, person, changing, self.now).is_ok()
         };
         first(rules, &index.candidates(self.question, username, &Aim::Operation), applies)
     }
@@ -262,22 +257,13 @@ impl<'a> Judge<'a> {
     /// A rule for everything that would change.
     fn grounds(&self, standing: &Standing<'_>, addresses: &[(Field, Address)]) -> Result<Grant, Refusal> {
         let mut found: Vec<(Ground, &Allow)> = Vec::new();
-        let operation = match self.question.kind {
-            Kind::Identity => standing.changing.is_empty(),
-            Kind::Create | Kind::Sensitive | Kind::Ordinary => true,
-        };
-        if operation {
+        if self.needs_operation(standing) {
             let rule = self.find(&Aim::Operation, standing);
             found.push((Ground::Operation, rule.ok_or_else(|| self.no_rule_for_operation())?));
         }
         let mut missing = Vec::new();
         for (field, value) in &standing.changing {
-            let address = addresses.iter().find(|(other, _)| other == field).map(|(_, address)| address);
-            let aim = match (value, address) {
-                (None, _) => Aim::Removal(*field),
-                (Some(_), Some(address)) => Aim::Address(*field, address),
-                (Some(_), None) => Aim::Text(*field),
-            };
+            let aim = aim_of(*field, *value, addresses);
             match self.find(&aim, standing) {
                 Some(rule) => found.push((Ground::Field(*field), rule)),
                 None => missing.push((*field, self.is_stale(&aim, standing))),
@@ -289,6 +275,14 @@ impl<'a> Judge<'a> {
         Ok(grant_of(&found, standing, addresses))
     }
 
+    /// Whether a rule for the operation itself is needed: one for each field that would change is enough for an identity.
+    pub(super) fn needs_operation(&self, standing: &Standing<'_>) -> bool {
+        match self.question.kind {
+            Kind::Identity => standing.changing.is_empty(),
+            Kind::Create | Kind::Sensitive | Kind::Ordinary => true,
+        }
+    }
+
     fn no_rule_for_operation(&self) -> Refusal {
         let detail = match self.question.kind {
             Kind::Create => {
@@ -298,6 +292,16 @@ impl<'a> Judge<'a> {
             Kind::Identity | Kind::Ordinary => "no rule allows it for this user",
         };
         Refusal::new(Code::NoRule, detail)
+    }
+}
+
+/// What is to be allowed for a field whose value would change, given the addresses that were read.
+pub(super) fn aim_of<'a>(field: Field, value: Option<&str>, addresses: &'a [(Field, Address)]) -> Aim<'a> {
+    let address = addresses.iter().find(|(other, _)| *other == field).map(|(_, address)| address);
+    match (value, address) {
+        (None, _) => Aim::Removal(field),
+        (Some(_), Some(address)) => Aim::Address(field, address),
+        (Some(_), None) => Aim::Text(field),
     }
 }
 

@@ -214,6 +214,11 @@ impl<'a> Question<'a> {
 }
 
 impl<'a> Facts<'a> {
+    /// What is true of an ordinary operation: nothing was read.
+    pub(super) fn none(known: &'a Known) -> Self {
+        Self { person: None, directory: None, profiles: &[], channel: &[], known }
+    }
+
     /// What was read and what the ledger knows.
     pub(super) fn of(seen: &'a Seen, known: &'a Known) -> Self {
         let person = seen.user.as_ref().map(|user| Person {

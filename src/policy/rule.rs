@@ -16,6 +16,7 @@ use super::{
     QuotaOf, RuleRef,
     binding::Binding,
     hours::Hours,
+    miss::{Match, Miss, need},
     pattern::{Names, Pattern},
     question::{Asker, Kind, Person, Question},
 };
@@ -201,13 +202,13 @@ impl Reach {
 
 impl Conditions {
     /// Whether they hold for this caller at this time.
-    pub(super) fn hold(&self, asker: &Asker<'_>, now: Now, lacking: Lacking) -> bool {
-        self.ends.is_none_or(|ends| now.timestamp() < ends)
-            && self.is_for(asker, lacking)
-            && self.hours.as_ref().is_none_or(|hours| hours.hold(now))
+    pub(super) fn hold(&self, asker: &Asker<'_>, now: Now, lacking: Lacking) -> Match {
+        need(self.ends.is_none_or(|ends| now.timestamp() < ends), Miss::Expires)?;
+        self.is_for(asker, lacking)?;
+        need(self.hours.as_ref().is_none_or(|hours| hours.hold(now)), Miss::Hours)
     }
 
-    fn is_for(&self, asker: &Asker<'_>, lacking: Lacking) -> bool {
+    fn is_for(&self, asker: &Asker<'_>, lacking: Lacking) -> Match {
         let unique = self.unique_ids.is_empty()
             || match &asker.principal.unique_id {
                 Some(id) => self.unique_ids.contains(id),
@@ -217,18 +218,19 @@ impl Conditions {
             .permission_set
             .as_ref()
             .is_none_or(|set| asker.role().is_some_and(|role| permission_set_of(role) == Some(set.as_str())));
-        unique && set
+        need(unique, Miss::UniqueIds)?;
+        need(set, Miss::PermissionSet)
     }
 }
 
 impl Scope {
     /// Whether caller, action, instance and time fit.
-    pub(super) fn fits(&self, question: &Question<'_>, now: Now, lacking: Lacking) -> bool {
-        (self.actions.is_empty()
-            || self.actions.iter().any(|action| action.is(question.route.operation, question.class)))
-            && (self.callers.is_empty() || self.callers.has(&question.asker))
-            && self.is_in(question)
-            && self.conditions.hold(&question.asker, now, lacking)
+    pub(super) fn fits(&self, question: &Question<'_>, now: Now, lacking: Lacking) -> Match {
+        let named = |action: &Action| action.is(question.route.operation, question.class);
+        need(self.actions.is_empty() || self.actions.iter().any(named), Miss::Actions)?;
+        need(self.callers.is_empty() || self.callers.has(&question.asker), Miss::Callers)?;
+        need(self.is_in(question), Miss::Instances)?;
+        self.conditions.hold(&question.asker, now, lacking)
     }
 
     /// Whether the user concerned is one of its users. Usernames are known for changes only.
@@ -237,12 +239,13 @@ impl Scope {
         question: &Question<'_>,
         person: Option<&Person<'_>>,
         lacking: Lacking,
-    ) -> bool {
+    ) -> Match {
         let id = question.user.or(person.map(|person| person.id));
         let name = person.map(|person| person.username).or(question.username);
         let either = |known: Option<bool>| known.unwrap_or(lacking == Lacking::Holds);
-        (self.user_ids.is_empty() || either(id.map(|id| self.user_ids.contains(id))))
-            && (self.users.is_empty() || either(name.map(|name| self.users.has(name))))
+        let by_id = self.user_ids.is_empty() || either(id.map(|id| self.user_ids.contains(id)));
+        need(by_id, Miss::UserIds)?;
+        need(self.users.is_empty() || either(name.map(|name| self.users.has(name))), Miss::Users)
     }
 
     fn is_in(&self, question: &Question<'_>) -> bool {
@@ -276,7 +279,7 @@ impl Deny {
         person: Option<&Person<'_>>,
         changing: &[(Field, Option<&str>)],
         now: Now,
-    ) -> bool {
+    ) -> Match {
         let identity = match question.kind {
             Kind::Identity | Kind::Create => true,
             Kind::Sensitive | Kind::Ordinary => false,
@@ -284,11 +287,12 @@ impl Deny {
         let of_its_kind = (self.fields.is_empty() && self.domains.is_empty() || identity)
             && (self.scope.users.is_empty() || question.kind != Kind::Ordinary)
             && (self.scope.user_ids.is_empty() || question.kind != Kind::Ordinary || question.user.is_some());
-        of_its_kind
-            && self.scope.fits(question, now, Lacking::Holds)
-            && self.scope.reaches(question, person, Lacking::Holds)
-            && (self.fields.is_empty() && self.domains.is_empty()
-                || changing.iter().any(|(field, value)| self.is_about(*field, *value)))
+        need(of_its_kind, Miss::Kind)?;
+        self.scope.fits(question, now, Lacking::Holds)?;
+        self.scope.reaches(question, person, Lacking::Holds)?;
+        let about = self.fields.is_empty() && self.domains.is_empty()
+            || changing.iter().any(|(field, value)| self.is_about(*field, *value));
+        need(about, Miss::Unchanged)
     }
 
     fn is_about(&self, field: Field, value: Option<&str>) -> bool {

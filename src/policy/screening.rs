@@ -92,7 +92,7 @@ impl Entry {
                 .role
                 .as_ref()
                 .is_none_or(|role| question.asker.role().is_some_and(|name| role.matches(name)))
-            && self.conditions.hold(&question.asker, now, Lacking::Fails)
+            && self.conditions.hold(&question.asker, now, Lacking::Fails).is_ok()
     }
 }
 

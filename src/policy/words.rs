@@ -8,22 +8,27 @@ use super::{
     QuotaOf,
     binding::{Binding, Piece, Placeholder, Template},
     hours::Hours,
-    rule::{Allow, PasswordRule, Quota, Restore, Scope},
+    rule::{Allow, Conditions, PasswordRule, Quota, Restore, Scope},
 };
 
 /// As many names are written out; more are counted.
 const MOST: usize = 50;
 
-/// Whom and when a rule is about, beside its callers, operations and instances.
-pub(super) fn of_scope(scope: &Scope) -> Vec<String> {
+/// Which users a rule is about.
+pub(super) fn of_users(scope: &Scope) -> Vec<String> {
     let mut words = Vec::new();
     if !scope.users.is_empty() {
-        words.push(format!("only the users {}", quoted(&scope.users.written())));
+        words.push(format!("only for the users {}", quoted(&scope.users.written())));
     }
     if !scope.user_ids.is_empty() {
-        words.push(format!("only the user ids {}", quoted(&scope.user_ids.iter().collect())));
+        words.push(format!("only for the user ids {}", quoted(&scope.user_ids.iter().collect())));
     }
-    let conditions = &scope.conditions;
+    words
+}
+
+/// By whom and when, beside the callers.
+pub(super) fn of_conditions(conditions: &Conditions) -> Vec<String> {
+    let mut words = Vec::new();
     if !conditions.unique_ids.is_empty() {
         words.push(format!("only with the unique id {}", quoted(&conditions.unique_ids)));
     }

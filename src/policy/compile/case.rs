@@ -29,6 +29,8 @@ pub(super) struct Expected {
     pub(super) answer: Answer,
     /// Where the answer is written.
     pub(super) span: Range<usize>,
+    /// The line on which the test begins, from 1.
+    pub(super) line: usize,
 }
 
 /// What the policy is to answer.
@@ -49,6 +51,7 @@ pub(super) fn read(mut table: Table<'_>, reading: &mut Reading<'_>) -> Option<Ex
     for key in ["name", "caller", "action", "instance", "at", "expect"] {
         table.require(key, "a test has name, caller, action, instance, at and expect", reading);
     }
+    let line = reading.line(&table.span);
     let name = table.text("name", reading);
     let caller = caller(&mut table, reading);
     let route = table.text("action", reading).and_then(|action| route(&action, reading));
@@ -99,7 +102,7 @@ pub(super) fn read(mut table: Table<'_>, reading: &mut Reading<'_>) -> Option<Ex
         known,
         at: at?.into(),
     };
-    Some(Expected { name: name?.value, case, answer: answer?, span })
+    Some(Expected { name: name?.value, case, answer: answer?, span, line })
 }
 
 /// That a test says whom it is about.

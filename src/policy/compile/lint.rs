@@ -84,7 +84,8 @@ fn dead(draft: &Draft, faults: &mut Faults) {
     }
 }
 
-fn is_blunt(deny: &Deny) -> bool {
+/// Whether a deny has no condition: those are looked at on every load.
+pub(super) fn is_blunt(deny: &Deny) -> bool {
     let scope = &deny.scope;
     deny.fields.is_empty()
         && deny.domains.is_empty()

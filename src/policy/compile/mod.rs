@@ -1,5 +1,6 @@
 //! From files to a compiled policy: every check, every fault of every file in one run, and the `[[test]]` cases.
 
+mod advice;
 mod bound;
 mod case;
 mod lint;
@@ -16,8 +17,9 @@ use std::{
     sync::Arc,
 };
 
+pub(super) use advice::advice;
 pub(super) use revoked::emergency;
-pub(super) use trial::verdict;
+pub(super) use trial::{asked, verdict};
 
 use crate::{
     clock::Now,
@@ -27,7 +29,7 @@ use crate::{
 };
 
 use super::{
-    Policy, PolicyFiles,
+    Policy, PolicyFiles, Trial,
     binding::Directory,
     case::Case,
     index::Index,
@@ -64,6 +66,42 @@ struct Draft {
 
 /// Reads the rules, and runs their tests.
 pub(super) fn rules(files: &PolicyFiles, now: Now) -> Result<(Rules, Faults), Faults> {
+    let (draft, mut faults) = drafted(files, now)?;
+    lint::lint(&draft, &mut faults);
+    let (rules, tests) = draft.compiled(files);
+    let policy = Policy::on_trial(rules);
+    for test in tests {
+        faults.extend(trial::run(&policy, test));
+    }
+    match policy.into_rules() {
+        Some(rules) if !faults.fatal() => Ok((rules, faults)),
+        Some(_) | None => Err(faults),
+    }
+}
+
+/// Runs the tests of the rules and those of more files, and says how each ended.
+pub(super) fn trials(files: &PolicyFiles, more: &[Source], now: Now) -> Result<Vec<Trial>, Faults> {
+    let (mut draft, mut faults) = drafted(files, now)?;
+    for source in more {
+        let mut reading = Reading::of(source);
+        if let Some(tree) = reading.tree() {
+            let mut file = Table::of("a file of tests", tree.get_ref(), 0..0);
+            version(&mut file, &mut reading);
+            draft.tests(&mut file, &mut reading);
+            file.finish(&mut reading);
+        }
+        faults.extend(reading.faults);
+    }
+    if faults.fatal() {
+        return Err(faults);
+    }
+    let (rules, tests) = draft.compiled(files);
+    let policy = Policy::on_trial(rules);
+    Ok(tests.iter().map(|test| trial::tried(&policy, test)).collect())
+}
+
+/// What the files say, and what is worth a look; or every fault.
+fn drafted(files: &PolicyFiles, now: Now) -> Result<(Draft, Faults), Faults> {
     let mut faults = Faults::new();
     let mut draft = Draft::default();
     // Directories first: rules of any file may name one.
@@ -83,19 +121,7 @@ pub(super) fn rules(files: &PolicyFiles, now: Now) -> Result<(Rules, Faults), Fa
         faults.extend(reading.faults);
     }
     draft.unique_ids(&mut faults);
-    if faults.fatal() {
-        return Err(faults);
-    }
-    lint::lint(&draft, &mut faults);
-    let (rules, tests) = draft.compiled(files);
-    let policy = Policy::on_trial(rules);
-    for test in tests {
-        faults.extend(trial::run(&policy, test));
-    }
-    match policy.into_rules() {
-        Some(rules) if !faults.fatal() => Ok((rules, faults)),
-        Some(_) | None => Err(faults),
-    }
+    if faults.fatal() { Err(faults) } else { Ok((draft, faults)) }
 }
 
 /// Reads a text with one `[[test]]`.
@@ -162,11 +188,7 @@ impl Draft {
             let deny = rules::deny(table, Some(now), reading);
             self.deny.extend(deny.map(|(what, span)| placed(what, span, reading)));
         }
-        for table in file.tables("test", reading) {
-            let span = table.span.clone();
-            let test = case::read(table, reading);
-            self.tests.extend(test.map(|what| placed(what, span, reading)));
-        }
+        self.tests(&mut file, reading);
         self.protected(&mut file, reading);
         if let Some(mut shared) = file.table("shared", reading) {
             shared.require("mailboxes", "write mailboxes = [\"...\"]", reading);
@@ -183,6 +205,14 @@ impl Draft {
             listed.finish(reading);
         }
         file.finish(reading);
+    }
+
+    fn tests(&mut self, file: &mut Table<'_>, reading: &mut Reading<'_>) {
+        for table in file.tables("test", reading) {
+            let span = table.span.clone();
+            let test = case::read(table, reading);
+            self.tests.extend(test.map(|what| placed(what, span, reading)));
+        }
     }
 
     fn protected(&mut self, file: &mut Table<'_>, reading: &mut Reading<'_>) {

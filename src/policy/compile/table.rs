@@ -87,7 +87,12 @@ impl<'s> Reading<'s> {
 
     /// `file:line` as records quote it, without counting lines anew for each of thousands of rules.
     pub(super) fn file_and_line(&self, span: &Range<usize>) -> String {
-        format!("{}:{}", self.source.local, self.lines.partition_point(|start| *start <= span.start) + 1)
+        format!("{}:{}", self.source.local, self.line(span))
+    }
+
+    /// The line on which something begins, from 1.
+    pub(super) fn line(&self, span: &Range<usize>) -> usize {
+        self.lines.partition_point(|start| *start <= span.start) + 1
     }
 
     /// A place in this file.

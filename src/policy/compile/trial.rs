@@ -2,7 +2,9 @@
 
 use crate::{
     diagnostic::{Fault, Faults},
-    policy::{Policy, Refusal, case::Case, grant::Grant, judge::Judge, question::Kind},
+    policy::{
+        Policy, Refusal, Trial, case::Case, grant::Grant, judge::Judge, question::Kind, trials::Failure,
+    },
 };
 
 use super::{
@@ -13,19 +15,38 @@ use super::{
 /// What a policy answers to a case.
 pub(in crate::policy) fn verdict(policy: &Policy, case: &Case) -> Result<Grant, Refusal> {
     let question = case.question();
-    let judge = Judge::new(policy, &question, case.at).with_fresh_directories();
+    asked(&Judge::new(policy, &question, case.at).with_fresh_directories(), case)
+}
+
+/// What the engine decides of a case, as it decides of a request: an ordinary operation after the screen, a change with
+/// what is true.
+pub(in crate::policy) fn asked(judge: &Judge<'_>, case: &Case) -> Result<Grant, Refusal> {
     match case.kind() {
         Kind::Ordinary => judge.screen().and_then(|()| judge.pass()),
         Kind::Identity | Kind::Create | Kind::Sensitive => judge.decide(&case.facts()),
     }
 }
 
-/// Runs one test.
+/// Runs one test of a policy that is being loaded.
 pub(super) fn run(policy: &Policy, test: Placed<Expected>) -> Faults {
-    let Placed { what: Expected { name, case, answer, span }, source, .. } = test;
     let mut faults = Faults::new();
-    let verdict = verdict(policy, &case);
-    let holds = match (&answer, &verdict) {
+    let Trial { name, expected, found, failure, .. } = tried(policy, &test);
+    if let Some(Failure { detail }) = failure {
+        let message = format!("test `{name}`: expected {expected}, but it is {found}");
+        let fault = Fault::error(message, test.source.at(test.what.span));
+        faults.push(match detail {
+            None => fault,
+            Some(detail) => fault.hint(detail),
+        });
+    }
+    faults
+}
+
+/// Runs one test, and says how it ended.
+pub(super) fn tried(policy: &Policy, test: &Placed<Expected>) -> Trial {
+    let Placed { what: Expected { name, case, answer, line, .. }, source, .. } = test;
+    let verdict = verdict(policy, case);
+    let holds = match (answer, &verdict) {
         (Answer::Allow(None), Ok(_)) => true,
         (Answer::Allow(Some(rule)), Ok(grant)) => {
             grant.basis.grounds.iter().any(|(_, ground)| *ground.id == **rule)
@@ -36,15 +57,19 @@ pub(super) fn run(policy: &Policy, test: Placed<Expected>) -> Faults {
         }
         (Answer::Allow(_), Err(_)) | (Answer::Refuse(..), Ok(_)) => false,
     };
-    if !holds {
-        let message = format!("test `{name}`: expected {}, but it is {}", wanted(&answer), found(&verdict));
-        let fault = Fault::error(message, source.at(span));
-        faults.push(match verdict {
-            Ok(_) => fault,
-            Err(refusal) => fault.hint(refusal.detail),
-        });
+    let rules = match &verdict {
+        Ok(grant) => grant.basis.grounds.iter().map(|(_, rule)| rule.clone()).collect(),
+        Err(refusal) => refusal.rule.iter().cloned().collect(),
+    };
+    Trial {
+        name: name.clone(),
+        file: source.name.clone(),
+        line: *line,
+        expected: wanted(answer),
+        found: found(&verdict),
+        rules,
+        failure: (!holds).then(|| Failure { detail: verdict.err().map(|refusal| refusal.detail) }),
     }
-    faults
 }
 
 fn wanted(answer: &Answer) -> String {

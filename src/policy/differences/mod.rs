@@ -17,8 +17,12 @@ mod sentence;
 
 use std::fmt;
 
-use super::{Policy, RuleRef};
+use super::{
+    Policy, RuleRef,
+    rule::{Allow, Deny},
+};
 use claim::Claim;
+use narrower::{may_meet, shadows};
 use search::rest;
 use sentence::{Change, of_rest};
 
@@ -100,6 +104,40 @@ impl fmt::Display for Difference {
             Some(rule) => write!(f, " (`{}`, {})", rule.id, rule.place),
             None => Ok(()),
         }
+    }
+}
+
+/// Whether a deny may stand against an allow, for some caller, operation, instance, user and field. "Yes" where that
+/// cannot be told.
+pub(super) fn overlap(deny: &Deny, allow: &Allow) -> bool {
+    may_meet(&Claim::of_deny(deny), &Claim::of_allow(allow))
+}
+
+/// The denies that may cover an allow wholly.
+pub(super) struct Shadows<'p> {
+    denies: Vec<Claim<'p>>,
+    left: u32,
+}
+
+impl<'p> Shadows<'p> {
+    /// So many comparisons; after them nothing more is found.
+    const MOST: u32 = 1_000_000;
+
+    /// Of these denies.
+    pub(super) fn of(denies: &[&'p Deny]) -> Self {
+        Self { denies: denies.iter().map(|deny| Claim::of_deny(deny)).collect(), left: Self::MOST }
+    }
+
+    /// The deny that covers everything a rule allows.
+    pub(super) fn over(&mut self, allow: &Allow) -> Option<&'p RuleRef> {
+        let claim = Claim::of_allow(allow);
+        let found = self
+            .denies
+            .iter()
+            .take(usize::try_from(self.left).unwrap_or(0))
+            .find(|deny| shadows(deny, &claim));
+        self.left = self.left.saturating_sub(u32::try_from(self.denies.len()).unwrap_or(u32::MAX));
+        found.map(|deny| deny.rule)
     }
 }
 

@@ -35,6 +35,79 @@ pub(super) fn covers(
         }
 }
 
+/// Whether `other` says something of the same matter, caller and place, and not of other users only. Operations are not
+/// looked at.
+pub(super) fn meets(
+    other: &Claim<'_>,
+    (claim, caller, place, matter): (&Claim<'_>, Caller<'_>, Option<&str>, Matter),
+) -> bool {
+    has_matter(other, matter)
+        && has_place(other, place)
+        && other.callers.iter().any(|other| has_caller(*other, caller))
+        && !are_others(other.scope, claim.scope)
+}
+
+/// Whether a deny and an allow may be about the same; yes where that cannot be told.
+pub(super) fn may_meet(deny: &Claim<'_>, allow: &Claim<'_>) -> bool {
+    let callers = deny.callers.iter().any(|one| allow.callers.iter().any(|other| may_be_one(*one, *other)));
+    let places = allow.places.iter().any(|place| has_place(deny, *place))
+        || deny.places.iter().any(|place| has_place(allow, *place));
+    let fields = allow.matters.iter().any(|matter| match matter {
+        Matter::Set(field) | Matter::Remove(field) => has_matter(deny, Matter::DenyField(*field)),
+        Matter::Perform
+        | Matter::Create
+        | Matter::Give
+        | Matter::Permit
+        | Matter::Deny
+        | Matter::DenyField(_) => deny.matters.contains(&Matter::Deny),
+    });
+    let operations = !deny.operations.and(&allow.operations).is_empty();
+    callers && places && fields && operations && !are_others(deny.scope, allow.scope)
+}
+
+/// Whether a deny covers everything that an allow allows, whatever the values are.
+pub(super) fn shadows(deny: &Claim<'_>, allow: &Claim<'_>) -> bool {
+    let Body::Deny(Deny { domains, .. }) = deny.body else { return false };
+    let matter = |matter: &Matter| match matter {
+        Matter::Set(field) | Matter::Remove(field) => has_matter(deny, Matter::DenyField(*field)),
+        // That it may be called with values that are there already is no reason for a rule.
+        Matter::Perform
+        | Matter::Create
+        | Matter::Give
+        | Matter::Permit
+        | Matter::Deny
+        | Matter::DenyField(_) => {
+            deny.matters.contains(&Matter::Deny)
+                || allow.operations.iter().all(|(route, _)| route.operation == "UpdateUserIdentityInfo")
+        }
+    };
+    domains.is_empty()
+        && allow.callers.iter().all(|one| deny.callers.iter().any(|wide| has_caller(*wide, *one)))
+        && allow.places.iter().all(|place| has_place(deny, *place))
+        && allow.operations.without(&deny.operations).is_empty()
+        && allow.matters.iter().all(matter)
+        && scope(deny.scope, allow.scope)
+}
+
+/// Whether two rules are about other users for certain.
+fn are_others(one: &Scope, two: &Scope) -> bool {
+    let apart = |one: &HashSet<String>, two: &HashSet<String>| {
+        !one.is_empty() && !two.is_empty() && one.is_disjoint(two)
+    };
+    let names = one.users.patterns.is_empty() && two.users.patterns.is_empty();
+    apart(&one.user_ids, &two.user_ids) || names && apart(&one.users.exact, &two.users.exact)
+}
+
+/// Whether two may name one caller: two patterns of an account may.
+fn may_be_one(one: Caller<'_>, other: Caller<'_>) -> bool {
+    match (one, other) {
+        (Caller::Roles(account, _), Caller::Roles(another, _)) => account == another,
+        (Caller::Anyone | Caller::Exact(_) | Caller::Roles(..), _) => {
+            has_caller(one, other) || has_caller(other, one)
+        }
+    }
+}
+
 fn has_matter(wide: &Claim<'_>, matter: Matter) -> bool {
     wide.matters.contains(&matter)
         || matches!(matter, Matter::DenyField(_)) && wide.matters.contains(&Matter::Deny)

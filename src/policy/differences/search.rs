@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{
     claim::{Caller, Claim, Matter, Operations},
-    narrower::covers,
+    narrower::{covers, meets},
 };
 
 /// So many comparisons of two claims, in one search.
@@ -22,6 +22,16 @@ pub(super) struct Rest<'c, 'p> {
     pub(super) places: Vec<Option<&'p str>>,
     pub(super) matters: Vec<Matter>,
     pub(super) operations: Operations,
+    pub(super) otherwise: Otherwise,
+}
+
+/// Whether the other policy says the same on other terms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Otherwise {
+    /// Nothing was found that does.
+    No,
+    /// A rule does, for some of the users and operations at least.
+    InPart,
 }
 
 /// Matters with the operations they are of.
@@ -30,6 +40,7 @@ type Deeds = BTreeMap<Vec<Matter>, Operations>;
 /// Claims by a caller and, where they are about few users, one of these.
 struct Index<'c, 'p> {
     by: HashMap<(&'p str, &'p str), Vec<&'c Claim<'p>>>,
+    by_caller: HashMap<&'p str, Vec<&'c Claim<'p>>>,
 }
 
 /// What `claims` say and `others` do not.
@@ -60,13 +71,14 @@ fn rest_of<'c, 'p>(claim: &'c Claim<'p>, index: &Index<'c, 'p>, left: &mut u32) 
             by_deeds.entry(deeds).or_default().push(place);
         }
         for (deeds, places) in by_deeds {
-            rests.extend(deeds.into_iter().map(|(matters, operations)| Rest {
-                claim,
-                callers: callers.clone(),
-                places: places.clone(),
-                matters,
-                operations,
-            }));
+            for (matters, operations) in deeds {
+                let (callers, places) = (callers.clone(), places.clone());
+                let mut rest = Rest { claim, callers, places, matters, operations, otherwise: Otherwise::No };
+                if index.has_other_terms(&rest, left) {
+                    rest.otherwise = Otherwise::InPart;
+                }
+                rests.push(rest);
+            }
         }
     }
     rests
@@ -133,26 +145,23 @@ fn by_operation(found: BTreeMap<Operations, Vec<Matter>>) -> Deeds {
 impl<'c, 'p> Index<'c, 'p> {
     fn of(claims: &'c [Claim<'p>]) -> Self {
         let mut by: HashMap<_, Vec<_>> = HashMap::new();
+        let mut by_caller: HashMap<_, Vec<_>> = HashMap::new();
         for claim in claims {
             let users = users_of(claim);
             for caller in &claim.callers {
+                by_caller.entry(word(*caller)).or_default().push(claim);
                 for user in &users {
                     by.entry((word(*caller), *user)).or_default().push(claim);
                 }
             }
         }
-        Self { by }
+        Self { by, by_caller }
     }
 
     /// Those that could cover this claim for this caller.
     fn candidates(&self, claim: &Claim<'p>, caller: Caller<'p>) -> Vec<&[&'c Claim<'p>]> {
-        let account = match caller {
-            Caller::Exact(arn) => arn.split_inclusive('/').next(),
-            Caller::Anyone | Caller::Roles(..) => None,
-        };
-        let callers =
-            [Some(word(caller)), account.filter(|account| *account != word(caller)), anyone(caller)];
-        let one_of = |names: &'p HashSet<String>| names.iter().next().map(String::as_str);
+        let callers = words(caller);
+        let one_of = |names: &'p HashSet<String>| names.iter().min().map(String::as_str);
         let users = [Some(""), one_of(&claim.scope.users.exact), one_of(&claim.scope.user_ids)];
         let keys = callers
             .into_iter()
@@ -160,13 +169,37 @@ impl<'c, 'p> Index<'c, 'p> {
             .flat_map(|caller| users.into_iter().flatten().map(move |user| (caller, user)));
         keys.filter_map(|key| self.by.get(&key).map(Vec::as_slice)).collect()
     }
+
+    /// Whether some claim is about the same on other terms, for the first of the callers and places.
+    fn has_other_terms(&self, rest: &Rest<'c, 'p>, left: &mut u32) -> bool {
+        let (Some(caller), Some(place)) = (rest.callers.first(), rest.places.first()) else { return false };
+        let users = users_of(rest.claim);
+        let lists = words(*caller).into_iter().flatten().flat_map(|caller| {
+            let all = users.contains(&"").then(|| self.by_caller.get(caller)).flatten();
+            let some = users.iter().filter_map(move |user| self.by.get(&(caller, *user)));
+            let any = (!users.contains(&"")).then(|| self.by.get(&(caller, ""))).flatten();
+            all.into_iter().chain(some).chain(any)
+        });
+        for other in lists.flatten() {
+            if *left == 0 {
+                return false;
+            }
+            *left -= 1;
+            let meets = |matter: &Matter| meets(other, (rest.claim, *caller, *place, *matter));
+            if !other.operations.and(&rest.operations).is_empty() && rest.matters.iter().any(meets) {
+                return true;
+            }
+        }
+        false
+    }
 }
 
-/// What covers somebody may be said of everybody.
-fn anyone(caller: Caller<'_>) -> Option<&'static str> {
+/// The words under which a claim may stand that covers a caller: its own, that of its account, that of everybody.
+fn words(caller: Caller<'_>) -> [Option<&str>; 3] {
     match caller {
-        Caller::Anyone => None,
-        Caller::Exact(_) | Caller::Roles(..) => Some(""),
+        Caller::Anyone => [Some(""), None, None],
+        Caller::Roles(account, _) => [Some(account), None, Some("")],
+        Caller::Exact(arn) => [Some(arn), arn.split_inclusive('/').next(), Some("")],
     }
 }
 

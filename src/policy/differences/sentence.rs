@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::{
     operation::{Class, Field},
     policy::{
-        rule::{Action, Deny, NO_INSTANCE},
+        rule::{Action, Allow, Deny, NO_INSTANCE},
         words::{self, counted},
     },
 };
@@ -13,7 +13,7 @@ use crate::{
 use super::{
     Difference,
     claim::{Body, Caller, Claim, Matter, Operations},
-    search::Rest,
+    search::{Otherwise, Rest},
 };
 
 /// As many callers, operations or instances are written out; more are counted.
@@ -43,16 +43,29 @@ pub(super) fn of_rest(rest: &Rest<'_, '_>, change: Change) -> Difference {
         (Change::DenyEnded, false) => "is no longer denied",
         (Change::DenyEnded, true) => "are no longer denied",
     };
-    let (what, conditions) = match rest.claim.body {
-        Body::Allow(_) => (deed(rest), allow_conditions(rest)),
+    let (what, mut conditions) = match rest.claim.body {
+        Body::Allow(allow) => (deed(rest), allow_conditions(allow, rest)),
         Body::Deny(deny) => (denied(rest), deny_conditions(deny)),
     };
+    if rest.otherwise == Otherwise::InPart {
+        conditions.push(remark(change).to_owned());
+    }
     Difference {
         who: who(&rest.callers),
         what: format!("{verb} {what}"),
         where_: place(&rest.places),
         conditions,
         rule: Some(rest.claim.rule.clone()),
+    }
+}
+
+/// What else there is on the other side of the change.
+fn remark(change: Change) -> &'static str {
+    match change {
+        Change::Granted => "allowed on other terms before",
+        Change::Withdrawn => "still allowed on other terms",
+        Change::Denied => "denied on other terms before",
+        Change::DenyEnded => "still denied on other terms",
     }
 }
 
@@ -118,12 +131,15 @@ fn denied(rest: &Rest<'_, '_>) -> String {
             |matter| if let Matter::DenyField(field) = matter { Some(field.to_string()) } else { None },
         )
         .collect();
-    let what = if rest.operations.is_everything() {
-        "every operation".to_owned()
-    } else {
-        actions(rest.claim, &rest.operations)
-    };
-    if fields.is_empty() { what } else { format!("{what} where {} would change", fields.join(" or ")) }
+    let everything = rest.operations.is_everything();
+    match (everything, fields.is_empty()) {
+        (true, true) => "every operation".to_owned(),
+        (true, false) => format!("every change of {}", fields.join(" or ")),
+        (false, true) => actions(rest.claim, &rest.operations),
+        (false, false) => {
+            format!("{} that changes {}", actions(rest.claim, &rest.operations), fields.join(" or "))
+        }
+    }
 }
 
 /// Operations as the rule writes them where that is what they are, and one by one otherwise.
@@ -146,12 +162,11 @@ fn actions(claim: &Claim<'_>, operations: &Operations) -> String {
     counted(shown.into_iter().take(MOST).collect(), all)
 }
 
-fn allow_conditions(rest: &Rest<'_, '_>) -> Vec<String> {
-    let Body::Allow(allow) = rest.claim.body else { return Vec::new() };
+fn allow_conditions(allow: &Allow, rest: &Rest<'_, '_>) -> Vec<String> {
     let has = |matter| rest.matters.contains(&matter);
     let address =
         rest.matters.iter().any(|matter| matches!(matter, Matter::Set(field) if field.is_address()));
-    let mut conditions = words::of_scope(rest.claim.scope);
+    let mut conditions = words::of_users(&allow.scope);
     if address {
         conditions.extend(words::of_binding(allow));
     }
@@ -166,13 +181,15 @@ fn allow_conditions(rest: &Rest<'_, '_>) -> Vec<String> {
         conditions.push(words::of_permissions(allow));
     }
     conditions.extend(words::of_limits(allow));
+    conditions.extend(words::of_conditions(&allow.scope.conditions));
     conditions
 }
 
 fn deny_conditions(deny: &Deny) -> Vec<String> {
-    let mut conditions = words::of_scope(&deny.scope);
+    let mut conditions = words::of_users(&deny.scope);
     if !deny.domains.is_empty() {
         conditions.push(format!("only to addresses at {}", words::quoted(&deny.domains.iter().collect())));
     }
+    conditions.extend(words::of_conditions(&deny.scope.conditions));
     conditions
 }

@@ -26,6 +26,16 @@ const TIMES: [(&str, &str); 4] = [
     ("after the rules expired", "2027-07-01T10:00:00Z"),
 ];
 
+/// A session of a role, with the unique id that the example pins it to.
+fn pinned(name: &str) -> Principal {
+    let unique_id = match name {
+        "IdentityDesk" => Some("AROADBQP57FF2AEXAMPLE".to_owned()),
+        "Onboarding" => Some("AROACLKWSDQRAOEXAMPLE".to_owned()),
+        _ => None,
+    };
+    Principal { unique_id, ..role(name) }
+}
+
 /// A wish about a user there is: words, operation, fields, grants.
 type Wish = (&'static str, &'static str, Vec<(Field, &'static str)>, Vec<&'static str>);
 
@@ -75,7 +85,7 @@ fn asked(
 ) -> Case {
     let value = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
     let mut case = Case {
-        caller: role(role_name),
+        caller: pinned(role_name),
         wanted: fields.iter().map(|(field, text)| (*field, value(text))).collect(),
         grants: grants.iter().map(|&id| id.to_owned()).collect(),
         profiles: vec![

@@ -53,7 +53,7 @@ fn nothing_but_wording_is_no_difference() {
 fn a_rule_more_is_a_gain_and_a_rule_less_a_loss() {
     let one =
         &any_mail("one", "users = [\"mary\", \"k*\"]\nquota = { changes = 2, per = \"90m\", of = \"user\" }");
-    let expected = "set Email and SecondaryEmail with connect:UpdateUserIdentityInfo, only the users `k*` and `mary`, \
+    let expected = "set Email and SecondaryEmail with connect:UpdateUserIdentityInfo, only for the users `k*` and `mary`, \
                     to any address at `example.com`, at most 2 changes in 90m for each user";
     assert_eq!(between(&[], &[one]), [format!("+ `IdentityDesk` may now {expected}")]);
     assert_eq!(between(&[one], &[]), [format!("- `IdentityDesk` may no longer {expected}")]);
@@ -156,19 +156,21 @@ fn to_another_address_is_a_gain() {
     assert_eq!(
         between(&[from], &[any]),
         [
-            "+ `IdentityDesk` may now set Email with connect:UpdateUserIdentityInfo, to any address at `example.com`"
+            "+ `IdentityDesk` may now set Email with connect:UpdateUserIdentityInfo, to any address at `example.com`, \
+             allowed on other terms before"
         ]
     );
     assert_eq!(
         between(&[any], &[from]),
         [
-            "- `IdentityDesk` may no longer set Email with connect:UpdateUserIdentityInfo, to any address at `example.com`"
+            "- `IdentityDesk` may no longer set Email with connect:UpdateUserIdentityInfo, to any address at `example.com`, \
+             still allowed on other terms"
         ]
     );
     assert_eq!(
         between(&[from], &[plus]),
         ["+ `IdentityDesk` may now set Email with connect:UpdateUserIdentityInfo, \
-             only to the address `{username}@example.com`, addresses with a `+` too"]
+             only to the address `{username}@example.com`, addresses with a `+` too, allowed on other terms before"]
     );
 }
 
@@ -214,7 +216,7 @@ fn what_is_given_is_compared_where_it_is_given() {
     assert_eq!(
         between(&[&one], &[&two]),
         ["+ `IdentityDesk` may now give security profiles with connect:UpdateUserSecurityProfiles, \
-             giving the security profiles `p1` and `p2` and no other"]
+             giving the security profiles `p1` and `p2` and no other, allowed on other terms before"]
     );
     let create = |lines: &str| {
         let more = format!("usernames = [\"a*\"]\ngrants = []\nfields = [\"FirstName\"]\n{lines}");
@@ -224,7 +226,7 @@ fn what_is_given_is_compared_where_it_is_given() {
         between(&[&create("")], &[&create("password = \"allow\"")]),
         [
             "+ `IdentityDesk` may now create users with connect:CreateUser, with the Usernames `a*`, with a password too, \
-             giving the security profiles `p1` and no other"
+             giving the security profiles `p1` and no other, allowed on other terms before"
         ]
     );
 }
@@ -236,13 +238,11 @@ fn a_deny_less_or_narrower_is_a_gain_and_one_more_a_loss() {
     let narrow = &deny("fields = [\"Email\"]");
     assert_eq!(
         between(&[wide], &[narrow]),
-        [
-            "+ everybody is no longer denied every operation where SecondaryEmail would change on every instance"
-        ]
+        ["+ everybody is no longer denied every change of SecondaryEmail on every instance"]
     );
     assert_eq!(
         between(&[], &[narrow]),
-        ["- everybody is now denied every operation where Email would change on every instance"]
+        ["- everybody is now denied every change of Email on every instance"]
     );
     for more in ["users = [\"mary\"]", "domains = [\"example.org\"]", "expires = 2027-06-30"] {
         let told = between(&[narrow], &[&deny(&format!("fields = [\"Email\"]\n{more}"))]);

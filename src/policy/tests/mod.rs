@@ -1,5 +1,6 @@
 //! What the policy decides, by example and by property.
 
+mod advice;
 mod bad;
 mod chain;
 mod create;
@@ -9,12 +10,16 @@ mod differences;
 mod emails;
 mod emergency;
 mod example;
+mod explain;
 mod language;
 mod properties;
 mod protected;
 mod quotas;
 mod readme;
 mod scale;
+mod schema;
+mod trials;
+mod who_can;
 
 use std::{fs, path::Path};
 

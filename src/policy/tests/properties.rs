@@ -4,7 +4,10 @@ use std::fmt::Write as _;
 
 use proptest::prelude::*;
 
-use super::{super::judge::Judge, *};
+use super::{
+    super::{Probe, Side, judge::Judge},
+    *,
+};
 
 const NAMES: [&str; 3] = ["mary", "kim", "john"];
 const DOMAINS: [&str; 3] = ["example.com", "example.org", "a.example.com"];
@@ -171,6 +174,48 @@ proptest! {
                 .map_err(|refusal| refusal.code)
         };
         prop_assert_eq!(ids(&texts.0), ids(&texts.1));
+    }
+
+    #[test]
+    fn f1_without_the_rules_it_rests_on_it_is_refused(drafts in prop::collection::vec(drafts(), 1..8), case in cases()) {
+        let texts: Vec<String> = drafts.iter().enumerate().map(|(n, draft)| text(n, draft)).collect();
+        if let Ok(grant) = verdict(&compiled(&texts), &case) {
+            prop_assert!(!grant.basis.grounds.is_empty(), "nothing is allowed by nothing");
+            let mut left = Vec::new();
+            for (draft, text) in drafts.iter().zip(&texts) {
+                let alone = verdict(&compiled(std::slice::from_ref(text)), &case);
+                let takes_part = !draft.deny && (alone.is_ok() || case.wanted.len() > 1 && !draft.expired);
+                left.extend((!takes_part).then(|| text.clone()));
+            }
+            prop_assert!(code(&compiled(&left), &case).is_some());
+        }
+    }
+
+    #[test]
+    fn f1_a_deny_that_applies_wins(drafts in prop::collection::vec(drafts(), 0..8), case in cases()) {
+        let mut texts: Vec<String> = drafts.iter().enumerate().map(|(n, draft)| text(n, draft)).collect();
+        let before = code(&compiled(&texts), &case);
+        let name = &case.user.as_ref().unwrap().username;
+        texts.push(format!("[[deny]]\nid = \"all\"\nreason = \"test\"\nusers = [\"{name}\"]\n"));
+        let after = code(&compiled(&texts), &case);
+        let screened = before == Some(Code::NoRule) && after == Some(Code::NoRule);
+        prop_assert!(screened || after == Some(Code::DeniedBy), "{before:?} {after:?}");
+    }
+
+    #[test]
+    fn the_trace_is_the_decision(drafts in prop::collection::vec(drafts(), 0..8), case in cases()) {
+        let texts: Vec<String> = drafts.iter().enumerate().map(|(n, draft)| text(n, draft)).collect();
+        let policy = compiled(&texts);
+        let explained = policy.explain(&Probe::for_tests(case.clone()));
+        prop_assert_eq!(explained.verdict.as_ref().err().map(|refusal| refusal.code), code(&policy, &case));
+        let said = |side| explained.rules.iter().filter(move |traced| traced.side == side);
+        let denied = said(Side::Deny).any(|traced| traced.said.iter().all(|(_, said)| said.is_ok()));
+        let each = said(Side::Allow).next().is_some_and(|first| {
+            first.said.iter().all(|(ground, _)| {
+                said(Side::Allow).any(|traced| traced.said.iter().any(|(other, said)| other == ground && said.is_ok()))
+            })
+        });
+        prop_assert_eq!(explained.verdict.is_ok(), !denied && each);
     }
 
     #[test]

@@ -1,0 +1,48 @@
+//! `policy`: what a policy directory says, asked without a guard that serves it.
+
+mod args;
+mod check;
+mod diff;
+mod explain;
+mod test;
+mod who_can;
+
+use std::path::Path;
+
+pub(super) use args::PolicyCommand;
+
+use super::{Exit, output::Output};
+use crate::{
+    app::policy_files,
+    clock::Clock,
+    policy::{Policy, schema},
+};
+
+/// Runs a `policy` command.
+pub(super) fn run(command: PolicyCommand, output: Output) -> Exit {
+    match command {
+        PolicyCommand::Check { directory, deny_warnings } => check::check(&directory, deny_warnings, output),
+        PolicyCommand::Diff { before, after } => diff::diff(&before, &after, output),
+        PolicyCommand::Test { directory, files, junit } => {
+            test::test(&directory, &files, junit.as_deref(), output)
+        }
+        PolicyCommand::Explain(asked) => explain::explain(&asked, output),
+        PolicyCommand::WhoCan(asked) => who_can::who_can(&asked, output),
+        PolicyCommand::Schema => {
+            output.data(&format!("{:#}", schema()));
+            Exit::Done
+        }
+    }
+}
+
+/// The policy of a directory, for commands that ask it: errors go to whoever watches, and end the command.
+fn loaded(directory: &Path, output: Output) -> Result<Policy, Exit> {
+    let compiled = policy_files(directory).and_then(|files| Policy::compile(&files, Clock::system().now()));
+    match compiled {
+        Ok((policy, faults)) if !faults.fatal() => Ok(policy),
+        Ok((_, faults)) | Err(faults) => {
+            output.tell(&faults);
+            Err(Exit::Invalid)
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! What `policy check` says beyond what a load says: rules that do nothing, reach far, end soon, or have no test. Advice
+//! alone: a guard loads the policy without a word of it.
+
+use std::collections::BTreeSet;
+
+use jiff::SignedDuration;
+
+use crate::{
+    clock::Now,
+    diagnostic::{Fault, Faults},
+    operation::{Field, InstanceIn},
+    policy::{
+        PolicyFiles,
+        binding::Binding,
+        differences::Shadows,
+        pattern::Pattern,
+        rule::{Allow, Deny, NO_INSTANCE, Scope},
+    },
+};
+
+use super::{Placed, drafted, lint::is_blunt, scope::reached, trials};
+
+/// A rule that ends within so long is told.
+const SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
+/// A pattern for roles with fewer characters of its own is wide.
+const FEW: usize = 4;
+
+/// Advice about files that load; none about files that do not.
+pub(in crate::policy) fn advice(files: &PolicyFiles, now: Now) -> Faults {
+    let mut faults = Faults::new();
+    let Ok((draft, _)) = drafted(files, now) else { return faults };
+    let denies: Vec<&Deny> =
+        draft.deny.iter().map(|placed| &placed.what).filter(|deny| !is_blunt(deny)).collect();
+    let mut shadows = Shadows::of(&denies);
+    let tested = tested(files, now);
+    for placed in &draft.allow {
+        let allow = &placed.what;
+        ends_soon(placed, &allow.scope, now, &mut faults);
+        nowhere(placed, &mut faults);
+        if let Some(deny) = shadows.over(allow) {
+            let message = format!("`{}` can never apply: `{}` denies all of it", allow.rule.id, deny.id);
+            tell(placed, &mut faults, "shadowed", message, format!("the deny is at {}", deny.place));
+        }
+        wide(placed, &mut faults);
+        unpinned(placed, &mut faults);
+        if tested.as_ref().is_some_and(|tested| !tested.contains(&*allow.rule.id)) {
+            let message = format!("no test is allowed by `{}`", allow.rule.id);
+            tell(placed, &mut faults, "untested", message, "write a [[test]] that it allows".to_owned());
+        }
+    }
+    for placed in &draft.deny {
+        let deny = &placed.what;
+        ends_soon(placed, &deny.scope, now, &mut faults);
+        if tested.as_ref().is_some_and(|tested| !tested.contains(&*deny.rule.id)) {
+            let message = format!("no test is refused by `{}`", deny.rule.id);
+            tell(placed, &mut faults, "untested", message, "write a [[test]] that it refuses".to_owned());
+        }
+    }
+    faults
+}
+
+/// The ids of the rules that decide some test; none when tests cannot be run.
+fn tested(files: &PolicyFiles, now: Now) -> Option<BTreeSet<String>> {
+    let trials = trials(files, &[], now).ok()?;
+    Some(trials.iter().flat_map(|trial| &trial.rules).map(|rule| rule.id.to_string()).collect())
+}
+
+fn ends_soon<T>(placed: &Placed<T>, scope: &Scope, now: Now, faults: &mut Faults) {
+    let Some(ends) = scope.conditions.ends else { return };
+    if now.timestamp() < ends && ends <= now.plus(SOON).timestamp() {
+        let message = format!("the rule ends soon: its last day is {}", crate::policy::words::last_day(ends));
+        tell(placed, faults, "ends-soon", message, "give it a later day, or let it end".to_owned());
+    }
+}
+
+/// A rule whose operations and instances do not go together.
+fn nowhere(placed: &Placed<Allow>, faults: &mut Faults) {
+    let scope = &placed.what.scope;
+    let routes = reached(&scope.actions);
+    let without = scope.instances.contains(NO_INSTANCE);
+    let needs = |instance: InstanceIn| !matches!(instance, InstanceIn::None | InstanceIn::ResourceArn);
+    let only_without = without && scope.instances.len() == 1;
+    if only_without && routes.iter().all(|route| needs(route.instance)) {
+        let message = format!("`{}` can never apply: its operations have an instance", placed.what.rule.id);
+        tell(placed, faults, "never-applies", message, "name the instances".to_owned());
+    } else if !without && routes.iter().all(|route| route.instance == InstanceIn::None) {
+        let message = format!("`{}` can never apply: its operations have no instance", placed.what.rule.id);
+        tell(placed, faults, "never-applies", message, "write instances = [\"none\"]".to_owned());
+    }
+}
+
+/// A rule that reaches further than most mean it to.
+fn wide(placed: &Placed<Allow>, faults: &mut Faults) {
+    let allow = &placed.what;
+    let everybody = allow.scope.users.is_empty() && allow.scope.user_ids.is_empty();
+    let any = matches!(allow.binding, Some(Binding::AnyIn(_)));
+    if any && everybody && allow.usernames.is_empty() {
+        let message = format!("`{}` lets any account be pointed at any mailbox of a domain", allow.rule.id);
+        let hint = "use email_from or email_directory, or name `users`";
+        tell(placed, faults, "wide-address", message, hint.to_owned());
+    }
+    let literal = |pattern: &Pattern| pattern.to_string().chars().filter(|each| *each != '*').count();
+    if let Some((_, pattern)) = allow.scope.callers.roles.iter().find(|(_, role)| literal(role) < FEW) {
+        let message = format!("`{}` names callers by `{pattern}`, which many roles may match", allow.rule.id);
+        tell(placed, faults, "wide-callers", message, "name the roles".to_owned());
+    }
+}
+
+/// A role that is deleted and made again by somebody else has the same ARN, and another unique id.
+fn unpinned(placed: &Placed<Allow>, faults: &mut Faults) {
+    let allow = &placed.what;
+    let callers = &allow.scope.callers;
+    let role = !callers.roles.is_empty() || callers.exact.iter().any(|arn| arn.contains(":role/"));
+    let conditions = &allow.scope.conditions;
+    let pinned = !conditions.unique_ids.is_empty() || conditions.permission_set.is_some();
+    if role && !pinned && allow.fields.contains(&Field::Email) {
+        let message = format!("`{}` lets a role set Email by its name alone", allow.rule.id);
+        let hint = "add unique_ids: whoever may delete and make the role again would have the same name";
+        tell(placed, faults, "no-unique-id", message, hint.to_owned());
+    }
+}
+
+fn tell<T>(placed: &Placed<T>, faults: &mut Faults, code: &'static str, message: String, hint: String) {
+    let fault = Fault::warning(message, placed.source.at(placed.span.clone()));
+    faults.push(fault.hint(hint).code(code));
+}

@@ -1,0 +1,107 @@
+//! Why a question is answered as it is: each rule with what in it matched or did not. The answer is the decision's own,
+//! and each rule is asked by the matchers that decide: nothing is read a second way.
+
+use crate::operation::{Address, Field};
+
+use super::{
+    Basis, Ground, Known, Policy, Probe, Refusal, RuleRef, Side,
+    case::Case,
+    compile,
+    index::Aim,
+    judge::{Judge, Lift, Standing, aim_of},
+    miss::Miss,
+    question::{Facts, Kind},
+};
+
+/// The answer to a question, and what each rule said to it.
+#[derive(Debug, Clone)]
+pub struct Explanation {
+    /// The grounds, or why not.
+    pub verdict: Result<Basis, Refusal>,
+    /// Why protection holds, when it does.
+    pub protected: Option<Refusal>,
+    /// The fields whose values would change.
+    pub changing: Vec<Field>,
+    /// Every allow and deny, those of `deny.d` included, in the order of their places.
+    pub rules: Vec<Traced>,
+}
+
+/// A rule, and what it said to each thing that is to be allowed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Traced {
+    /// Which.
+    pub rule: RuleRef,
+    /// Whether it allows or denies.
+    pub side: Side,
+    /// For each thing that is to be allowed whether it matched, or what did not. A deny is asked about the operation once.
+    pub said: Vec<(Ground, Result<(), Miss>)>,
+}
+
+impl Traced {
+    /// Whether it is about other operations, callers or instances altogether.
+    pub fn is_elsewhere(&self) -> bool {
+        self.said.iter().all(|(_, said)| said.is_err_and(Miss::is_elsewhere))
+    }
+}
+
+impl Policy {
+    /// What this policy answers, and why. Directory files count as old as they are.
+    pub fn explain(&self, probe: &Probe) -> Explanation {
+        let case = probe.case();
+        let question = case.question();
+        let judge = Judge::new(self, &question, case.at);
+        let verdict = compile::asked(&judge, case).map(|grant| grant.basis);
+        let known = Known::default();
+        let facts = if case.kind() == Kind::Ordinary { Facts::none(&known) } else { case.facts() };
+        trace(&judge, case, &facts, verdict)
+    }
+}
+
+fn trace(judge: &Judge<'_>, case: &Case, facts: &Facts<'_>, verdict: Result<Basis, Refusal>) -> Explanation {
+    // A user that was not read is refused before any rule is asked; the rules are shown what is known all the same.
+    let person = judge.person(facts).ok().flatten();
+    let changing = if case.kind() == Kind::Ordinary { Vec::new() } else { judge.changing(person) };
+    let mut standing = Standing { facts, person, changing, lift: Lift::NotNeeded };
+    let protected = match judge.protection(&standing) {
+        Ok(lift) => {
+            standing.lift = lift;
+            None
+        }
+        Err(refusal) => {
+            standing.lift = Lift::Needed;
+            Some(refusal)
+        }
+    };
+    let policy = judge.policy;
+    let addresses = addresses(&standing);
+    let allows = policy.rules().allow.iter().map(|allow| {
+        let said = |ground: Ground, aim: &Aim<'_>| (ground, judge.matches(allow, aim, &standing));
+        let operation =
+            judge.needs_operation(&standing).then(|| said(Ground::Operation, &Aim::Operation)).into_iter();
+        let fields = standing
+            .changing
+            .iter()
+            .map(|(field, value)| said(Ground::Field(*field), &aim_of(*field, *value, &addresses)));
+        Traced { rule: allow.rule.clone(), side: Side::Allow, said: operation.chain(fields).collect() }
+    });
+    let denies = policy.rules().deny.iter().chain(&policy.emergency().deny).map(|deny| {
+        let said = deny.applies(judge.question, person, &standing.changing, judge.now);
+        Traced { rule: deny.rule.clone(), side: Side::Deny, said: vec![(Ground::Operation, said)] }
+    });
+    let mut rules: Vec<Traced> = allows.chain(denies).collect();
+    rules.sort_by_cached_key(|traced| place_of(&traced.rule));
+    let changing = standing.changing.iter().map(|(field, _)| *field).collect();
+    Explanation { verdict, protected, changing, rules }
+}
+
+/// The addresses asked for. What is none has no rule to ask: the verdict says so.
+fn addresses(standing: &Standing<'_>) -> Vec<(Field, Address)> {
+    let asked = standing.changing.iter().filter(|(field, _)| field.is_address());
+    asked.filter_map(|(field, value)| Some((*field, Address::read((*value)?).ok()?))).collect()
+}
+
+/// File and line.
+fn place_of(rule: &RuleRef) -> (String, usize) {
+    let (file, line) = rule.place.rsplit_once(':').unwrap_or((&rule.place, "0"));
+    (file.to_owned(), line.parse().unwrap_or(0))
+}

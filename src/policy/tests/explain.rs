@@ -1,0 +1,109 @@
+//! What an explanation says of each rule.
+
+use super::{
+    super::{Explanation, Ground, Miss, Probe, Side},
+    *,
+};
+
+fn explain(rules: &[&str], case: Case) -> Explanation {
+    policy(rules).explain(&Probe::for_tests(case))
+}
+
+/// A rule's id, its side, and what it said.
+type Said<'e> = (&'e str, Side, Vec<(Ground, Result<(), Miss>)>);
+
+/// What each rule said, in the order of places.
+fn said(explained: &Explanation) -> Vec<Said<'_>> {
+    explained.rules.iter().map(|traced| (&*traced.rule.id, traced.side, traced.said.clone())).collect()
+}
+
+#[test]
+fn each_rule_says_what_in_it_does_not_match() {
+    let field = |lines: &str| any_mail("r", lines);
+    for (rule, miss) in [
+        (
+            field("")
+                .replace("UpdateUserIdentityInfo", "CreateUser")
+                .replace("fields", "usernames = [\"*\"]\ngrants = [\"p\"]\nfields"),
+            Miss::Actions,
+        ),
+        (field("").replace("IdentityDesk", "Other"), Miss::Callers),
+        (field("").replace(INSTANCE, "12345678-1111-2222-aaaa-999999999999"), Miss::Instances),
+        (field("expires = 2027-03-11"), Miss::Expires),
+        (field("unique_ids = [\"AROADBQP57FF2AEXAMPLE\"]"), Miss::UniqueIds),
+        (
+            field("hours = { days = [\"sat\"], from = \"07:00\", to = \"19:00\", zone = \"UTC\" }"),
+            Miss::Hours,
+        ),
+        (field("users = [\"kim\"]"), Miss::Users),
+        (field("user_ids = [\"12345678-1111-2222-aaaa-111111111111\"]"), Miss::UserIds),
+        (allow("r", "fields = [\"FirstName\"]"), Miss::Fields),
+        (field("").replace("example.com", "example.org"), Miss::Address),
+    ] {
+        let explained = explain(&[&rule], email("mary@example.com"));
+        assert!(explained.verdict.is_err(), "{miss:?}");
+        let expected = vec![("r", Side::Allow, vec![(Ground::Field(Field::Email), Err(miss))])];
+        assert_eq!(said(&explained), expected);
+        assert_eq!(explained.rules[0].is_elsewhere(), miss.is_elsewhere());
+    }
+}
+
+#[test]
+fn fields_are_asked_one_by_one() {
+    let case = update(&[(Field::Email, "mary@example.com"), (Field::Mobile, "")]);
+    let mut case = case;
+    case.user.as_mut().unwrap().values.push((Field::Mobile, "+12065550100".to_owned()));
+    let deny = "[[deny]]\nid = \"d\"\nreason = \"test\"\nfields = [\"Mobile\"]";
+    let explained = explain(&[&any_mail("mail", ""), &allow("mobile", "remove = [\"Mobile\"]"), deny], case);
+    assert_eq!(explained.verdict.as_ref().unwrap_err().code, Code::DeniedBy);
+    assert_eq!(explained.changing, [Field::Email, Field::Mobile]);
+    let (mail, mobile) = (Ground::Field(Field::Email), Ground::Field(Field::Mobile));
+    assert_eq!(
+        said(&explained),
+        [
+            ("mail", Side::Allow, vec![(mail, Ok(())), (mobile, Err(Miss::Remove))]),
+            ("mobile", Side::Allow, vec![(mail, Err(Miss::Fields)), (mobile, Ok(()))]),
+            ("d", Side::Deny, vec![(Ground::Operation, Ok(()))]),
+        ]
+    );
+}
+
+#[test]
+fn protection_is_said_by_the_rules_that_do_not_lift_it() {
+    let listed = "[protected]\nusers = [\"mary\"]";
+    let explained = explain(&[&any_mail("r", ""), listed], email("mary@example.com"));
+    assert_eq!(explained.verdict.as_ref().unwrap_err().code, Code::Protected);
+    assert!(explained.protected.is_some());
+    assert_eq!(explained.rules[0].said, [(Ground::Field(Field::Email), Err(Miss::Protected))]);
+    let with_sentence = any_mail("r", "protected = \"decided for this test\"");
+    assert!(explain(&[&with_sentence, listed], email("mary@example.com")).verdict.is_ok());
+}
+
+#[test]
+fn a_question_in_json_is_a_test() {
+    let question = r#"{
+        "caller": "arn:aws:sts::111122223333:assumed-role/IdentityDesk/kim",
+        "action": "connect:UpdateUserIdentityInfo",
+        "instance": "a1b2c3d4-5678-90ab-cdef-EXAMPLE11111",
+        "user": { "username": "mary", "permissions": ["BasicAgentAccess"] },
+        "change": { "Email": "mary@example.com" },
+        "known": { "in_use": ["mary@example.com"] },
+        "at": "2027-03-12T10:00:00Z"
+    }"#;
+    let serde_json::Value::Object(mut question) = serde_json::from_str(question).unwrap() else { panic!() };
+    let rules = policy(&[&any_mail("r", "")]);
+    let code = |question: &serde_json::Map<String, serde_json::Value>| {
+        rules.explain(&Probe::of_json(question, at(NOON)).unwrap()).verdict.err().map(|no| no.code)
+    };
+    assert_eq!(code(&question), Some(Code::AddressInUse));
+    question.remove("known");
+    question.remove("at");
+    assert_eq!(code(&question), None);
+    for (key, value) in
+        [("changes", "x".into()), ("user", serde_json::Value::Null), ("at", "x\ny = 1".into())]
+    {
+        let mut wrong = question.clone();
+        wrong.insert(key.to_owned(), value);
+        assert!(Probe::of_json(&wrong, at(NOON)).is_err(), "{key}");
+    }
+}
