@@ -40,6 +40,10 @@ fn rules_that_do_nothing() {
     assert_eq!(codes(&[&names("remove = [\"Mobile\"]"), deny]), Vec::<String>::new());
     assert_eq!(codes(&[&names(""), &format!("{deny}users = [\"mary\"]")]), Vec::<String>::new());
     assert_eq!(codes(&[&names(""), &format!("{deny}expires = 2027-06-30")]), Vec::<String>::new());
+    let mail = any_mail("m", "users = [\"mary\"]\nunique_ids = [\"AROADBQP57FF2AEXAMPLE\"]");
+    let address = "[[deny]]\nid = \"d\"\nreason = \"test\"\nfields = [\"Email\", \"SecondaryEmail\"]\n";
+    assert_eq!(codes(&[&mail, address]), ["shadowed"]);
+    assert_eq!(codes(&[&mail, &format!("{address}domains = [\"example.org\"]")]), Vec::<String>::new());
     let nowhere = allow_of("r", "DeleteUser", "").replace(INSTANCE, "none");
     assert_eq!(codes(&[&nowhere]), ["never-applies"]);
 }
