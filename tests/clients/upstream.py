@@ -63,6 +63,8 @@ class Answer:
     status: int = 200
     body: Any = None
     error: str | None = None
+    # More headers, complete.
+    headers: tuple[str, ...] = ()
     # Answer nothing and close the connection instead.
     hang_up: bool = False
     # Seconds to wait before answering.
@@ -80,8 +82,8 @@ class Fault:
     carried_out: bool = False
 
 
-def error(status: int, name: str, message: str = "") -> Answer:
-    return Answer(status, {"Message": message or name}, name)
+def error(status: int, name: str, message: str = "", *headers: str) -> Answer:
+    return Answer(status, {"Message": message or name}, name, headers)
 
 
 @dataclass
@@ -349,5 +351,6 @@ class _Connection(socketserver.BaseRequestHandler):
         head.append(f"x-amzn-RequestId: {uuid.uuid4()}")
         if answer.error:
             head.append(f"x-amzn-ErrorType: {answer.error}")
+        head.extend(answer.headers)
         connection.sendall("\r\n".join([*head, "", ""]).encode() + body)
         return True
