@@ -48,7 +48,7 @@ impl Assembly {
             .ok();
         let secrets = config.secrets(&mut faults);
         let keys = key_ring(config, &secrets, &mut faults);
-        let tls = certificates(config, &secrets, &mut faults);
+        let tls = certificates(config, &secrets, now, &mut faults);
         let mail = Mail::new(mail_options(config, &secrets))
             .map_err(|fault| {
                 let message = format!("mail cannot be set up: {fault}");
@@ -139,11 +139,11 @@ fn seal(config: &Config, keys: Vec<(String, Secret)>, faults: &mut Faults) -> Op
     Seal::new(keys).map_err(|fault| faults.push(Fault::bare(fault.to_string()))).ok()
 }
 
-fn certificates(config: &Config, secrets: &Secrets, faults: &mut Faults) -> Vec<Tls> {
+fn certificates(config: &Config, secrets: &Secrets, now: Now, faults: &mut Faults) -> Vec<Tls> {
     let mut found = Vec::new();
     for (listen, read) in config.listen.iter().zip(&secrets.tls) {
         let Some((chain, key)) = read else { continue };
-        match Tls::new(chain, key.expose()) {
+        match Tls::new(chain, key.expose(), now) {
             Ok(tls) => found.push(tls),
             Err(fault) => faults.push(Fault::error(fault.to_string(), listen.certificate.place.clone())),
         }

@@ -115,8 +115,8 @@ impl App {
             ledger: ledger.clone(),
             clock: clock.clone(),
         };
-        let courier = Arc::new(Courier::new(ledger.clone(), templates, mail, clock));
-        let certificates = Some(Certificates::of(&config.listen, &tls));
+        let courier = Arc::new(Courier::new(ledger.clone(), templates, mail, clock.clone()));
+        let certificates = Some(Certificates::of(&config.listen, &tls, clock));
         let mut servers = Vec::new();
         for (listen, tls) in config.listen.iter().zip(tls) {
             let bound = Server::bind(server_options(listen), tls);

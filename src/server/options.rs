@@ -1,11 +1,16 @@
 //! What can be set about a listener.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+
+use ipnet::IpNet;
 
 use crate::wire::GateBounds;
 
 /// One listener.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Options {
     /// Where it listens; port 0 for any.
     pub address: SocketAddr,
@@ -15,12 +20,21 @@ pub(crate) struct Options {
     pub timeouts: Timeouts,
     /// How much there may be at once.
     pub caps: Caps,
+    /// Whether a balancer in front says who connects. None: a peer is who it is.
+    pub proxy: Option<ProxyProtocol>,
+}
+
+/// A balancer in front that says of each connection who made it (PROXY protocol, version 2).
+#[derive(Debug, Clone)]
+pub(crate) struct ProxyProtocol {
+    /// Where the balancer is. Nobody else may connect at all: whoever could, could call himself anybody.
+    pub from: Vec<IpNet>,
 }
 
 /// How long each phase of a connection may take.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Timeouts {
-    /// The TLS handshake, from the accepted connection. Default 10 s.
+    /// The TLS handshake, from the accepted connection, the balancer's header before it included. Default 10 s.
     pub handshake: Duration,
     /// A head, from its first octet to its last. Default 10 s.
     pub head: Duration,
@@ -48,7 +62,21 @@ pub(crate) struct Caps {
 impl Options {
     /// A listener at `address` with every default.
     pub(crate) fn at(address: SocketAddr) -> Self {
-        Self { address, gate: GateBounds::default(), timeouts: Timeouts::default(), caps: Caps::default() }
+        Self {
+            address,
+            gate: GateBounds::default(),
+            timeouts: Timeouts::default(),
+            caps: Caps::default(),
+            proxy: None,
+        }
+    }
+}
+
+impl ProxyProtocol {
+    /// Whether a peer is the balancer. An IPv4-mapped address is the IPv4 address.
+    pub(super) fn is_from(&self, peer: IpAddr) -> bool {
+        let peer = peer.to_canonical();
+        self.from.iter().any(|network| network.contains(&peer))
     }
 }
 

@@ -31,7 +31,7 @@ use super::{
 /// Connections that the kernel keeps waiting.
 const BACKLOG: u32 = 1024;
 /// How long nothing is accepted after accepting failed: without descriptors it would fail again at once.
-const BACK_OFF: Duration = Duration::from_millis(50);
+pub(super) const BACK_OFF: Duration = Duration::from_millis(50);
 /// How long tasks are waited for that have been told to end at once.
 const LAST_WAIT: Duration = Duration::from_secs(1);
 
@@ -88,15 +88,7 @@ impl Server {
     /// # Errors
     /// The address cannot be listened on.
     pub(crate) fn bind(options: Options, tls: Tls) -> Result<Self, BindError> {
-        let bind = || {
-            let socket = if options.address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-            socket.set_reuseaddr(true)?;
-            socket.bind(options.address)?;
-            let listener = socket.listen(BACKLOG)?;
-            let address = listener.local_addr()?;
-            Ok((listener, address))
-        };
-        let (listener, address) = bind().map_err(|source| BindError { address: options.address, source })?;
+        let (listener, address) = bind(options.address)?;
         Ok(Self { listener, address, tls, options, counts: Arc::default() })
     }
 
@@ -122,6 +114,19 @@ impl Server {
     }
 }
 
+/// Listens at an address, and says at which when its port was any.
+pub(super) fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), BindError> {
+    let bind = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        let listener = socket.listen(BACKLOG)?;
+        let address = listener.local_addr()?;
+        Ok((listener, address))
+    };
+    bind().map_err(|source| BindError { address, source })
+}
+
 impl Accept for TcpListener {
     async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         TcpListener::accept(self).await
@@ -136,18 +141,18 @@ async fn run<S: Service>(
     service: Arc<S>,
     shutdown: impl Future<Output = ()>,
 ) -> Drained {
+    let seats = Seats::new(options.caps);
     let shared = Arc::new(Shared {
         service,
+        places: Arc::new(Semaphore::new(options.caps.requests.min(Semaphore::MAX_PERMITS))),
         options,
         counts,
-        places: Arc::new(Semaphore::new(options.caps.requests.min(Semaphore::MAX_PERMITS))),
         tasks: TaskTracker::new(),
         stop: CancellationToken::new(),
         kill: CancellationToken::new(),
     });
     let _cut_when_dropped = shared.kill.clone().drop_guard();
     let cut = Arc::new(AtomicU64::new(0));
-    let seats = Seats::new(options.caps);
     let mut shutdown = pin!(shutdown);
     loop {
         let accepted = tokio::select! {

@@ -29,9 +29,12 @@ use tokio::{
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
-use crate::wire::{Body, Broken, ErrorType, Head, Malformed, Occurs, Origin, Reply, RequestId, WireRequest};
+use crate::{
+    clock::{Clock, Now},
+    wire::{Body, Broken, ErrorType, Head, Malformed, Occurs, Origin, Reply, RequestId, WireRequest},
+};
 
-use super::{listener::Drained, tls::TlsFault, *};
+use super::{tls::TlsFault, *};
 
 /// The name in the certificate.
 const NAME: &str = "guard.example.com";
@@ -166,7 +169,7 @@ impl Pair {
     }
 
     pub(super) fn tls(&self) -> Tls {
-        Tls::new(self.chain.as_bytes(), self.key.as_bytes()).unwrap()
+        Tls::new(self.chain.as_bytes(), self.key.as_bytes(), now()).unwrap()
     }
 
     pub(super) fn client(&self) -> ClientConfig {
@@ -182,6 +185,11 @@ impl Pair {
 pub(super) fn pair() -> &'static Pair {
     static PAIR: OnceLock<Pair> = OnceLock::new();
     PAIR.get_or_init(Pair::fresh)
+}
+
+/// Within the time of every certificate that is made without naming one.
+pub(super) fn now() -> Now {
+    Clock::system().now()
 }
 
 pub(super) fn options() -> Options {

@@ -113,11 +113,11 @@ async fn k3_a_certificate_is_replaced_for_the_next_handshake_and_an_unfit_one_is
     let running = Running::start(options());
     let mut open = running.connect().await;
     let next = Pair::fresh();
-    let mixed = running.tls.replace(next.chain.as_bytes(), pair().key.as_bytes()).unwrap_err();
+    let mixed = running.tls.replace(next.chain.as_bytes(), pair().key.as_bytes(), None, now()).unwrap_err();
     assert!(matches!(mixed, TlsFault::Mismatch(_)), "{mixed:?}");
     running.assert_alive().await;
 
-    running.tls.replace(next.chain.as_bytes(), next.key.as_bytes()).unwrap();
+    running.tls.replace(next.chain.as_bytes(), next.key.as_bytes(), None, now()).unwrap();
     assert!(running.connect_as(pair().client(), NAME).await.is_err());
     assert!(running.connect_as(next.client(), NAME).await.is_ok());
     open.write_all(&get("/a")).await.unwrap();
@@ -127,7 +127,7 @@ async fn k3_a_certificate_is_replaced_for_the_next_handshake_and_an_unfit_one_is
 #[test]
 fn k3_what_cannot_be_served_is_told_apart() {
     let (chain, key) = (pair().chain.as_bytes(), pair().key.as_bytes());
-    let fault = |chain: &[u8], key: &[u8]| Tls::new(chain, key).err().unwrap();
+    let fault = |chain: &[u8], key: &[u8]| Tls::new(chain, key, now()).err().unwrap();
     assert!(matches!(fault(b"", key), TlsFault::NoCertificate));
     assert!(matches!(fault(key, key), TlsFault::NoCertificate));
     assert!(matches!(

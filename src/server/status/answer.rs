@@ -1,0 +1,126 @@
+//! What is answered to which path.
+
+use std::{convert::Infallible, sync::Arc};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body::Body as _;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use serde::Serialize;
+
+use super::{Reason, Watched, metrics, shared::Shared};
+
+/// Whoever asks, asks here.
+pub(super) struct Desk<W> {
+    watched: Arc<W>,
+    metrics: Shared,
+}
+
+/// The answer to a probe, for programs.
+#[derive(Serialize)]
+struct Probe<'a> {
+    ok: bool,
+    reasons: &'a [Reason],
+}
+
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+impl<W: Watched> Desk<W> {
+    pub(super) fn new(watched: Arc<W>) -> Self {
+        Self { watched, metrics: Shared::default() }
+    }
+
+    pub(super) async fn answer(
+        &self,
+        request: Request<Incoming>,
+    ) -> Result<Response<Full<Bytes>>, Infallible> {
+        Ok(secured(self.plain(&request).await))
+    }
+
+    async fn plain(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+        if !request.body().is_end_stream() {
+            return text(StatusCode::BAD_REQUEST, "a body is not expected\n");
+        }
+        let probe = match request.uri().path() {
+            "/livez" => W::live,
+            "/readyz" => W::ready,
+            "/startupz" => W::started,
+            "/metrics" if is_read(request.method()) => return self.metrics().await,
+            "/metrics" => return not_allowed(),
+            _ => return text(StatusCode::NOT_FOUND, "not found\n"),
+        };
+        if is_read(request.method()) {
+            probed(&probe(&self.watched), wants_json(request.uri().query(), request.headers()))
+        } else {
+            not_allowed()
+        }
+    }
+
+    async fn metrics(&self) -> Response<Full<Bytes>> {
+        let watched = Arc::clone(&self.watched);
+        match self.metrics.of(async move { metrics::exposition(watched.measure().await) }).await {
+            Ok(exposition) => answer(StatusCode::OK, metrics::CONTENT_TYPE, exposition),
+            Err(why) => text(StatusCode::SERVICE_UNAVAILABLE, &format!("{why}\n")),
+        }
+    }
+}
+
+fn is_read(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
+}
+
+/// Whether somebody wants JSON: by `?verbose`, or by naming it and not text in `accept`.
+fn wants_json(query: Option<&str>, headers: &HeaderMap) -> bool {
+    let verbose = query.is_some_and(|query| query.split('&').any(|part| part.starts_with("verbose")));
+    let accepts = |kind: &str| {
+        let fields = headers.get_all(header::ACCEPT).iter().filter_map(|field| field.to_str().ok());
+        fields.flat_map(|field| field.split(',')).any(|range| range.trim().starts_with(kind))
+    };
+    verbose || (accepts("application/json") && !accepts("text/"))
+}
+
+fn probed(reasons: &[Reason], json: bool) -> Response<Full<Bytes>> {
+    let ok = reasons.is_empty();
+    let status = if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    if json {
+        let body = serde_json::to_vec(&Probe { ok, reasons }).unwrap_or_default();
+        return answer(status, JSON, body.into());
+    }
+    if ok {
+        return text(status, "ok\n");
+    }
+    let line = |reason: &Reason| format!("{}: {}\n", reason.part, reason.why.replace(['\r', '\n'], " "));
+    text(status, &reasons.iter().map(line).collect::<String>())
+}
+
+fn not_allowed() -> Response<Full<Bytes>> {
+    let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, "method not allowed\n");
+    answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+    answer
+}
+
+fn text(status: StatusCode, body: &str) -> Response<Full<Bytes>> {
+    answer(status, TEXT, Bytes::copy_from_slice(body.as_bytes()))
+}
+
+fn answer(status: StatusCode, kind: HeaderValue, body: Bytes) -> Response<Full<Bytes>> {
+    let mut answer = Response::new(Full::new(body));
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(header::CONTENT_TYPE, kind);
+    answer
+}
+
+/// What keeps a browser from making anything of an answer that it happens to be shown.
+fn secured(mut answer: Response<Full<Bytes>>) -> Response<Full<Bytes>> {
+    for (name, value) in [
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ] {
+        answer.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    answer
+}

@@ -1,0 +1,163 @@
+//! TLS 1.2 and 1.3 with one certificate, and where it is asked for one certificate authority of clients, which can be
+//! replaced together while serving.
+//!
+//! There is no early data (rustls accepts none unless told to), no renegotiation (rustls has none), and HTTP/1.1 is the
+//! only protocol: a client that offers others only is refused in the handshake (RFC 7301 section 3.2). A client that
+//! names a server must name one of the certificate's; endpoints that are addresses are named by nobody (RFC 6066
+//! section 3), and are served.
+//!
+//! A session is resumed without looking at a certificate again. So the keys of tickets, and remembered sessions, go with
+//! the certificate they were made under, and where clients must have a certificate nothing is ever resumed: neither an
+//! authority that was replaced nor a certificate that has expired lives on in a ticket.
+
+mod fault;
+mod read;
+mod validity;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use rustls::{
+    RootCertStore, ServerConfig,
+    client::verify_server_name,
+    crypto::{CryptoProvider, aws_lc_rs},
+    server::{
+        ClientHello, NoServerSessionStorage, ParsedCertificate, ResolvesServerCert, WebPkiClientVerifier,
+    },
+    sign::CertifiedKey,
+    version::{TLS12, TLS13},
+};
+use rustls_pki_types::ServerName;
+use tokio_rustls::TlsAcceptor;
+
+use crate::clock::Now;
+
+pub(crate) use fault::TlsFault;
+
+/// A listener's TLS: what is in force, for all its clones.
+#[derive(Clone)]
+pub(crate) struct Tls(Arc<ArcSwap<InForce>>);
+
+/// What one handshake is made with, from its first octet to its last.
+struct InForce {
+    config: Arc<ServerConfig>,
+    /// When the certificate ends: milliseconds since 1970.
+    not_after: i64,
+    asks_clients: bool,
+}
+
+/// The only certificate there is.
+#[derive(Debug)]
+struct Certificate(Arc<CertifiedKey>);
+
+impl Tls {
+    /// Reads a chain (PEM, the server's own certificate first) and its key (PEM: PKCS#8, SEC 1 or PKCS#1).
+    ///
+    /// # Errors
+    /// What cannot be read, a key that is not the certificate's, and a certificate that is not valid now.
+    pub(crate) fn new(chain: &[u8], key: &[u8], now: Now) -> Result<Self, TlsFault> {
+        InForce::new(chain, key, None, now).map(Self::of)
+    }
+
+    /// As [`Tls::new`]; and every client must have a certificate of one of these authorities (PEM), made for
+    /// authenticating clients (RFC 5280 section 4.2.1.12) and valid at the time of the handshake.
+    ///
+    /// # Errors
+    /// As [`Tls::new`]; and authorities of which one cannot be read, or none at all.
+    pub(crate) fn with_client_ca(chain: &[u8], key: &[u8], ca: &[u8], now: Now) -> Result<Self, TlsFault> {
+        InForce::new(chain, key, Some(ca), now).map(Self::of)
+    }
+
+    /// Serves another certificate, and asks clients for one of other authorities, from the next handshake on, at once for
+    /// both; what is open stays as it is. On an error what is in force stays.
+    ///
+    /// # Errors
+    /// As [`Tls::with_client_ca`]; and no authorities where clients were asked until now.
+    pub(crate) fn replace(
+        &self,
+        chain: &[u8],
+        key: &[u8],
+        client_ca: Option<&[u8]>,
+        now: Now,
+    ) -> Result<(), TlsFault> {
+        if client_ca.is_none() && self.0.load().asks_clients {
+            return Err(TlsFault::NoClientCa);
+        }
+        self.0.store(Arc::new(InForce::new(chain, key, client_ca, now)?));
+        Ok(())
+    }
+
+    /// When the certificate ends (its `notAfter`): milliseconds since 1970.
+    pub(crate) fn expires(&self) -> i64 {
+        self.0.load().not_after
+    }
+
+    pub(super) fn acceptor(&self) -> TlsAcceptor {
+        TlsAcceptor::from(Arc::clone(&self.0.load().config))
+    }
+
+    fn of(in_force: InForce) -> Self {
+        Self(Arc::new(ArcSwap::from_pointee(in_force)))
+    }
+}
+
+impl InForce {
+    fn new(chain: &[u8], key: &[u8], client_ca: Option<&[u8]>, now: Now) -> Result<Self, TlsFault> {
+        let (certified, validity) = read::pair(chain, key)?;
+        if now.millis() < validity.not_before {
+            return Err(TlsFault::NotYet { from: validity.not_before });
+        }
+        if now.millis() > validity.not_after {
+            return Err(TlsFault::Expired { since: validity.not_after });
+        }
+        let client_ca = client_ca.map(read::authorities).transpose()?;
+        let asks_clients = client_ca.is_some();
+        let config = Arc::new(config(certified, client_ca)?);
+        Ok(Self { config, not_after: validity.not_after, asks_clients })
+    }
+}
+
+fn config(certified: CertifiedKey, client_ca: Option<RootCertStore>) -> Result<ServerConfig, TlsFault> {
+    let provider = provider();
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        .with_protocol_versions(&[&TLS13, &TLS12])
+        .map_err(TlsFault::Versions)?;
+    let resumes = client_ca.is_none();
+    let builder = match client_ca {
+        None => builder.with_no_client_auth(),
+        Some(roots) => {
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+            builder.with_client_cert_verifier(verifier.build().map_err(TlsFault::Authorities)?)
+        }
+    };
+    let mut config = builder.with_cert_resolver(Arc::new(Certificate(Arc::new(certified))));
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.max_early_data_size = 0;
+    if resumes {
+        config.ticketer = aws_lc_rs::Ticketer::new().map_err(TlsFault::Tickets)?;
+    } else {
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
+    }
+    Ok(config)
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(aws_lc_rs::default_provider())
+}
+
+impl ResolvesServerCert for Certificate {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let certified = Arc::clone(&self.0);
+        match hello.server_name() {
+            None => Some(certified),
+            Some(name) => is_for(&certified, name).then_some(certified),
+        }
+    }
+}
+
+fn is_for(certified: &CertifiedKey, name: &str) -> bool {
+    let Ok(name) = ServerName::try_from(name) else { return false };
+    let Ok(end_entity) = certified.end_entity_cert() else { return false };
+    ParsedCertificate::try_from(end_entity).is_ok_and(|parsed| verify_server_name(&parsed, &name).is_ok())
+}

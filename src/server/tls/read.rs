@@ -1,0 +1,30 @@
+//! From PEM to what TLS is made of.
+
+use rustls::{RootCertStore, crypto::aws_lc_rs, sign::CertifiedKey};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+
+use super::{TlsFault, validity::Validity};
+
+/// A chain and its key, and how long the first of the chain is valid.
+pub(super) fn pair(chain: &[u8], key: &[u8]) -> Result<(CertifiedKey, Validity), TlsFault> {
+    let chain = certificates(chain).map_err(TlsFault::CertificatePem)?;
+    let validity = Validity::of(chain.first().ok_or(TlsFault::NoCertificate)?);
+    let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| TlsFault::KeyPem)?;
+    let key = aws_lc_rs::sign::any_supported_type(&key).map_err(TlsFault::Key)?;
+    let certified = CertifiedKey::new(chain, key);
+    certified.keys_match().map_err(TlsFault::Mismatch)?;
+    Ok((certified, validity.ok_or(TlsFault::Validity)?))
+}
+
+/// The authorities whose clients are let in.
+pub(super) fn authorities(pem: &[u8]) -> Result<RootCertStore, TlsFault> {
+    let mut roots = RootCertStore::empty();
+    for authority in certificates(pem).map_err(TlsFault::ClientCaPem)? {
+        roots.add(authority).map_err(TlsFault::ClientCa)?;
+    }
+    if roots.is_empty() { Err(TlsFault::NoClientCa) } else { Ok(roots) }
+}
+
+fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, rustls_pki_types::pem::Error> {
+    CertificateDer::pem_slice_iter(pem).collect()
+}
