@@ -16,6 +16,8 @@ pub(crate) struct ServerStats {
     pub over_source: u64,
     /// Failures to accept: no descriptors, mostly.
     pub accept_failures: u64,
+    /// Connections from elsewhere than the balancer, or without a PROXY header that is taken.
+    pub proxy_refused: u64,
     /// Handshakes that failed or took too long.
     pub handshake_failures: u64,
     /// Requests whose head had one reading for the gate.
@@ -38,6 +40,7 @@ pub(crate) struct Counts {
     pub(super) over_total: AtomicU64,
     pub(super) over_source: AtomicU64,
     pub(super) accept_failures: AtomicU64,
+    pub(super) proxy_refused: AtomicU64,
     pub(super) handshake_failures: AtomicU64,
     pub(super) requests: AtomicU64,
     pub(super) under_way: AtomicU64,
@@ -56,6 +59,7 @@ impl Counts {
             over_total: read(&self.over_total),
             over_source: read(&self.over_source),
             accept_failures: read(&self.accept_failures),
+            proxy_refused: read(&self.proxy_refused),
             handshake_failures: read(&self.handshake_failures),
             requests: read(&self.requests),
             under_way: read(&self.under_way),

@@ -17,6 +17,7 @@ mod gated;
 mod listener;
 mod options;
 mod paced;
+mod proxy;
 mod reply;
 #[cfg_attr(not(test), expect(dead_code, reason = "nothing is constructed of it yet"))]
 mod status;

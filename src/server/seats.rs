@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use crate::limit::Source;
@@ -18,7 +18,8 @@ pub(super) struct Seats {
 /// One connection's seat; free again when dropped.
 pub(super) struct Seat {
     seats: Arc<Seats>,
-    source: Source,
+    /// None while nobody knows who connects: behind a balancer, before its header.
+    source: Option<Source>,
 }
 
 /// Why there is no seat.
@@ -41,30 +42,47 @@ impl Seats {
         Arc::new(Self { caps, taken: Mutex::default() })
     }
 
-    /// A seat for a connection of this source, if there is one.
-    pub(super) fn take(self: &Arc<Self>, source: Source) -> Result<Seat, NoSeat> {
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+    /// A seat among all, if there is one.
+    pub(super) fn take(self: &Arc<Self>) -> Result<Seat, NoSeat> {
+        let mut taken = self.taken();
         if taken.total >= self.caps.connections {
             return Err(NoSeat::Total);
         }
+        taken.total += 1;
+        Ok(Seat { seats: Arc::clone(self), source: None })
+    }
+
+    fn taken(&self) -> MutexGuard<'_, Taken> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Seat {
+    /// The same seat, counted among those of its source, if that has one left.
+    pub(super) fn of(mut self, source: Source) -> Result<Self, NoSeat> {
+        let seats = Arc::clone(&self.seats);
+        let mut taken = seats.taken();
         let of_source = taken.by_source.get(&source).copied().unwrap_or(0);
-        if of_source >= self.caps.per_source {
+        if of_source >= seats.caps.per_source {
+            // Giving the seat back takes the lock.
+            drop(taken);
             return Err(NoSeat::Source);
         }
-        taken.total += 1;
         taken.by_source.insert(source, of_source + 1);
-        Ok(Seat { seats: Arc::clone(self), source })
+        self.source = Some(source);
+        Ok(self)
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        let mut taken = self.seats.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = self.seats.taken();
         taken.total = taken.total.saturating_sub(1);
-        if let Some(of_source) = taken.by_source.get_mut(&self.source) {
+        let Some(source) = self.source else { return };
+        if let Some(of_source) = taken.by_source.get_mut(&source) {
             *of_source = of_source.saturating_sub(1);
             if *of_source == 0 {
-                taken.by_source.remove(&self.source);
+                taken.by_source.remove(&source);
             }
         }
     }
@@ -83,15 +101,19 @@ mod tests {
     #[test]
     fn v11_seats_are_bounded_by_source_and_in_all_and_come_back() {
         let seats = Seats::new(Caps { connections: 3, per_source: 2, ..Caps::default() });
-        let first = seats.take(source("192.0.2.1")).unwrap();
-        let second = seats.take(source("192.0.2.1")).unwrap();
-        assert_eq!(seats.take(source("192.0.2.1")).err(), Some(NoSeat::Source));
-        let third = seats.take(source("2001:db8::1")).unwrap();
-        assert_eq!(seats.take(source("2001:db8::2")).err(), Some(NoSeat::Total));
+        let take = |text| seats.take().and_then(|seat| seat.of(source(text)));
+        let first = take("192.0.2.1").unwrap();
+        let second = take("192.0.2.1").unwrap();
+        assert_eq!(take("192.0.2.1").err(), Some(NoSeat::Source));
+        let third = take("2001:db8::1").unwrap();
+        assert_eq!(take("2001:db8::2").err(), Some(NoSeat::Total));
         drop(first);
-        let fourth = seats.take(source("2001:db8::2")).unwrap();
-        assert_eq!(seats.take(source("192.0.2.1")).err(), Some(NoSeat::Total));
+        let fourth = take("2001:db8::2").unwrap();
+        assert_eq!(take("192.0.2.1").err(), Some(NoSeat::Total));
         drop((second, third, fourth));
+        let unknown = seats.take().unwrap();
+        assert_eq!(seats.taken.lock().unwrap().total, 1);
+        drop(unknown);
         assert!(seats.taken.lock().unwrap().by_source.is_empty());
         assert_eq!(seats.taken.lock().unwrap().total, 0);
     }

@@ -190,7 +190,13 @@ fn open<S: Service>(
     stream: TcpStream,
     peer: SocketAddr,
 ) {
-    let seat = match seats.take(peer.ip().into()) {
+    let peer = peer.ip().to_canonical();
+    let seat = match &shared.options.proxy {
+        Some(proxy) if !proxy.is_from(peer) => return count(&shared.counts.proxy_refused),
+        Some(_) => seats.take(),
+        None => seats.take().and_then(|seat| seat.of(peer.into())),
+    };
+    let seat = match seat {
         Ok(seat) => seat,
         Err(NoSeat::Total) => return count(&shared.counts.over_total),
         Err(NoSeat::Source) => return count(&shared.counts.over_source),
@@ -200,9 +206,9 @@ fn open<S: Service>(
     let kill = shared.kill.clone();
     let cut = Arc::clone(cut);
     let open = Open { counts: Arc::clone(&shared.counts) };
-    let serving = serve(Arc::clone(shared), tls.clone(), stream, peer.ip().to_canonical());
+    let serving = serve(Arc::clone(shared), tls.clone(), stream, peer, seat);
     shared.tasks.spawn(async move {
-        let _held = (seat, open);
+        let _open = open;
         if kill.run_until_cancelled(serving).await.is_none() {
             cut.fetch_add(1, Ordering::Relaxed);
         }

@@ -2,6 +2,7 @@
 
 mod flow;
 mod framing;
+mod proxy;
 mod slow;
 mod tls;
 

@@ -86,7 +86,8 @@ fn time(from: &mut &[u8]) -> Option<i64> {
     let [month, day, hour, minute, second] = [next()?, next()?, next()?, next()?, next()?];
     let year = i16::from(century) * 100 + i16::from(year);
     let civil = DateTime::new(year, month, day, hour, minute, second, 0).ok()?;
-    let at: Timestamp = civil.to_zoned(TimeZone::UTC).ok()?.timestamp();
+    // A date on the last day of 9999, which means "never" (RFC 5280 section 4.1.2.5), is later than a timestamp can be.
+    let at = civil.to_zoned(TimeZone::UTC).map_or(Timestamp::MAX, |zoned| zoned.timestamp());
     Some(at.as_millisecond())
 }
 
@@ -121,7 +122,7 @@ mod tests {
         assert_eq!(short.not_after, millis("2049-12-31T00:00:00Z"));
         let long = Validity::of(&made((2024, 2, 29), (9999, 12, 31))).unwrap();
         assert_eq!(long.not_before, millis("2024-02-29T00:00:00Z"));
-        assert_eq!(long.not_after, millis("9999-12-31T00:00:00Z"));
+        assert_eq!(long.not_after, Timestamp::MAX.as_millisecond());
     }
 
     #[test]
