@@ -7,6 +7,7 @@
 //! items only; nothing here is a stable API.
 
 mod clock;
+mod timing;
 mod secret;
 mod diagnostic;
 #[doc(hidden)]

@@ -1,41 +1,57 @@
 //! Constructs everything once, in the order of the modules, and runs it until it is told to stop.
 
 mod assembly;
-mod certificates;
+mod calendar;
 mod directory;
+mod parts;
 mod reload;
+mod renewal;
+mod running;
 mod service;
+mod standing;
+mod supervisor;
+mod teller;
+mod watched;
+mod wording;
 
 pub use assembly::Assembly;
-pub use certificates::Certificates;
 pub use directory::{configuration, policy_files};
 
-use std::{error::Error, fmt, future::Future, net::SocketAddr, sync::Arc, time::Duration};
+use std::{error::Error, fmt, net::SocketAddr, sync::Arc, time::Duration};
 
-use serde::Serialize;
-use tokio::{
-    sync::watch,
-    task::{JoinError, JoinSet},
-    time::timeout,
+use arc_swap::ArcSwap;
+use tokio::sync::{mpsc, oneshot};
+
+use self::{
+    calendar::Calendar,
+    reload::Reload,
+    renewal::Renewal,
+    standing::Standing,
+    teller::{Telling, teller},
+    watched::Watch,
 };
-
 use crate::{
     clock::Clock,
-    config::{Config, Listen},
+    config::{Config, Drain, Listen},
     diagnostic::Faults,
     guard::{Guard, Parts, Settling},
     ledger::{Ledger, LedgerOptions},
-    notice::Routing,
-    notify::Courier,
+    notify::{Announcer, Courier, Post},
     operation::Sites,
-    server::{self, Server},
+    server::{BindError, Options, ProxyProtocol, Server, StatusOptions, StatusServer, Tls},
     upstream::Upstream,
 };
 
-use self::{reload::Reload, service::Gateway};
+/// How long an intent belongs to the process that made it.
+const LEASE: Duration = Duration::from_secs(30);
+/// Ordinary operations that wait to be recorded at most.
+const QUEUE: usize = 4096;
 
-/// How long requests, and work that belongs to the guard, may take to end once it is told to stop.
-const DRAIN: Duration = Duration::from_secs(30);
+/// Reads the configuration again.
+pub type Reread = Box<dyn Fn() -> Result<Config, Faults> + Send + Sync>;
+
+/// Somebody waits for something to be read again: dropping it says that it was.
+type Again = oneshot::Sender<()>;
 
 /// Everything, running.
 pub struct App {
@@ -43,8 +59,24 @@ pub struct App {
     ledger: Ledger,
     courier: Arc<Courier>,
     servers: Vec<Server>,
-    certificates: Option<Certificates>,
+    statuses: Vec<StatusServer>,
+    standing: Arc<Standing>,
+    watch: Arc<Watch>,
+    drain: Drain,
     reload: Reload,
+    reload_again: mpsc::Receiver<Again>,
+    renewal: Renewal,
+    renewal_again: mpsc::Receiver<Again>,
+    renew: Renew,
+    calendar: Calendar,
+    telling: Telling,
+}
+
+/// Has everything read again that can change while the guard serves.
+#[derive(Clone)]
+pub struct Renew {
+    policy: mpsc::Sender<Again>,
+    material: mpsc::Sender<Again>,
 }
 
 /// The guard does not start.
@@ -63,21 +95,23 @@ pub enum AppFault {
 
 impl App {
     /// Starts everything but the serving; listens last, so that a guard that cannot work has no open port.
-    pub async fn start(config: &Config, clock: Clock, settling: Settling) -> Result<Self, AppFault> {
-        let (assembly, warnings) = Assembly::of(config, clock.now()).map_err(AppFault::Invalid)?;
-        for warning in warnings.iter() {
-            let place = warning.place.as_ref().map(ToString::to_string);
-            tracing::warn!(place, hint = warning.hint, "{}", warning.message);
-        }
-        let Assembly { policy, keys, tls, limiter, mail, templates, seal, hash } = assembly;
+    pub async fn start(
+        config: Config,
+        reread: Reread,
+        clock: Clock,
+        settling: Settling,
+    ) -> Result<Self, AppFault> {
+        let since = clock.now();
+        let assembly = assembled(&config, &clock)?;
+        let Assembly { policy, keys, tls, status_tls, limiter, channels, templates, seal, hash } = assembly;
         let digest = policy.digest();
         let limiter = Arc::new(limiter);
         let ledger = Ledger::open(LedgerOptions {
             url: config.store.url.clone(),
             replica: config.store.replica.clone(),
             timeout: config.store.timeout,
-            lease: Duration::from_secs(30),
-            queue: 4096,
+            lease: LEASE,
+            queue: QUEUE,
             ephemeral: config.store.ephemeral.clone(),
             seal,
             hash,
@@ -88,14 +122,9 @@ impl App {
         let upstream = Upstream::new(config.upstream.clone(), limiter.clone(), clock.clone())
             .await
             .map_err(|fault| failed(&format!("the upstream `{}` cannot be used", fault.site), &fault.why))?;
-        if let Err(fault) = upstream.ready().await {
-            tracing::warn!(
-                upstream = fault.site,
-                why = fault.why,
-                "no credentials yet: changes and operations are answered 503"
-            );
-        }
         ledger.started(digest).await.map_err(|fault| failed("the start cannot be recorded", &fault))?;
+        let routing = config.notify.routing.clone();
+        let routes = Arc::new(ArcSwap::from_pointee(routing.clone()));
         let guard = Guard::new(Parts {
             keys,
             policy: Arc::new(policy),
@@ -103,124 +132,159 @@ impl App {
             limiter,
             ledger: ledger.clone(),
             upstream,
-            routing: Routing { security: config.mail.security.clone(), language: "en".into() },
+            announcer: Some(Announcer::new(channels.clone(), templates.clone())),
+            routing,
             clock: clock.clone(),
             bodies: config.bodies,
             settling,
         });
-        let reload = Reload {
-            directory: config.policy.clone(),
-            max_stale: config.max_stale,
+        let standing = Arc::new(Standing::default());
+        standing.policy(digest, guard.policy().frozen_by(), since);
+        let (teller, telling) = teller(ledger.clone(), routes.clone());
+        let post = Post::new(ledger.clone(), routes.clone());
+        let courier = Arc::new(Courier::new(post, &templates, &channels, &clock));
+        let (servers, statuses) = listeners(&config, &tls, &status_tls)?;
+        let watch = Arc::new(Watch {
             guard: guard.clone(),
             ledger: ledger.clone(),
+            courier: courier.clone(),
+            standing: standing.clone(),
+            listeners: servers.iter().map(|server| (server.address(), server.counts())).collect(),
+            certificates: certificates(&servers, &tls, &statuses, &status_tls),
             clock: clock.clone(),
-        };
-        let courier = Arc::new(Courier::new(ledger.clone(), templates, mail, clock.clone()));
-        let certificates = Some(Certificates::of(&config.listen, &tls, clock));
-        let mut servers = Vec::new();
-        for (listen, tls) in config.listen.iter().zip(tls) {
-            let bound = Server::bind(server_options(listen), tls);
-            servers.push(
-                bound.map_err(|fault| failed(&format!("cannot listen on {}", listen.address), &fault))?,
-            );
-        }
-        Ok(Self { guard, ledger, courier, servers, certificates, reload })
+            since,
+        });
+        let (policy_again, reload_again) = mpsc::channel(1);
+        let (material_again, renewal_again) = mpsc::channel(1);
+        Ok(Self {
+            reload: Reload {
+                directory: config.policy.clone(),
+                max_stale: config.max_stale,
+                guard: guard.clone(),
+                ledger: ledger.clone(),
+                teller: teller.clone(),
+                standing: standing.clone(),
+                clock: clock.clone(),
+            },
+            reload_again,
+            drain: config.drain,
+            renewal: Renewal {
+                reread,
+                config: ArcSwap::from_pointee(config),
+                tls: tls.into_iter().map(Some).chain(status_tls).collect(),
+                guard: guard.clone(),
+                channels,
+                routes,
+                standing: standing.clone(),
+                clock: clock.clone(),
+            },
+            renewal_again,
+            renew: Renew { policy: policy_again, material: material_again },
+            calendar: Calendar {
+                guard: guard.clone(),
+                ledger: ledger.clone(),
+                courier: courier.clone(),
+                teller,
+                clock,
+            },
+            telling,
+            guard,
+            ledger,
+            courier,
+            servers,
+            statuses,
+            standing,
+            watch,
+        })
     }
 
-    /// Where it listens.
+    /// Where it listens for callers.
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.servers.iter().map(Server::address).collect()
     }
 
-    /// The certificates, for whoever is told to read them again; once.
-    pub fn certificates(&mut self) -> Option<Certificates> {
-        self.certificates.take()
+    /// Where it listens for whoever watches it.
+    pub fn status_addresses(&self) -> Vec<SocketAddr> {
+        self.statuses.iter().map(StatusServer::address).collect()
     }
 
-    /// Serves until `shutdown` resolves; then ends what is under way, lets the guard finish its work, and closes the
-    /// ledger. A part that ends by itself ends all of it: half a guard is none.
-    pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), AppFault> {
-        let Self { guard, ledger, courier, servers, certificates: _, reload } = self;
-        let listeners: Vec<_> = servers.iter().map(|server| (server.address(), server.counts())).collect();
-        let mail = courier.clone();
-        let (stop, stopped) = watch::channel(());
-        let (end_mail, mail_ended) = watch::channel(());
-        let gateway = Arc::new(Gateway::new(guard.clone()));
-        let mut serving = JoinSet::new();
-        for server in servers {
-            let (gateway, stopped) = (gateway.clone(), stopped.clone());
-            serving.spawn(async move {
-                let drained = server.run(gateway, told(stopped)).await;
-                if drained.cut > 0 {
-                    tracing::warn!(connections = drained.cut, "cut: they did not end in time");
-                }
-            });
-        }
-        serving.spawn(reload.run(told(stopped.clone())));
-        serving.spawn(guard.clone().sweep(told(stopped)));
-        let mut courier = tokio::spawn(courier.run(told(mail_ended)));
-        let broken = tokio::select! {
-            () = shutdown => None,
-            Some(ended) = serving.join_next() => Some(why(ended)),
-            ended = &mut courier => Some(why(ended)),
-        };
-        match broken {
-            None => tracing::info!("stopping"),
-            Some(why) => tracing::error!(why, "a part of the guard ended: stopping"),
-        }
-        drop(stop);
-        while serving.join_next().await.is_some() {}
-        if timeout(DRAIN, guard.drain()).await.is_err() {
-            tracing::warn!("open changes are left to the next start");
-        }
-        drop(end_mail);
-        if !courier.is_finished() && timeout(DRAIN, courier).await.is_err() {
-            tracing::warn!("notices are left to the next start");
-        }
-        for (address, counts) in listeners {
-            counted(&address.to_string(), &counts.stats());
-        }
-        for (site, counts) in guard.connect() {
-            counted(site, &counts);
-        }
-        counted("rates", &guard.rates());
-        counted("mail", &mail.stats());
-        ledger.stop().await.map_err(|fault| failed("the ledger cannot be closed", &fault))?;
-        counted("ledger", &ledger.stats());
-        broken.map_or(Ok(()), |why| Err(failed("a part of the guard ended", &why)))
+    /// For whoever is told to have everything read again.
+    pub fn renew(&self) -> Renew {
+        self.renew.clone()
     }
 }
 
-/// Resolves when the sender is gone.
-async fn told(mut stopped: watch::Receiver<()>) {
-    // Nothing is ever sent.
-    while stopped.changed().await.is_ok() {}
-}
-
-/// What a part counted, at its end.
-fn counted(part: &str, counts: &impl Serialize) {
-    match serde_json::to_string(counts) {
-        Ok(counts) => tracing::info!(part, counts, "counted"),
-        Err(error) => tracing::error!(part, %error, "counts cannot be written"),
+impl Renew {
+    /// Has it read again, and waits until it was. What is at fault keeps what is in force, and is told of.
+    pub async fn now(&self) {
+        supervisor::reloading();
+        tokio::join!(asked(&self.material), asked(&self.policy));
+        supervisor::ready("serving");
     }
 }
 
-fn why(ended: Result<(), JoinError>) -> &'static str {
-    match ended {
-        Ok(()) => "it was not told to",
-        Err(_) => "it panicked",
+async fn asked(part: &mpsc::Sender<Again>) {
+    let (done, is_done) = oneshot::channel();
+    if part.send(done).await.is_ok() {
+        // Nothing is ever sent: it is dropped when it is done.
+        let _ = is_done.await;
     }
 }
 
-fn server_options(listen: &Listen) -> server::Options {
-    let mut options = server::Options::at(listen.address);
+/// The parts that need nothing from outside, and in the log what is worth a look.
+fn assembled(config: &Config, clock: &Clock) -> Result<Assembly, AppFault> {
+    let (assembly, warnings) = Assembly::of(config, clock).map_err(AppFault::Invalid)?;
+    for warning in warnings.iter() {
+        let place = warning.place.as_ref().map(ToString::to_string);
+        tracing::warn!(place, hint = warning.hint, "{}", warning.message);
+    }
+    Ok(assembly)
+}
+
+fn listeners(
+    config: &Config,
+    tls: &[Tls],
+    status_tls: &[Option<Tls>],
+) -> Result<(Vec<Server>, Vec<StatusServer>), AppFault> {
+    let at = |fault: BindError| {
+        let why = fault.source.to_string();
+        failed(&format!("cannot listen on {}", fault.address), &why)
+    };
+    let mut servers = Vec::new();
+    for (listen, tls) in config.listen.iter().zip(tls) {
+        servers.push(Server::bind(options(listen, config.drain), tls.clone()).map_err(at)?);
+    }
+    let mut statuses = Vec::new();
+    for (listen, tls) in config.status.iter().zip(status_tls) {
+        let options = StatusOptions { address: listen.address, tls: tls.clone() };
+        statuses.push(StatusServer::bind(options).map_err(at)?);
+    }
+    Ok((servers, statuses))
+}
+
+/// Each certificate, with the listener that serves it.
+fn certificates(
+    servers: &[Server],
+    tls: &[Tls],
+    statuses: &[StatusServer],
+    status_tls: &[Option<Tls>],
+) -> Vec<(SocketAddr, Tls)> {
+    let gateway = servers.iter().map(Server::address).zip(tls.iter().cloned());
+    let status = statuses.iter().map(StatusServer::address).zip(status_tls.iter().cloned());
+    gateway.chain(status.filter_map(|(address, tls)| Some((address, tls?)))).collect()
+}
+
+fn options(listen: &Listen, drain: Drain) -> Options {
+    let mut options = Options::at(listen.address);
     options.gate = listen.gate;
+    options.proxy = listen.proxy.as_ref().map(|proxy| ProxyProtocol { from: proxy.from.clone() });
     let timeouts = &mut options.timeouts;
     timeouts.handshake = listen.timeouts.handshake.unwrap_or(timeouts.handshake);
     timeouts.head = listen.timeouts.head.unwrap_or(timeouts.head);
     timeouts.body = listen.timeouts.body.unwrap_or(timeouts.body);
     timeouts.idle = listen.timeouts.idle.unwrap_or(timeouts.idle);
     timeouts.write = listen.timeouts.write.unwrap_or(timeouts.write);
+    timeouts.drain = drain.requests;
     let caps = &mut options.caps;
     caps.connections = listen.caps.connections.unwrap_or(caps.connections);
     caps.per_source = listen.caps.connections_per_source.unwrap_or(caps.per_source);

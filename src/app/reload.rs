@@ -1,25 +1,32 @@
 //! The policy directory while the guard serves: what is written there comes into force without a restart.
 //!
-//! The directory is looked at again and again, so it makes no difference how it was written: in place, by renaming, or by
-//! swapping a symbolic link as Kubernetes does. A directory with a fault keeps the rules in force, for a while;
-//! `revoked.toml` and `deny.d` hold at once whatever else is broken, and one that cannot be read refuses every change.
+//! The directory is looked at again and again, and at once when the operator says so; it makes no difference how it was
+//! written: in place, by renaming, or by swapping a symbolic link as Kubernetes does. A directory with a fault keeps the
+//! rules in force, for a while; `revoked.toml` and `deny.d` hold at once whatever else is broken, and one that cannot be
+//! read refuses every change. Whatever comes into force is on record, and people are told who gains and who loses by it.
 
 use std::{future::Future, path::PathBuf, sync::Arc, time::Duration};
 
 use jiff::SignedDuration;
+use tokio::sync::mpsc;
 
-use super::directory::files_and_faults;
+use super::{Again, directory::files_and_faults, standing::Standing, teller::Teller};
 use crate::{
     clock::{Clock, Now},
     diagnostic::Faults,
     guard::Guard,
     ledger::Ledger,
+    notice::Event,
     policy::{Policy, PolicyFiles},
     secret::Digest,
 };
 
 /// How often the directory is looked at.
 const EVERY: Duration = Duration::from_secs(2);
+/// Sentences of one notice: who gains, who loses, what is at fault. The rest is counted.
+const SENTENCES: usize = 50;
+/// What is said when the rules in force have become too old.
+const STALE: &str = "the policy directory has been at fault for too long";
 
 /// Keeps a guard's policy as the directory has it.
 pub(super) struct Reload {
@@ -27,6 +34,8 @@ pub(super) struct Reload {
     pub(super) max_stale: Duration,
     pub(super) guard: Arc<Guard>,
     pub(super) ledger: Ledger,
+    pub(super) teller: Teller,
+    pub(super) standing: Arc<Standing>,
     pub(super) clock: Clock,
 }
 
@@ -48,17 +57,19 @@ enum Found {
 }
 
 impl Reload {
-    /// Looks until `shutdown` resolves.
-    pub(super) async fn run(self, shutdown: impl Future<Output = ()>) {
+    /// Looks until `shutdown` resolves, and at once when told to.
+    pub(super) async fn run(self, mut again: mpsc::Receiver<Again>, shutdown: impl Future<Output = ()>) {
         tokio::pin!(shutdown);
         // The first look finds what the guard was started with.
-        let mut looked: Option<Looked> = None;
+        let mut looked = self.look(None).await;
         loop {
-            looked = Some(self.look(looked).await);
-            tokio::select! {
+            let told = tokio::select! {
                 () = &mut shutdown => return,
-                () = tokio::time::sleep(EVERY) => {}
-            }
+                told = again.recv() => told,
+                () = tokio::time::sleep(EVERY) => None,
+            };
+            looked = self.look(Some(looked)).await;
+            drop(told);
         }
     }
 
@@ -79,27 +90,23 @@ impl Reload {
             tracing::error!("the policy directory could not be looked at");
             return before.unwrap_or(Looked { files: Digest::of(b""), broken: Some(now) });
         };
+        let broken = before.and_then(|looked| looked.broken);
         let broken = match found {
-            Found::Same => before.and_then(|looked| looked.broken),
+            Found::Same => broken,
             Found::Whole(policy, faults) => {
                 report(&faults);
                 self.enforce(policy).await;
+                self.mended(broken);
                 None
             }
             Found::Partly(policy, faults) => {
                 report(&faults);
                 tracing::error!("the policy directory is at fault: the rules in force are kept");
                 self.enforce(policy).await;
-                before.and_then(|looked| looked.broken).or(Some(now))
+                Some(self.broken(&faults, broken, now))
             }
         };
-        if let Some(since) = broken
-            && self.guard.policy().frozen_by().is_none()
-            && now >= since.plus(SignedDuration::try_from(self.max_stale).unwrap_or(SignedDuration::ZERO))
-        {
-            self.enforce(self.guard.policy().frozen("the policy directory has been at fault for too long"))
-                .await;
-        }
+        self.grown_old(broken, now).await;
         Looked { files, broken }
     }
 
@@ -107,15 +114,54 @@ impl Reload {
     /// that was written again as it was says the same, and is younger.)
     async fn enforce(&self, policy: Policy) {
         let before = self.guard.policy();
-        let (digest, frozen) = (policy.digest(), policy.frozen_by().map(str::to_owned));
         self.guard.enforce(policy);
-        if digest == before.digest() && frozen.as_deref() == before.frozen_by() {
+        let after = self.guard.policy();
+        let frozen = after.frozen_by();
+        self.standing.policy(after.digest(), frozen, self.clock.now());
+        if after.digest() == before.digest() && frozen == before.frozen_by() {
             return;
         }
-        tracing::warn!(%digest, before = %before.digest(), frozen, "a policy came into force");
-        if let Err(unwritten) = self.ledger.in_force(digest).await {
+        tracing::warn!(digest = %after.digest(), before = %before.digest(), frozen, "a policy came into force");
+        if let Err(unwritten) = self.ledger.in_force(after.digest()).await {
             tracing::error!(%unwritten, "that a policy came into force could not be recorded");
         }
+        if after.digest() != before.digest() {
+            self.teller.tell(changed(&before, &after));
+        }
+    }
+
+    /// The directory is in order again.
+    fn mended(&self, broken: Option<Now>) {
+        self.standing.directory(None);
+        if let Some(since) = broken {
+            tracing::info!("the policy directory is in order again");
+            let digest = self.guard.policy().digest().hex();
+            self.teller.tell(Event::PolicyMended { digest, since: since.millis() });
+        }
+    }
+
+    /// The directory is at fault: people are told once for as long as it is.
+    fn broken(&self, faults: &Faults, broken: Option<Now>, now: Now) -> Now {
+        let since = broken.unwrap_or(now);
+        self.standing.directory(Some((since, first_line(faults))));
+        if broken.is_none() {
+            let faults = faults.plain().lines().take(SENTENCES).map(str::to_owned).collect();
+            self.teller.tell(Event::PolicyFailed { faults, since: since.millis(), changes_refused: false });
+        }
+        since
+    }
+
+    /// Refuses changes when the rules in force are too old.
+    async fn grown_old(&self, broken: Option<Now>, now: Now) {
+        let max_stale = SignedDuration::try_from(self.max_stale).unwrap_or(SignedDuration::ZERO);
+        let Some(since) = broken.filter(|since| now >= since.plus(max_stale)) else { return };
+        let policy = self.guard.policy();
+        if policy.frozen_by().is_some() {
+            return;
+        }
+        self.enforce(policy.frozen(STALE)).await;
+        let faults = vec![STALE.to_owned()];
+        self.teller.tell(Event::PolicyFailed { faults, since: since.millis(), changes_refused: true });
     }
 }
 
@@ -132,6 +178,21 @@ fn found(files: &PolicyFiles, mut faults: Faults, in_force: &Policy, now: Now) -
     let (policy, more) = in_force.renewed(files);
     faults.extend(more);
     Found::Partly(policy, faults)
+}
+
+/// Who gains and who loses.
+fn changed(before: &Policy, after: &Policy) -> Event {
+    let differences = before.differences(after);
+    let gains: Vec<String> = differences.gains().iter().take(SENTENCES).map(ToString::to_string).collect();
+    let losses: Vec<String> = differences.losses().iter().take(SENTENCES).map(ToString::to_string).collect();
+    let all = differences.gains().len() + differences.losses().len();
+    Event::PolicyChanged {
+        before: before.digest().hex(),
+        after: after.digest().hex(),
+        left_out: all - gains.len() - losses.len(),
+        gains,
+        losses,
+    }
 }
 
 /// Over everything that was read, and what could not be.
@@ -156,4 +217,8 @@ fn report(faults: &Faults) {
     for line in faults.plain().lines() {
         tracing::warn!("{line}");
     }
+}
+
+fn first_line(faults: &Faults) -> String {
+    faults.plain().lines().next().unwrap_or("it is at fault").to_owned()
 }

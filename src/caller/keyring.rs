@@ -14,8 +14,8 @@ use std::{
 use crate::{
     clock::Now,
     secret::{Digest, Secret},
-    sigv4::{self, Signable},
-    wire::{Head, WireRequest},
+    sigv4::{self, Claimed, Signable},
+    wire::{Head, Occurs, WireRequest},
 };
 
 use super::{
@@ -93,6 +93,19 @@ impl KeyRing {
     /// request that cannot be verified is answered before `100 Continue`. Whether a key exists is not said here.
     pub fn precheck(&self, head: &Head, now: Now) -> Result<(), Unverified> {
         Claims::read(head, &self.scope, now).map(drop)
+    }
+
+    /// The key that a head names, when there is one of that id. Proves nothing and computes nothing: a failed proof is
+    /// charged to it.
+    pub fn named(&self, head: &Head) -> Option<&str> {
+        let Occurs::One(value) = head.headers.occurs("authorization") else { return None };
+        let claimed = Claimed::read(value).ok()?;
+        self.keys.get_key_value(&claimed.access_key_id).map(|(id, _)| id.as_str())
+    }
+
+    /// Every key's id, and when it ends: milliseconds since 1970.
+    pub fn ends(&self) -> Vec<(String, i64)> {
+        self.keys.values().map(|key| (key.key_id.clone(), key.expires.as_millisecond())).collect()
     }
 
     /// Who signed exactly these bytes.

@@ -5,6 +5,10 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use super::policy::PolicyCommand;
+use crate::{
+    ledger::DeliveryState,
+    notice::{Channel, Kind, Recipient},
+};
 
 const EXIT_CODES: &str =
     "Exit codes: 0 done, 1 failed, 2 usage, 3 invalid configuration or policy, 4 refused, 5 ledger broken.";
@@ -46,7 +50,7 @@ pub(super) enum Command {
         #[arg(long)]
         once: bool,
     },
-    /// Check the configuration.
+    /// Check the configuration, or show all of it.
     #[command(subcommand)]
     Config(ConfigCommand),
     /// Check a policy, test it, and ask it who may do what.
@@ -58,6 +62,24 @@ pub(super) enum Command {
     /// Verify the ledger.
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Look at notices that wait, try them again, test a channel.
+    #[command(subcommand)]
+    Notify(NotifyCommand),
+    /// Ask the guard of this machine whether it lives.
+    ///
+    /// Asks the first status listener of the configuration, at most 2 s. Meant for health checks of containers.
+    #[command(after_help = "Example: connect-guard health --config /etc/connect-guard/config.toml --ready")]
+    Health {
+        /// The configuration file; `CONNECT_GUARD_CONFIG` names it otherwise.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// The status listener: http://ADDRESS:PORT of loopback; that of the configuration otherwise.
+        #[arg(long, value_name = "URL", conflicts_with = "config")]
+        url: Option<String>,
+        /// Ask whether it is ready for callers, not whether it lives.
+        #[arg(long)]
+        ready: bool,
+    },
 }
 
 #[derive(Subcommand)]
@@ -65,6 +87,13 @@ pub(super) enum ConfigCommand {
     /// Check the configuration, the secrets it refers to, and the policy: every fault at once.
     #[command(after_help = "Example: connect-guard config check --config /etc/connect-guard/config.toml")]
     Check {
+        /// The configuration file; `CONNECT_GUARD_CONFIG` names it otherwise.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+    /// Show every value in force and where it comes from; no secret is read.
+    #[command(after_help = "Example: connect-guard config show --config /etc/connect-guard/config.toml")]
+    Show {
         /// The configuration file; `CONNECT_GUARD_CONFIG` names it otherwise.
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
@@ -103,4 +132,94 @@ pub(super) enum AuditCommand {
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
     },
+}
+
+#[derive(Subcommand)]
+pub(super) enum NotifyCommand {
+    /// List deliveries: number, state, kind, channel; no addresses.
+    #[command(after_help = "Example: connect-guard notify list --config config.toml --state dead")]
+    List(ListArgs),
+    /// Show one delivery, and the message as it would be sent.
+    #[command(after_help = "Example: connect-guard notify show 17 --reveal --config config.toml")]
+    Show {
+        /// Its number.
+        id: i64,
+        /// Show addresses, names and the text of the message.
+        #[arg(long)]
+        reveal: bool,
+        /// The configuration file; `CONNECT_GUARD_CONFIG` names it otherwise.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+    /// Make deliveries due now: some that wait or were given up, or all that were given up.
+    #[command(after_help = "Example: connect-guard notify retry --dead --config config.toml")]
+    Retry {
+        /// Their numbers.
+        #[arg(required_unless_present = "dead", conflicts_with = "dead")]
+        ids: Vec<i64>,
+        /// All that were given up.
+        #[arg(long)]
+        dead: bool,
+        /// The configuration file; `CONNECT_GUARD_CONFIG` names it otherwise.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+    /// Hand in a test message now, and say how each step went. Nothing is recorded.
+    #[command(after_help = "Example: connect-guard notify test --channel hook:siem --config config.toml")]
+    Test {
+        /// Whom to tell: mail:ADDRESS or hook:NAME.
+        #[arg(long, value_name = "CHANNEL", value_parser = super::notify::recipient)]
+        channel: Recipient,
+        /// The configuration file; `CONNECT_GUARD_CONFIG` names it otherwise.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+}
+
+/// Which deliveries are listed.
+#[derive(clap::Args)]
+pub(super) struct ListArgs {
+    /// The configuration file; `CONNECT_GUARD_CONFIG` names it otherwise.
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// In this state; in any otherwise.
+    #[arg(long, value_enum)]
+    pub(super) state: Option<State>,
+    /// By this channel: mail, or hook:NAME.
+    #[arg(long, value_name = "CHANNEL")]
+    pub(super) channel: Option<Channel>,
+    /// Of this kind, such as address-changed.
+    #[arg(long, value_name = "KIND")]
+    pub(super) kind: Option<Kind>,
+    /// So many at most.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(super) limit: u32,
+    /// Show to whom.
+    #[arg(long)]
+    pub(super) reveal: bool,
+}
+
+/// How far a delivery came.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum State {
+    /// It waits for its time, or for an attempt.
+    #[value(alias = "due")]
+    Waiting,
+    /// An attempt is under way.
+    UnderWay,
+    /// The other side took it.
+    Delivered,
+    /// It was given up.
+    Dead,
+}
+
+impl From<State> for DeliveryState {
+    fn from(state: State) -> Self {
+        match state {
+            State::Waiting => Self::Waiting,
+            State::UnderWay => Self::UnderWay,
+            State::Delivered => Self::Delivered,
+            State::Dead => Self::Dead,
+        }
+    }
 }

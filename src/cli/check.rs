@@ -7,7 +7,7 @@ use crate::{
     app::{Assembly, configuration},
     clock::Clock,
     config::{Config, Overrides},
-    diagnostic::{Faults, Severity},
+    diagnostic::{Fault, Faults, Severity, Source},
 };
 
 /// A configuration that is not to be had.
@@ -31,13 +31,46 @@ impl Unread {
     }
 }
 
-/// Reads the configuration named by the argument or by `CONNECT_GUARD_CONFIG`, with what is worth a look in it.
-pub(super) fn read(named: Option<&Path>) -> Result<(Config, Faults), Unread> {
+/// A configuration that was read, and what it was read from.
+pub(super) struct Read {
+    /// The configuration.
+    pub(super) config: Config,
+    /// What is worth a look in it.
+    pub(super) warnings: Faults,
+    /// The file.
+    pub(super) source: Source,
+    /// What the environment sets.
+    pub(super) overrides: Overrides,
+}
+
+/// Reads the configuration named by the argument or by `CONNECT_GUARD_CONFIG`.
+pub(super) fn open(named: Option<&Path>) -> Result<Read, Unread> {
     let Some(path) = named.map(Path::to_owned).or_else(|| Overrides::config_file().map(PathBuf::from)) else {
         return Err(Unread::Unnamed);
     };
     let source = configuration(&path).map_err(Unread::Faults)?;
-    Config::read(&source, &Overrides::from_environment(), Clock::system().now()).map_err(Unread::Faults)
+    let overrides = Overrides::from_environment();
+    let (config, warnings) =
+        Config::read(&source, &overrides, Clock::system().now()).map_err(Unread::Faults)?;
+    Ok(Read { config, warnings, source, overrides })
+}
+
+/// The same, for whoever needs no more than the configuration and what is worth a look in it.
+pub(super) fn read(named: Option<&Path>) -> Result<(Config, Faults), Unread> {
+    open(named).map(|read| (read.config, read.warnings))
+}
+
+/// Reads it again, in a process that serves.
+pub(super) fn reread(named: Option<&Path>) -> Result<Config, Faults> {
+    match read(named) {
+        Ok((config, _)) => Ok(config),
+        Err(Unread::Faults(faults)) => Err(faults),
+        Err(Unread::Unnamed) => {
+            let mut faults = Faults::new();
+            faults.push(Fault::bare("no configuration is named"));
+            Err(faults)
+        }
+    }
 }
 
 /// `config check`
@@ -47,7 +80,7 @@ pub(super) fn config(named: Option<&Path>, output: Output) -> Exit {
         Err(Unread::Unnamed) => return unnamed(output),
         Err(Unread::Faults(faults)) => return conclude(&faults, "", output),
     };
-    match Assembly::of(&config, Clock::system().now()) {
+    match Assembly::of(&config, &Clock::system()) {
         Ok((_, more)) | Err(more) => faults.extend(more),
     }
     conclude(&faults, "the configuration, its secrets and the policy hold", output)

@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, IsTerminal},
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -126,7 +126,11 @@ struct Folder(PathBuf);
 
 impl Folder {
     fn make() -> io::Result<Self> {
-        let folder = std::env::temp_dir().join(format!("connect-guard-demo-{}", uuid::Uuid::new_v4()));
+        // `/tmp` is often in memory, and the ledger takes a place that a restart keeps; `/var/tmp` is one (FHS 5.15).
+        let lasting = Path::new("/var/tmp");
+        let given = std::env::temp_dir();
+        let place = if given == Path::new("/tmp") && lasting.is_dir() { lasting } else { &given };
+        let folder = place.join(format!("connect-guard-demo-{}", uuid::Uuid::new_v4()));
         std::fs::create_dir(&folder)?;
         Ok(Self(folder))
     }

@@ -5,9 +5,12 @@ mod args;
 mod audit;
 mod caller;
 mod check;
+mod config;
 #[cfg(feature = "demo")]
 mod demo;
+mod health;
 mod logs;
+mod notify;
 mod output;
 mod policy;
 mod serve;
@@ -17,7 +20,7 @@ use std::{ffi::OsString, process::ExitCode};
 use clap::Parser;
 
 use self::{
-    args::{Args, AuditCommand, CallerCommand, Command, ConfigCommand},
+    args::{Args, AuditCommand, CallerCommand, Command, ConfigCommand, NotifyCommand},
     output::Output,
 };
 
@@ -37,11 +40,25 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         #[cfg(feature = "demo")]
         Command::Demo { once } => demo::demo(once, output),
         Command::Config(ConfigCommand::Check { config }) => check::config(config.as_deref(), output),
+        Command::Config(ConfigCommand::Show { config }) => config::show(config.as_deref(), output),
         Command::Policy(command) => policy::run(command, output),
         Command::Caller(CallerCommand::Issue { principal, days }) => caller::issue(&principal, days, output),
         Command::Audit(AuditCommand::Verify { store, config }) => audit::verify(store, config, output),
+        Command::Notify(command) => notified(command, output),
+        Command::Health { config, url, ready } => {
+            health::health(config.as_deref(), url.as_deref(), ready, output)
+        }
     };
     exit.into()
+}
+
+fn notified(command: NotifyCommand, output: Output) -> Exit {
+    match command {
+        NotifyCommand::List(list) => notify::list(list.config.as_deref(), &list, output),
+        NotifyCommand::Show { id, reveal, config } => notify::show(config.as_deref(), id, reveal, output),
+        NotifyCommand::Retry { ids, dead, config } => notify::retry(config.as_deref(), ids, dead, output),
+        NotifyCommand::Test { channel, config } => notify::test(config.as_deref(), &channel, output),
+    }
 }
 
 /// How it ended: the contract's exit codes.

@@ -4,7 +4,6 @@ use std::{
     future::{Future, pending},
     io,
     path::Path,
-    sync::Arc,
 };
 
 use tokio::{
@@ -15,7 +14,7 @@ use tokio::{
 
 use super::{Exit, check, logs, output::Output};
 use crate::{
-    app::{App, AppFault, Certificates},
+    app::{App, AppFault},
     clock::Clock,
     config::Config,
     guard::Settling,
@@ -48,7 +47,7 @@ pub(super) fn serve(named: Option<&Path>, output: Output) -> Exit {
             }
         };
         tokio::select! {
-            served = Box::pin(until(&config, told.once())) => conclude(served, output),
+            served = Box::pin(until(config, named, told.once())) => conclude(served, output),
             () = told.twice() => {
                 tracing::warn!("told to stop twice: ending at once, and the next start settles what is open");
                 Exit::Failed
@@ -69,32 +68,28 @@ fn keep_memory() {
     }
 }
 
-async fn until(config: &Config, stop: impl Future<Output = ()>) -> Result<(), AppFault> {
-    let mut app = Box::pin(App::start(config, Clock::system(), Settling::default())).await?;
-    if let Some(certificates) = app.certificates() {
-        tokio::spawn(again(certificates));
+async fn until(config: Config, named: Option<&Path>, stop: impl Future<Output = ()>) -> Result<(), AppFault> {
+    let mut hangup = signal(SignalKind::hangup()).map_err(|error| AppFault::Failed {
+        what: "SIGHUP cannot be received".into(),
+        why: error.to_string(),
+    })?;
+    let named = named.map(Path::to_owned);
+    let reread = Box::new(move || check::reread(named.as_deref()));
+    let app = Box::pin(App::start(config, reread, Clock::system(), Settling::default())).await?;
+    let renew = app.renew();
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            tracing::info!("told to read everything again");
+            renew.now().await;
+        }
+    });
+    for address in app.status_addresses() {
+        tracing::info!(%address, "answering for status");
     }
     for address in app.addresses() {
         tracing::info!(%address, "listening");
     }
     app.run(stop).await
-}
-
-/// Reads the certificates again on every SIGHUP.
-async fn again(certificates: Certificates) {
-    let mut hangup = match signal(SignalKind::hangup()) {
-        Ok(hangup) => hangup,
-        Err(error) => {
-            tracing::error!(%error, "certificates cannot be read again: SIGHUP cannot be received");
-            return;
-        }
-    };
-    let certificates = Arc::new(certificates);
-    while hangup.recv().await.is_some() {
-        let certificates = certificates.clone();
-        // A panic in there leaves what is served as it was.
-        let _ = tokio::task::spawn_blocking(move || certificates.reload()).await;
-    }
 }
 
 fn conclude(served: Result<(), AppFault>, output: Output) -> Exit {

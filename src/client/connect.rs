@@ -10,12 +10,18 @@ use std::{
 
 use rustls_pki_types::ServerName;
 use tokio::{
-    net::{TcpStream, lookup_host},
+    net::TcpStream,
     time::{Instant, timeout_at},
 };
 use tokio_rustls::TlsConnector;
 
-use super::{Endpoint, Failure, Unusable, connection::Connection, connection::chain, tls};
+use super::{
+    Endpoint, Failure, Unusable,
+    connection::Connection,
+    connection::chain,
+    reach::{Names, Reach},
+    tls,
+};
 
 /// How to reach the one host.
 pub(super) struct Dial {
@@ -24,11 +30,13 @@ pub(super) struct Dial {
     address: Option<SocketAddr>,
     tls: TlsConnector,
     within: Duration,
+    reach: Reach,
+    pub(super) names: Names,
 }
 
 impl Dial {
     /// Reads the endpoint; opens nothing but the CA file.
-    pub(super) fn new(endpoint: &Endpoint, within: Duration) -> Result<Self, Unusable> {
+    pub(super) fn new(endpoint: &Endpoint, within: Duration, reach: Reach) -> Result<Self, Unusable> {
         let host = endpoint.host.as_str();
         let bracketed = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
         let bare = bracketed.filter(|inner| inner.parse::<Ipv6Addr>().is_ok()).unwrap_or(host);
@@ -37,7 +45,8 @@ impl Dial {
             return Err(Unusable::Port);
         }
         let tls = tls::connector(endpoint.ca_file.as_deref()).map_err(Unusable::Trust)?;
-        Ok(Self { name, port: endpoint.port, address: endpoint.address, tls, within })
+        let names = Names::System;
+        Ok(Self { name, port: endpoint.port, address: endpoint.address, tls, within, reach, names })
     }
 
     /// `host` or `host:port`, an IPv6 address in brackets (RFC 3986 section 3.2.2); no port when it is 443.
@@ -50,7 +59,7 @@ impl Dial {
     /// A new connection, verified for the name even when another address is connected to.
     pub(super) async fn open(&self) -> Result<Connection, Failure> {
         let deadline = Instant::now() + self.within;
-        let addresses = self.addresses(deadline).await?;
+        let addresses = self.reached(self.addresses(deadline).await?)?;
         let tcp = tcp(&addresses, deadline).await?;
         // Requests are small and written at once; waiting for more would only delay them. A failure costs time only.
         drop(tcp.set_nodelay(true));
@@ -69,11 +78,23 @@ impl Dial {
             return Ok(vec![SocketAddr::new((*address).into(), self.port)]);
         }
         let name = self.name.to_str();
-        let found = timeout_at(deadline, lookup_host((name.as_ref(), self.port)))
+        let found = timeout_at(deadline, self.names.of(&name, self.port))
             .await
             .map_err(|_| Failure::Timeout("resolving the name"))?
             .map_err(|error| Failure::Connect(format!("resolving `{name}`: {error}")))?;
-        Ok(found.collect())
+        Ok(found)
+    }
+
+    /// Those that may be connected to.
+    fn reached(&self, mut addresses: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, Failure> {
+        let found = addresses.len();
+        addresses.retain(|address| self.reach.allows(address.ip()));
+        if addresses.is_empty() && found > 0 {
+            return Err(Failure::Connect(
+                "the address is not public, and its network is not named".to_owned(),
+            ));
+        }
+        Ok(addresses)
     }
 }
 

@@ -29,6 +29,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     ClientError, Failure, answer,
+    stats::OpenOne,
     transport::{Watch, Watched},
 };
 
@@ -48,6 +49,7 @@ pub(super) struct Connection {
     watch: Arc<Watch>,
     task: AbortOnDropHandle<()>,
     idle_since: Instant,
+    counted: Option<OpenOne>,
 }
 
 impl Connection {
@@ -66,7 +68,14 @@ impl Connection {
             .map_err(|error| Failure::Broken(chain(&error)))?;
         // Its error goes to the request under way; without one there is nobody to tell.
         let task = tokio::spawn(async move { drop(connection.await) });
-        Ok(Self { sender, watch, task: AbortOnDropHandle::new(task), idle_since: Instant::now() })
+        let task = AbortOnDropHandle::new(task);
+        Ok(Self { sender, watch, task, idle_since: Instant::now(), counted: None })
+    }
+
+    /// Counted for as long as it is open.
+    pub(super) fn counted(mut self, one: OpenOne) -> Self {
+        self.counted = Some(one);
+        self
     }
 
     /// Sends one request and waits for the head of its answer, at most so long. The connection comes back only with an

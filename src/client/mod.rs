@@ -16,7 +16,10 @@ use std::{error::Error, fmt, net::SocketAddr, path::PathBuf, pin::Pin, sync::Arc
 
 use bytes::Bytes;
 use hyper::body::Incoming;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::Instant,
+};
 
 use crate::wire::Broken;
 
@@ -26,12 +29,16 @@ mod connection;
 mod flow;
 mod outgoing;
 mod pool;
+mod probe;
+mod reach;
 mod stats;
 #[cfg(test)]
 pub(crate) mod tests;
 mod tls;
 mod transport;
 
+pub(crate) use probe::probe;
+pub(crate) use reach::Reach;
 pub use stats::ClientStats;
 pub use tls::TrustFault;
 pub(crate) use tls::trusting;
@@ -169,8 +176,21 @@ impl Client {
     ///
     /// The host is neither a name nor an address, the port is 0, or there is nothing to trust.
     pub fn new(endpoint: Endpoint, bounds: ClientBounds) -> Result<Self, Unusable> {
+        Self::reaching(&endpoint, bounds, Reach::Anywhere)
+    }
+
+    /// A client that connects to some addresses only; otherwise as [`Client::new`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Client::new`].
+    pub(crate) fn reaching(
+        endpoint: &Endpoint,
+        bounds: ClientBounds,
+        reach: Reach,
+    ) -> Result<Self, Unusable> {
         let bounds = bounds.capped();
-        let dial = Dial::new(&endpoint, bounds.connect)?;
+        let dial = Dial::new(endpoint, bounds.connect, reach)?;
         Ok(Self {
             authority: dial.authority(),
             dial,
@@ -213,9 +233,24 @@ impl Client {
         self.hand_on(request).await.inspect_err(|error| self.tally.failed(&error.why))
     }
 
+    /// Opens a connection and keeps it for the next request; sends nothing.
+    ///
+    /// # Errors
+    ///
+    /// No address, no connection, or TLS failed.
+    pub(crate) async fn connect(&self) -> Result<(), ClientError> {
+        let _place = self.place()?;
+        let fresh =
+            self.dial.open().await.map_err(unsent).inspect_err(|error| self.tally.failed(&error.why))?;
+        if let Some(connection) = fresh.counted(self.tally.open_one()).settle().await {
+            self.pool.put(connection);
+        }
+        Ok(())
+    }
+
     async fn read_whole(&self, request: Outgoing) -> Result<Answer, ClientError> {
         let _place = self.place()?;
-        let (response, connection) = self.exchange(&request).await?;
+        let (response, connection) = self.timed(&request).await?;
         let (answer, connection) = answer::whole(response, connection, &self.bounds).await?;
         if let Some(connection) = connection.settle().await {
             self.pool.put(connection);
@@ -225,7 +260,7 @@ impl Client {
 
     async fn hand_on(&self, request: Outgoing) -> Result<Streaming, ClientError> {
         let permit = self.place()?;
-        let (response, connection) = self.exchange(&request).await?;
+        let (response, connection) = self.timed(&request).await?;
         let (head, incoming) = response.into_parts();
         let occupied = Held { connection, permit };
         let body =
@@ -234,7 +269,15 @@ impl Client {
         Ok(Streaming { status: head.status.as_u16(), headers, body: Box::pin(body) })
     }
 
+    async fn timed(&self, request: &Outgoing) -> Result<(http::Response<Incoming>, Connection), ClientError> {
+        let begun = Instant::now();
+        let answered = self.exchange(request).await?;
+        self.tally.latency.took(begun.elapsed());
+        Ok(answered)
+    }
+
     fn place(&self) -> Result<OwnedSemaphorePermit, ClientError> {
+        self.tally.requests.add();
         self.places.clone().try_acquire_owned().map_err(|_| unsent(Failure::Busy))
     }
 
@@ -253,8 +296,7 @@ impl Client {
                 other => return other,
             }
         }
-        let fresh = self.dial.open().await.map_err(unsent)?;
-        self.tally.opened.add();
+        let fresh = self.dial.open().await.map_err(unsent)?.counted(self.tally.open_one());
         fresh.exchange(build()?, self.bounds.answer).await
     }
 }

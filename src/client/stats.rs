@@ -1,13 +1,22 @@
 //! What the client has done since it was made, in plain numbers.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
 use serde::Serialize;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Failure;
+use crate::timing::{Timer, Timing};
 
-/// Counters since the client was made, and two gauges.
+/// Counters since the client was made, and three gauges.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct ClientStats {
+    /// Requests asked for, whatever became of them.
+    pub requests: u64,
+    /// From a place among the requests under way to the head of the answer: of those that had one.
+    pub latency: Timing,
     /// Connections opened: TLS established.
     pub opened: u64,
     /// Requests given to a connection that had served one before.
@@ -28,6 +37,8 @@ pub struct ClientStats {
     pub answer: u64,
     /// Failures: the connection broke.
     pub broken: u64,
+    /// Connections open now, idle ones included.
+    pub open: u64,
     /// Idle connections now.
     pub idle: u64,
     /// Requests under way now.
@@ -37,7 +48,10 @@ pub struct ClientStats {
 /// The counters behind [`ClientStats`].
 #[derive(Debug, Default)]
 pub(super) struct Tally {
-    pub(super) opened: Count,
+    pub(super) requests: Count,
+    pub(super) latency: Timer,
+    open: Arc<AtomicU64>,
+    opened: Count,
     pub(super) reused: Count,
     pub(super) renewed: Count,
     busy: Count,
@@ -49,11 +63,22 @@ pub(super) struct Tally {
     broken: Count,
 }
 
+/// A connection that is open, for as long as this is held.
+#[derive(Debug)]
+pub(super) struct OpenOne(Arc<AtomicU64>);
+
 /// One counter.
 #[derive(Debug, Default)]
 pub(super) struct Count(AtomicU64);
 
 impl Tally {
+    /// One more connection is open.
+    pub(super) fn open_one(&self) -> OpenOne {
+        self.opened.add();
+        self.open.fetch_add(1, Ordering::Relaxed);
+        OpenOne(self.open.clone())
+    }
+
     /// Counts a failure by its kind.
     pub(super) fn failed(&self, why: &Failure) {
         match why {
@@ -70,6 +95,9 @@ impl Tally {
     /// The numbers now; the gauges are the caller's to give.
     pub(super) fn read(&self, idle: usize, in_flight: usize) -> ClientStats {
         ClientStats {
+            requests: self.requests.read(),
+            latency: self.latency.read(),
+            open: self.open.load(Ordering::Relaxed),
             opened: self.opened.read(),
             reused: self.reused.read(),
             renewed: self.renewed.read(),
@@ -83,6 +111,12 @@ impl Tally {
             idle: u64::try_from(idle).unwrap_or(u64::MAX),
             in_flight: u64::try_from(in_flight).unwrap_or(u64::MAX),
         }
+    }
+}
+
+impl Drop for OpenOne {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeSet,
     ffi::{OsStr, OsString},
-    net::SocketAddr,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::PathBuf,
     time::Duration,
 };
@@ -12,14 +12,26 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 
 use crate::{
-    caller::Principal, diagnostic::Place, guard::BodyLimits, limit::Rates, notify::MailTls,
-    operation::Address, secret::SecretRef, upstream::SiteOptions, wire::GateBounds,
+    caller::Principal,
+    diagnostic::Place,
+    guard::BodyLimits,
+    limit::Rates,
+    notice::Routing,
+    notify::{HookFormat, MailTls},
+    operation::Address,
+    secret::SecretRef,
+    upstream::SiteOptions,
+    wire::GateBounds,
 };
 
 /// Everything the guard is told.
 pub struct Config {
     /// The gateway listeners; at least one.
     pub listen: Vec<Listen>,
+    /// The status listeners; there may be none.
+    pub status: Vec<StatusListen>,
+    /// How long ending may take.
+    pub drain: Drain,
     /// The policy directory.
     pub policy: PathBuf,
     /// How long the policy in force may be older than a directory that cannot be taken; then changes are refused.
@@ -36,6 +48,8 @@ pub struct Config {
     pub callers: Vec<CallerKey>,
     /// Mail.
     pub mail: MailPlace,
+    /// Who is told what, and how.
+    pub notify: NotifyOptions,
     /// Rates.
     pub rates: Rates,
     /// Octets a body may have, by class, at every listener.
@@ -57,6 +71,8 @@ pub struct Located<T> {
 pub struct Overrides {
     /// `CONNECT_GUARD_LISTEN`: addresses instead of those of the gateway listeners, in order, separated by commas.
     pub listen: Option<String>,
+    /// `CONNECT_GUARD_STATUS_LISTEN`: the same for the status listeners.
+    pub status_listen: Option<String>,
     /// `CONNECT_GUARD_LOG_FORMAT`: `human` or `json`.
     pub log_format: Option<String>,
 }
@@ -67,6 +83,7 @@ impl Overrides {
     pub fn from_environment() -> Self {
         Self {
             listen: std::env::var_os("CONNECT_GUARD_LISTEN").as_deref().map(text),
+            status_listen: std::env::var_os("CONNECT_GUARD_STATUS_LISTEN").as_deref().map(text),
             log_format: std::env::var_os("CONNECT_GUARD_LOG_FORMAT").as_deref().map(text),
         }
     }
@@ -93,12 +110,53 @@ pub struct Listen {
     pub key: Located<SecretRef>,
     /// The names callers may use in `Host`; any when empty.
     pub hosts: BTreeSet<String>,
+    /// The CAs that callers' certificates must come from, PEM; none are asked for when absent.
+    pub client_ca: Option<Located<PathBuf>>,
+    /// The PROXY protocol, where something stands before the guard.
+    pub proxy: Option<ProxyProtocol>,
     /// Deadlines, where they differ from the default.
     pub timeouts: Timeouts,
     /// Caps, where they differ from the default.
     pub caps: Caps,
     /// The gate's bounds.
     pub gate: GateBounds,
+}
+
+/// One listener for whoever watches the guard: `/livez`, `/readyz`, `/startupz`, `/metrics`. It answers nothing else.
+pub struct StatusListen {
+    /// Where it listens. Default [`StatusListen::ADDRESS`].
+    pub address: SocketAddr,
+    /// Certificate chain and key, PEM; plain HTTP without.
+    pub tls: Option<(Located<PathBuf>, Located<SecretRef>)>,
+    /// The CAs that clients' certificates must come from, PEM; none are asked for when absent.
+    pub client_ca: Option<Located<PathBuf>>,
+}
+
+impl StatusListen {
+    /// This machine only, at the port that OpenTelemetry gives to Prometheus exporters.
+    pub const ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9464);
+}
+
+/// The PROXY protocol, version 2: whoever connects says for whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProxyProtocol {
+    /// Who must say so, and is believed. Every other connection is closed.
+    pub from: Vec<IpNet>,
+}
+
+/// How long ending may take, from the moment the guard is told to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Drain {
+    /// Requests under way, and the work that belongs to the guard. Default 30 s.
+    pub requests: Duration,
+    /// Deliveries under way, after that. Default 30 s.
+    pub notices: Duration,
+}
+
+impl Default for Drain {
+    fn default() -> Self {
+        Self { requests: Duration::from_secs(30), notices: Duration::from_secs(30) }
+    }
 }
 
 /// Deadlines of a listener.
@@ -169,12 +227,56 @@ pub struct MailPlace {
     pub credentials: Option<(String, Located<SecretRef>)>,
     /// The sender.
     pub from: Address,
-    /// The security team.
+    /// The security team: told of everything. May be empty where there are routes.
     pub security: Vec<Address>,
     /// For one message.
     pub timeout: Duration,
     /// Where it stands.
     pub place: Place,
+}
+
+/// Who is told what, and how.
+pub struct NotifyOptions {
+    /// Who is told what: `[mail] security` first, then each `[[notify.route]]`.
+    pub routing: Routing,
+    /// Where hooks are, in the order of the configuration.
+    pub hooks: Vec<HookPlace>,
+    /// A directory of templates that replace those compiled in.
+    pub templates: Option<Located<PathBuf>>,
+}
+
+/// A webhook.
+pub struct HookPlace {
+    /// Its name: `hook:NAME`.
+    pub name: String,
+    /// Where it is.
+    pub url: HookUrl,
+    /// What it is told, and in which form.
+    pub format: HookFormat,
+    /// What its calls are signed with (Standard Webhooks), or its routing key (PagerDuty): the current one first, then
+    /// the previous one while it is changed.
+    pub secrets: Vec<Located<SecretRef>>,
+    /// Trust these CAs (PEM) instead of the platform's.
+    pub ca_file: Option<Located<PathBuf>>,
+    /// Networks not of the public Internet that it may be in.
+    pub private: Vec<IpNet>,
+    /// For one call. Default 15 s.
+    pub timeout: Duration,
+    /// Where it stands.
+    pub place: Place,
+}
+
+impl HookPlace {
+    /// For one call, unless the configuration says otherwise.
+    pub const TIMEOUT: Duration = Duration::from_secs(15);
+}
+
+/// Where a hook is: `https` only, without credentials or fragment.
+pub enum HookUrl {
+    /// As written.
+    Written(String),
+    /// Where the URL is a secret itself, as Slack's and Teams' are.
+    Secret(Located<SecretRef>),
 }
 
 /// How logs are written.

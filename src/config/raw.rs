@@ -7,6 +7,10 @@ use serde_spanned::Spanned;
 
 /// Text with its place.
 pub(super) type Text = Spanned<String>;
+/// A path with its place.
+pub(super) type File = Spanned<PathBuf>;
+/// A program and its arguments, with their place.
+pub(super) type Words = Spanned<Vec<String>>;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a table")]
@@ -22,6 +26,10 @@ pub(super) struct Raw {
     pub(super) caller: Vec<Spanned<Caller>>,
     pub(super) mail: Option<Spanned<Mail>>,
     #[serde(default)]
+    pub(super) notify: Notify,
+    #[serde(default)]
+    pub(super) drain: Drain,
+    #[serde(default)]
     pub(super) limits: Limits,
     #[serde(default)]
     pub(super) log: Log,
@@ -31,15 +39,28 @@ pub(super) struct Raw {
 #[serde(deny_unknown_fields, expecting = "a table")]
 pub(super) struct Listen {
     pub(super) kind: Text,
-    pub(super) address: Text,
-    pub(super) certificate: PathBuf,
-    pub(super) key_file: Option<PathBuf>,
-    pub(super) key_credential: Option<String>,
+    pub(super) address: Option<Text>,
+    pub(super) certificate: Option<File>,
+    pub(super) key_file: Option<File>,
+    pub(super) key_credential: Option<Text>,
+    pub(super) client_ca: Option<File>,
     pub(super) hosts: Option<Spanned<Vec<Text>>>,
-    #[serde(default)]
-    pub(super) timeouts: Timeouts,
-    #[serde(default)]
-    pub(super) caps: Caps,
+    pub(super) proxy_protocol: Option<Spanned<ProxyProtocol>>,
+    pub(super) timeouts: Option<Spanned<Timeouts>>,
+    pub(super) caps: Option<Spanned<Caps>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct ProxyProtocol {
+    pub(super) from: Spanned<Vec<Text>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct Drain {
+    pub(super) requests: Option<Text>,
+    pub(super) notices: Option<Text>,
 }
 
 #[derive(Deserialize, Default)]
@@ -66,7 +87,7 @@ pub(super) struct Caps {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a table")]
 pub(super) struct PolicyPlace {
-    pub(super) directory: Spanned<PathBuf>,
+    pub(super) directory: File,
     pub(super) max_stale: Option<Text>,
 }
 
@@ -83,9 +104,9 @@ pub(super) struct Store {
 #[serde(deny_unknown_fields, expecting = "a table")]
 pub(super) struct Keys {
     pub(super) seal: Vec<Spanned<SealKey>>,
-    pub(super) hash_file: Option<PathBuf>,
-    pub(super) hash_credential: Option<String>,
-    pub(super) hash_command: Option<Vec<String>>,
+    pub(super) hash_file: Option<File>,
+    pub(super) hash_credential: Option<Text>,
+    pub(super) hash_command: Option<Words>,
     pub(super) hash_env: Option<Text>,
 }
 
@@ -93,9 +114,9 @@ pub(super) struct Keys {
 #[serde(deny_unknown_fields, expecting = "a table")]
 pub(super) struct SealKey {
     pub(super) id: Text,
-    pub(super) secret_file: Option<PathBuf>,
-    pub(super) secret_credential: Option<String>,
-    pub(super) secret_command: Option<Vec<String>>,
+    pub(super) secret_file: Option<File>,
+    pub(super) secret_credential: Option<Text>,
+    pub(super) secret_command: Option<Words>,
     pub(super) secret_env: Option<Text>,
 }
 
@@ -110,7 +131,7 @@ pub(super) struct Upstream {
     pub(super) endpoint: Option<Text>,
     pub(super) fips: Option<Spanned<bool>>,
     pub(super) address: Option<Text>,
-    pub(super) ca_file: Option<PathBuf>,
+    pub(super) ca_file: Option<File>,
     pub(super) profile: Option<Text>,
     pub(super) role: Option<Text>,
     pub(super) external_id: Option<Text>,
@@ -127,9 +148,9 @@ pub(super) struct Caller {
     pub(super) unique_id: Option<Text>,
     pub(super) expires: Spanned<toml::value::Datetime>,
     pub(super) networks: Option<Spanned<Vec<Text>>>,
-    pub(super) secret_file: Option<PathBuf>,
-    pub(super) secret_credential: Option<String>,
-    pub(super) secret_command: Option<Vec<String>>,
+    pub(super) secret_file: Option<File>,
+    pub(super) secret_credential: Option<Text>,
+    pub(super) secret_command: Option<Words>,
     pub(super) secret_env: Option<Text>,
 }
 
@@ -139,14 +160,63 @@ pub(super) struct Mail {
     pub(super) host: Text,
     pub(super) port: Option<Spanned<u16>>,
     pub(super) tls: Text,
-    pub(super) ca_file: Option<PathBuf>,
+    pub(super) ca_file: Option<File>,
     pub(super) username: Option<Text>,
-    pub(super) password_file: Option<PathBuf>,
-    pub(super) password_credential: Option<String>,
-    pub(super) password_command: Option<Vec<String>>,
+    pub(super) password_file: Option<File>,
+    pub(super) password_credential: Option<Text>,
+    pub(super) password_command: Option<Words>,
     pub(super) password_env: Option<Text>,
     pub(super) from: Text,
-    pub(super) security: Spanned<Vec<Text>>,
+    pub(super) security: Option<Spanned<Vec<Text>>>,
+    pub(super) timeout: Option<Text>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct Notify {
+    pub(super) before: Option<Text>,
+    pub(super) acknowledged_by: Option<Spanned<Vec<Text>>>,
+    pub(super) patience: Option<Text>,
+    pub(super) language: Option<Text>,
+    pub(super) templates: Option<File>,
+    #[serde(default)]
+    pub(super) route: Vec<Spanned<Route>>,
+    #[serde(default)]
+    pub(super) hook: Vec<Spanned<Hook>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct Route {
+    pub(super) kinds: Option<Spanned<Vec<Text>>>,
+    pub(super) severity: Option<Text>,
+    pub(super) instances: Option<Spanned<Vec<Text>>>,
+    pub(super) mail: Option<Spanned<Vec<Text>>>,
+    pub(super) hooks: Option<Spanned<Vec<Text>>>,
+    pub(super) language: Option<Text>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct Hook {
+    pub(super) name: Text,
+    pub(super) format: Text,
+    pub(super) url: Option<Text>,
+    pub(super) url_file: Option<File>,
+    pub(super) url_credential: Option<Text>,
+    pub(super) url_command: Option<Words>,
+    pub(super) url_env: Option<Text>,
+    pub(super) secret_file: Option<File>,
+    pub(super) secret_credential: Option<Text>,
+    pub(super) secret_command: Option<Words>,
+    pub(super) secret_env: Option<Text>,
+    pub(super) previous_file: Option<File>,
+    pub(super) previous_credential: Option<Text>,
+    pub(super) previous_command: Option<Words>,
+    pub(super) previous_env: Option<Text>,
+    pub(super) ca_file: Option<File>,
+    pub(super) private: Option<Spanned<Vec<Text>>>,
+    pub(super) masked: Option<bool>,
     pub(super) timeout: Option<Text>,
 }
 

@@ -1,6 +1,8 @@
 //! The secrets a configuration refers to, read together: every one that cannot be read is a fault of its own.
 
-use super::{Config, Located};
+use std::path::PathBuf;
+
+use super::{Config, HookPlace, HookUrl, Located, hook_url};
 use crate::{
     diagnostic::{Fault, Faults},
     secret::{Secret, SecretRef},
@@ -16,8 +18,24 @@ pub struct Secrets {
     pub callers: Vec<Option<Secret>>,
     /// The mail password, where there is one.
     pub mail: Option<Secret>,
-    /// Certificate chain and key of each listener, PEM, in the order of the configuration.
+    /// Certificate chain and key of each gateway listener, PEM, in the order of the configuration.
     pub tls: Vec<Option<(Vec<u8>, Secret)>>,
+    /// The client CAs of each gateway listener that asks for certificates, PEM.
+    pub client_ca: Vec<Option<Vec<u8>>>,
+    /// The same of each status listener; none as well where it speaks plain HTTP.
+    pub status_tls: Vec<Option<(Vec<u8>, Secret)>>,
+    /// The client CAs of each status listener that asks for certificates, PEM.
+    pub status_client_ca: Vec<Option<Vec<u8>>>,
+    /// The URL and the secrets of each hook, in the order of the configuration.
+    pub hooks: Vec<Option<HookSecrets>>,
+}
+
+/// What is secret about a hook.
+pub struct HookSecrets {
+    /// Its URL: `https`, without credentials or fragment.
+    pub url: Secret,
+    /// Its secrets: the current one first.
+    pub secrets: Vec<Secret>,
 }
 
 impl Config {
@@ -28,18 +46,54 @@ impl Config {
         let hash = key_bytes(&self.hash, faults);
         let callers = self.callers.iter().map(|caller| read(&caller.secret, faults)).collect();
         let mail = self.mail.credentials.as_ref().and_then(|(_, password)| read(password, faults));
-        let mut tls = Vec::new();
-        for listen in &self.listen {
-            let key = read(&listen.key, faults);
-            let certificate = std::fs::read(&listen.certificate.value).map_err(|error| {
-                let path = listen.certificate.value.display();
-                let message = format!("cannot read the certificate `{path}`: {error}");
-                faults.push(Fault::error(message, listen.certificate.place.clone()));
-            });
-            tls.push(certificate.ok().zip(key));
-        }
-        Secrets { seal, hash, callers, mail, tls }
+        let tls = self.listen.iter().map(|listen| pair(&listen.certificate, &listen.key, faults)).collect();
+        let client_ca =
+            self.listen.iter().map(|listen| file(listen.client_ca.as_ref()?, "CAs", faults)).collect();
+        let status_tls = self.status.iter().map(|status| {
+            let (certificate, key) = status.tls.as_ref()?;
+            pair(certificate, key, faults)
+        });
+        let status_tls = status_tls.collect();
+        let status_client_ca =
+            self.status.iter().map(|status| file(status.client_ca.as_ref()?, "CAs", faults)).collect();
+        let hooks = self.notify.hooks.iter().map(|place| hook(place, faults)).collect();
+        Secrets { seal, hash, callers, mail, tls, client_ca, status_tls, status_client_ca, hooks }
     }
+}
+
+/// A certificate chain and its key.
+fn pair(
+    certificate: &Located<PathBuf>,
+    key: &Located<SecretRef>,
+    faults: &mut Faults,
+) -> Option<(Vec<u8>, Secret)> {
+    let key = read(key, faults);
+    file(certificate, "certificate", faults).zip(key)
+}
+
+fn file(at: &Located<PathBuf>, what: &str, faults: &mut Faults) -> Option<Vec<u8>> {
+    let read = std::fs::read(&at.value).map_err(|error| {
+        let message = format!("cannot read the {what} `{}`: {error}", at.value.display());
+        faults.push(Fault::error(message, at.place.clone()));
+    });
+    read.ok()
+}
+
+/// Every secret of a hook, or none of them.
+fn hook(place: &HookPlace, faults: &mut Faults) -> Option<HookSecrets> {
+    let url = match &place.url {
+        HookUrl::Written(url) => Some(Secret::new(url.clone().into_bytes())),
+        HookUrl::Secret(at) => read(at, faults).filter(|url| {
+            let fault = url.expose_str().map_or(Err("cannot be read"), hook_url).err();
+            if let Some(why) = fault {
+                let message = format!("the URL of a hook {why}");
+                faults.push(Fault::error(message, at.place.clone()).hint("https://HOST[:PORT]/PATH"));
+            }
+            fault.is_none()
+        }),
+    };
+    let secrets: Vec<Option<Secret>> = place.secrets.iter().map(|at| read(at, faults)).collect();
+    Some(HookSecrets { url: url?, secrets: secrets.into_iter().collect::<Option<_>>()? })
 }
 
 /// A key of 32 bytes: given raw, or as 64 hexadecimal digits.

@@ -1,6 +1,7 @@
 //! A guard in a process of its own, on a stage: started, asked to stop, killed, started again.
 
 use std::{
+    ffi::OsString,
     io,
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -9,6 +10,9 @@ use std::{
     time::Duration,
 };
 
+pub use rustix::process::Signal;
+
+use rustix::process::Pid;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::{Child, Command},
@@ -25,6 +29,7 @@ pub struct Process {
     /// Where it listens.
     pub address: SocketAddr,
     program: PathBuf,
+    environment: Vec<(String, OsString)>,
     log: Arc<Mutex<String>>,
     child: Child,
 }
@@ -35,9 +40,21 @@ impl Process {
     /// # Errors
     /// When it ends before it listens, with what it wrote.
     pub async fn start(program: &Path, stage: &Stage) -> io::Result<Self> {
+        Self::start_with(program, stage, Vec::new()).await
+    }
+
+    /// The same, with more in its environment.
+    ///
+    /// # Errors
+    /// As [`Process::start`].
+    pub async fn start_with(
+        program: &Path,
+        stage: &Stage,
+        environment: Vec<(String, OsString)>,
+    ) -> io::Result<Self> {
         let log = Arc::default();
-        let (child, address) = spawn(program, stage, &log).await?;
-        Ok(Self { address, program: program.to_owned(), log, child })
+        let (child, address) = spawn(program, stage, &environment, &log).await?;
+        Ok(Self { address, program: program.to_owned(), environment, log, child })
     }
 
     /// Starts it again on the same stage, at another address; the log goes on.
@@ -45,7 +62,7 @@ impl Process {
     /// # Errors
     /// As [`Process::start`].
     pub async fn restart(&mut self, stage: &Stage) -> io::Result<()> {
-        (self.child, self.address) = spawn(&self.program, stage, &self.log).await?;
+        (self.child, self.address) = spawn(&self.program, stage, &self.environment, &self.log).await?;
         Ok(())
     }
 
@@ -62,10 +79,25 @@ impl Process {
     /// # Errors
     /// When it cannot be asked, or does not stop.
     pub async fn stop(&mut self) -> io::Result<ExitStatus> {
-        let id =
-            self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw);
+        self.signal(Signal::TERM)?;
+        self.ended().await
+    }
+
+    /// Sends it a signal.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn signal(&self, signal: Signal) -> io::Result<()> {
+        let id = self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         let id = id.ok_or_else(|| io::Error::other("it has ended"))?;
-        rustix::process::kill_process(id, rustix::process::Signal::TERM)?;
+        Ok(rustix::process::kill_process(id, signal)?)
+    }
+
+    /// Waits until it has ended.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn ended(&mut self) -> io::Result<ExitStatus> {
         timeout(LIMIT, self.child.wait()).await.map_err(|_| io::Error::other("it does not stop"))?
     }
 
@@ -82,7 +114,12 @@ impl Process {
     }
 }
 
-async fn spawn(program: &Path, stage: &Stage, log: &Arc<Mutex<String>>) -> io::Result<(Child, SocketAddr)> {
+async fn spawn(
+    program: &Path,
+    stage: &Stage,
+    environment: &[(String, OsString)],
+    log: &Arc<Mutex<String>>,
+) -> io::Result<(Child, SocketAddr)> {
     let mut child = Command::new(program)
         .args(["serve", "--config"])
         .arg(stage.config())
@@ -90,6 +127,7 @@ async fn spawn(program: &Path, stage: &Stage, log: &Arc<Mutex<String>>) -> io::R
         .env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
         .env("AWS_SECRET_ACCESS_KEY", "SECRETEXAMPLE")
         .env("AWS_EC2_METADATA_DISABLED", "true")
+        .envs(environment.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())

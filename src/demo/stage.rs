@@ -163,8 +163,7 @@ key_file    = "tls/guard.key"
 directory = "policies"
 
 [store]
-url       = "sqlite:ledger.db"
-ephemeral = "a stage for a demonstration or a test, gone when it ends"
+url = "sqlite:ledger.db"
 
 [keys]
 hash_file = "secrets/hash"

@@ -2,10 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Guard, Stop, path::WAIT_FOR_FIRST};
+use super::{Guard, Stage, Stop, path::WAIT_FOR_FIRST, tally::Spent};
 use crate::{
-    ledger::{Closed, Earlier, Open, Recorded, Sent, Told, Unintended},
-    notice::{ChangedField, Finding, Plan, Shows},
+    ledger::{Closed, Earlier, Intent, Open, Recorded, Sent, Told, Unintended},
+    notice::{ChangedField, Finding, Plan, Routing, Shows},
     operation::{Change, Effect, Field, Identity, Look, Subject, Target, User, read_created_user},
     policy::Permit,
 };
@@ -47,11 +47,14 @@ impl Guard {
         self: Arc<Self>,
         permit: Permit<Change>,
         plan: Plan,
+        routing: Arc<Routing>,
+        spent: Arc<Spent>,
     ) -> Result<Recorded, Stop> {
         let principal = permit.caller().principal.clone();
         let attempt = permit.attempt().clone();
         let change = permit.operation().clone();
-        let intent = match self.ledger.intend(permit, plan).await {
+        let written = self.ledger.intend(permit, plan);
+        let intent = match self.tally.stage(Stage::Intent, &spent, written).await {
             Ok(intent) => intent,
             // Its twin was faster between the two looks at the ledger: wait for its answer.
             Err(Unintended::Repeated) => {
@@ -64,20 +67,45 @@ impl Guard {
             }
             Err(unintended) => return Err(Stop::Unintended(unintended)),
         };
-        let open = self.upstream.act(intent).await;
-        self.conclude(open).await
+        let tally = self.tally.clone();
+        Box::pin(tally.open.during(self.made(intent, routing, spent))).await
+    }
+
+    /// Sends what is on record, when whoever has to know first does, and records what became of it.
+    async fn made(
+        self: Arc<Self>,
+        intent: Intent,
+        routing: Arc<Routing>,
+        spent: Arc<Spent>,
+    ) -> Result<Recorded, Stop> {
+        let cleared = match self.announced(intent, &routing, &spent).await {
+            Ok(cleared) => cleared,
+            Err((intent, why)) => {
+                let open = intent.sent(Sent::NotSent(format!("not announced: {why}")));
+                // On record, and told to whoever may have heard of it.
+                drop(self.conclude(open, &spent).await?);
+                return Err(Stop::Unannounced(why));
+            }
+        };
+        let open = self.tally.stage(Stage::Act, &spent, self.upstream.act(cleared)).await;
+        self.conclude(open, &spent).await
     }
 
     /// Finds out what became of it and records that.
-    async fn conclude(self: Arc<Self>, open: Open) -> Result<Recorded, Stop> {
+    async fn conclude(self: Arc<Self>, open: Open, spent: &Spent) -> Result<Recorded, Stop> {
         let (effect, (side_effects, shows)) = match open.outcome() {
             Sent::NotSent(_) => (Effect::NotApplied, (Vec::new(), Shows::Already)),
-            Sent::Refused(_) => (Effect::NotApplied, (self.unasked(&open).await, Shows::Already)),
-            Sent::Accepted(_) => (Effect::Applied, self.confirmed(&open).await),
+            Sent::Refused(_) => {
+                let unasked = self.tally.stage(Stage::Confirm, spent, self.unasked(&open)).await;
+                (Effect::NotApplied, (unasked, Shows::Already))
+            }
+            Sent::Accepted(_) => {
+                (Effect::Applied, self.tally.stage(Stage::Confirm, spent, self.confirmed(&open)).await)
+            }
             Sent::Unknown(_) | Sent::Recovered => return self.undetermined(open).await,
         };
         let finding = Finding { effect, side_effects, told_unknown: false, shows, at: self.clock.now() };
-        self.record(open, finding).await
+        self.tally.stage(Stage::Record, spent, self.clone().record(open, finding)).await
     }
 
     /// Sent, and nobody knows. What a read can tell is settled by reading; everything else is settled now.
@@ -93,8 +121,7 @@ impl Guard {
             return self.record(open, finding).await;
         }
         let told = self.ledger.unknown(&open, self.clock.now()).await;
-        let guard = self.clone();
-        self.tasks.spawn(async move { guard.settle(open, Told::MayHaveChanged).await });
+        self.settled_later(open, Told::MayHaveChanged);
         told.map_err(|_| Stop::Unrecorded)
     }
 
@@ -130,7 +157,7 @@ impl Guard {
     /// The outcome; what it leaves to be watched is watched from now on.
     fn closed(self: &Arc<Self>, closed: Closed) -> Recorded {
         if let Some(watch) = closed.watch {
-            self.tasks.spawn(self.clone().watch(watch));
+            self.watched_later(watch);
         }
         closed.recorded
     }

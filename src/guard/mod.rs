@@ -2,7 +2,7 @@
 //!
 //! The path is a chain of tokens, each made by one module only, each containing the one before and spent by value:
 //! `WireRequest` → `Verified` → `Asked` → `Screened` → `Admitted<Screened>` → `Undecided` → `Admitted<Undecided>` →
-//! `Permit<Change>` → `Intent` → `Open` → `Recorded`; for an ordinary operation `... → Permit<Ordinary> → Noted`. A step
+//! `Permit<Change>` → `Intent` → `Cleared` → `Open` → `Recorded`; for an ordinary operation `... → Permit<Ordinary> → Noted`. A step
 //! cannot be left out, because its token cannot be had otherwise. Each pair below differs in one token: the first
 //! compiles, the second does not.
 //!
@@ -17,16 +17,29 @@
 //! ```compile_fail
 //! async fn f(ledger: connect_guard::ledger::Ledger, permit: connect_guard::policy::Permit<connect_guard::operation::Change>, plan: Option<connect_guard::notice::Plan>) { let _ = ledger.intend(permit, plan).await; }
 //! ```
-//! Only an intent is sent, not the permit it was made from:
+//! Only a cleared intent is sent, not one of which somebody may have to hear first, nor the permit it was made from:
 //! ```
+//! async fn f(upstream: connect_guard::upstream::Upstream, it: connect_guard::ledger::Cleared) { let _ = upstream.act(it).await; }
+//! ```
+//! ```compile_fail
 //! async fn f(upstream: connect_guard::upstream::Upstream, it: connect_guard::ledger::Intent) { let _ = upstream.act(it).await; }
 //! ```
 //! ```compile_fail
 //! async fn f(upstream: connect_guard::upstream::Upstream, it: connect_guard::policy::Permit<connect_guard::operation::Change>) { let _ = upstream.act(it).await; }
 //! ```
+//! An intent is cleared by the ledger only, and spent by that:
+//! ```
+//! async fn f(ledger: connect_guard::ledger::Ledger, it: connect_guard::ledger::Intent) { let _ = ledger.clear(it, &[]).await; }
+//! ```
+//! ```compile_fail
+//! async fn f(ledger: connect_guard::ledger::Ledger, it: connect_guard::ledger::Intent) { let _ = ledger.clear(it, &[]).await; let _ = ledger.clear(it, &[]).await; }
+//! ```
+//! ```compile_fail
+//! fn f(it: connect_guard::ledger::Intent) -> connect_guard::ledger::Cleared { connect_guard::ledger::Cleared(it) }
+//! ```
 //! It is sent once:
 //! ```compile_fail
-//! async fn f(upstream: connect_guard::upstream::Upstream, it: connect_guard::ledger::Intent) { let _ = upstream.act(it).await; let _ = upstream.act(it).await; }
+//! async fn f(upstream: connect_guard::upstream::Upstream, it: connect_guard::ledger::Cleared) { let _ = upstream.act(it).await; let _ = upstream.act(it).await; }
 //! ```
 //! What was sent, or taken over after a crash, is not sent again:
 //! ```compile_fail
@@ -74,32 +87,46 @@
 //! fn f(it: &connect_guard::ledger::Intent) -> connect_guard::ledger::Intent { it.clone() }
 //! ```
 
+mod announce;
 mod carry;
+mod caught;
+mod line;
+mod outcome;
 mod path;
 mod reply;
 mod settle;
+mod tally;
 mod watch;
 
 use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
+use tokio::{sync::Semaphore, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use crate::clock::Now;
+pub use outcome::{Decision, Outcome};
 pub use reply::{Stop, answer};
+pub use tally::{Counted, GuardStats, Stage};
 
+use self::tally::Tally;
 use crate::{
-    caller::KeyRing,
+    caller::{KeyRing, Unverified},
     client::ClientStats,
     clock::Clock,
     ledger::{Ledger, Stranger},
     limit::{Limiter, LimiterStats},
     notice::Routing,
+    notify::Announcer,
     operation::{Class, Sites, body_limit},
     policy::Policy,
     upstream::Upstream,
     wire::{Head, Malformed, Origin, Reply},
 };
+
+/// Changes that are carried out, settled or watched at once. A change beyond that is answered 503; what is to be settled
+/// or watched is on disk, and taken up when there is room.
+const OWN_WORK: usize = 4_096;
 
 /// What a guard is made of.
 pub struct Parts {
@@ -117,6 +144,8 @@ pub struct Parts {
     pub upstream: Upstream,
     /// Who is told.
     pub routing: Routing,
+    /// Tells those who have to know before a change is made. Without it such a change is not made.
+    pub(crate) announcer: Option<Announcer>,
     /// The time.
     pub clock: Clock,
     /// How many octets of body a request may have.
@@ -147,18 +176,22 @@ pub struct Settling {
 
 /// The guard: one for the whole process.
 pub struct Guard {
-    keys: KeyRing,
+    keys: ArcSwap<KeyRing>,
     policy: ArcSwap<Policy>,
     sites: Sites,
     limiter: Arc<Limiter>,
     ledger: Ledger,
     upstream: Upstream,
-    routing: Routing,
+    routing: ArcSwap<Routing>,
+    announcer: Option<Announcer>,
     clock: Clock,
     bodies: BodyLimits,
     settling: Settling,
+    tally: Arc<Tally>,
     /// Work that belongs to the guard, whatever becomes of its caller.
     tasks: TaskTracker,
+    /// How much more of it there may be.
+    room: Arc<Semaphore>,
     /// Cancelled when the guard stops: what is watched is on disk, and nobody waits for it.
     stopping: CancellationToken,
 }
@@ -167,41 +200,40 @@ impl Guard {
     /// A guard of these parts.
     pub fn new(parts: Parts) -> Arc<Self> {
         Arc::new(Self {
-            keys: parts.keys,
+            keys: ArcSwap::from_pointee(parts.keys),
             policy: ArcSwap::new(parts.policy),
             sites: parts.sites,
             limiter: parts.limiter,
             ledger: parts.ledger,
             upstream: parts.upstream,
-            routing: parts.routing,
+            routing: ArcSwap::from_pointee(parts.routing),
+            announcer: parts.announcer,
             clock: parts.clock,
             bodies: parts.bodies,
             settling: parts.settling,
+            tally: Arc::default(),
             tasks: TaskTracker::new(),
+            room: Arc::new(Semaphore::new(OWN_WORK)),
             stopping: CancellationToken::new(),
         })
     }
 
     /// Judges a head before any of its body is read: how many octets of body may follow, or the reply.
     pub fn admit(&self, head: &Head) -> Result<usize, Reply> {
-        let origin = &head.origin;
-        self.limiter
-            .may_try(origin.source)
-            .map_err(|limited| Stop::Limited(limited).reply(&origin.request_id))?;
-        if let Err(unverified) = self.keys.precheck(head, self.clock.now()) {
-            self.unproven(origin, unverified.code());
-            return Err(Stop::Unverified(unverified).reply(&origin.request_id));
-        }
-        Ok(body_limit(head, &|class| match class {
-            Class::Identity | Class::Sensitive | Class::Forbidden => self.bodies.change,
-            Class::Write | Class::Read => self.bodies.ordinary,
-        }))
+        self.may_follow(head).map_err(|stop| {
+            let (origin, outcome) = (&head.origin, Outcome::from(&stop));
+            self.tally.count(None, outcome);
+            let (decision, code) = (outcome.decision().as_str(), outcome.code());
+            tracing::info!(request = %origin.request_id, source = %origin.source, decision, code, "not admitted");
+            stop.reply(&origin.request_id)
+        })
     }
 
     /// Counts a request that has no single reading.
     pub fn malformed(&self, malformed: &Malformed, origin: &Origin) {
+        self.tally.count(None, Outcome::NoReading);
         tracing::info!(request = %origin.request_id, source = %origin.source, why = %malformed.why, "malformed");
-        self.ledger.stranger(Stranger { source: origin.source, code: "malformed" });
+        self.ledger.stranger(Stranger { source: origin.source, code: Outcome::NoReading.code() });
     }
 
     /// The policy in force.
@@ -212,6 +244,31 @@ impl Guard {
     /// Puts a policy into force: requests that were screened before are decided by the one before.
     pub fn enforce(&self, policy: Policy) {
         self.policy.store(Arc::new(policy));
+    }
+
+    /// Puts other keys into force, for every request from now on: one under way was verified by those before.
+    pub fn replace_keys(&self, keys: KeyRing) {
+        self.keys.store(Arc::new(keys));
+    }
+
+    /// Tells other people, of every change from now on: what is held for one under way stays as it is.
+    pub fn replace_routing(&self, routing: Routing) {
+        self.routing.store(Arc::new(routing));
+    }
+
+    /// What was counted.
+    pub fn stats(&self) -> GuardStats {
+        self.tally.read()
+    }
+
+    /// The keys of callers, each with its end: milliseconds since 1970.
+    pub fn key_ends(&self) -> Vec<(String, i64)> {
+        self.keys.load().ends()
+    }
+
+    /// Whether each site has credentials, and why not.
+    pub async fn credentials(&self) -> Vec<(String, Result<(), String>)> {
+        self.upstream.credentials().await
     }
 
     /// What the limiter counted.
@@ -226,7 +283,11 @@ impl Guard {
 
     /// Charges a request whose body did not come to its source, as a proof that failed: it held a place for nothing.
     pub fn unread(&self, origin: &Origin) {
-        self.unproven(origin, "unread");
+        self.tally.count(None, Outcome::Unread);
+        self.ledger.stranger(Stranger { source: origin.source, code: Outcome::Unread.code() });
+        tracing::info!(request = %origin.request_id, source = %origin.source, "its body did not come");
+        // Whoever is over his rate learns of it at his next request.
+        let _ = self.limiter.failed(origin.source, None);
     }
 
     /// Waits until the work that belongs to the guard is done. What is only watched is left to the next start.
@@ -236,11 +297,40 @@ impl Guard {
         self.tasks.wait().await;
     }
 
-    /// Charges and counts a proof that failed.
-    fn unproven(&self, origin: &Origin, code: &'static str) {
-        self.limiter.failed(origin.source);
-        self.ledger.stranger(Stranger { source: origin.source, code });
-        tracing::info!(request = %origin.request_id, source = %origin.source, code, "not verified");
+    /// Work of the guard's own, when there is room for more.
+    fn own<F>(self: &Arc<Self>, work: impl FnOnce(Arc<Self>) -> F) -> Option<JoinHandle<F::Output>>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        let room = self.room.clone().try_acquire_owned().ok()?;
+        let work = work(self.clone());
+        Some(self.tasks.spawn(async move {
+            let result = work.await;
+            drop(room);
+            result
+        }))
+    }
+
+    fn may_follow(&self, head: &Head) -> Result<usize, Stop> {
+        let keys = self.keys.load();
+        let key = keys.named(head);
+        self.limiter.may_try(head.origin.source, key).map_err(Stop::Limited)?;
+        keys.precheck(head, self.clock.now())
+            .map_err(|unverified| self.unproven(&head.origin, key, unverified))?;
+        Ok(body_limit(head, &|class| match class {
+            Class::Identity | Class::Sensitive | Class::Forbidden => self.bodies.change,
+            Class::Write | Class::Read => self.bodies.ordinary,
+        }))
+    }
+
+    /// Charges and counts a proof that failed. From a source that is over its rate each of them has one answer: whether
+    /// the key that it names is known makes no difference.
+    fn unproven(&self, origin: &Origin, key: Option<&str>, unverified: Unverified) -> Stop {
+        self.ledger.stranger(Stranger { source: origin.source, code: unverified.code() });
+        match self.limiter.failed(origin.source, key) {
+            Ok(()) => Stop::Unverified(unverified),
+            Err(limited) => Stop::Limited(limited),
+        }
     }
 }
 

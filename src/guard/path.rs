@@ -2,8 +2,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Guard, Stop, answer};
+use super::{
+    Guard, Outcome, Stage, Stop, answer,
+    caught::{Caught, Panicked},
+    line::Line,
+    tally::Spent,
+};
 use crate::{
+    caller::Verified,
+    clock::Now,
     ledger::{Earlier, Recorded, Unintended},
     limit::Admitted,
     notice::Plan,
@@ -17,81 +24,81 @@ use crate::{
 /// How long a second arrival waits for the answer to the first. Shorter than any SDK's own timeout (60 s).
 pub(super) const WAIT_FOR_FIRST: Duration = Duration::from_secs(25);
 
-/// What the log line says of a request.
-#[derive(Default)]
-struct Line {
-    principal: Option<String>,
-    proof: Option<String>,
-    operation: Option<&'static str>,
-    record: Option<u64>,
-}
-
 impl Guard {
     /// Answers a request. The returned future may be dropped when the caller hangs up: from the intent on, the work goes
-    /// on without it.
+    /// on without it. A panic on the way is answered like any other failure, and ends this request only.
     pub async fn handle(self: Arc<Self>, request: WireRequest) -> Reply {
         let id = request.head.origin.request_id.clone();
-        let source = request.head.origin.source;
-        let begun = self.clock.now();
-        let mut line = Line::default();
-        let (reply, decision, rule, why) = match self.clone().path(request, &mut line).await {
-            Ok(reply) => (reply, "allowed", None, None),
-            Err(stop) => (stop.reply(&id), stop.word(), stop.rule(), stop.why()),
-        };
-        tracing::info!(
-            request = %id,
-            %source,
-            principal = line.principal,
-            proof = line.proof,
-            operation = line.operation,
-            decision,
-            rule,
-            why,
-            status = reply.status,
-            record = line.record,
-            millis = self.clock.now().millis() - begun.millis(),
-            "request"
-        );
-        reply
+        let mut line = Line::begin(self.tally.clone(), &request.head.origin);
+        let result = Caught::new(self.path(request, &mut line)).await;
+        match result.unwrap_or_else(|Panicked| Err(Stop::Panicked)) {
+            Ok((reply, outcome)) => {
+                line.end(outcome, None, reply.status);
+                reply
+            }
+            Err(stop) => {
+                let reply = stop.reply(&id);
+                line.end(Outcome::from(&stop), Some(&stop), reply.status);
+                reply
+            }
+        }
     }
 
-    async fn path(self: Arc<Self>, request: WireRequest, line: &mut Line) -> Result<Reply, Stop> {
+    async fn path(self: Arc<Self>, request: WireRequest, line: &mut Line) -> Result<(Reply, Outcome), Stop> {
         let origin = request.head.origin.clone();
+        let spent = line.spent.clone();
         let now = self.clock.now();
-        self.limiter.may_try(origin.source).map_err(Stop::Limited)?;
-        let verified = self.keys.verify(request, now).map_err(|unverified| {
-            self.unproven(&origin, unverified.code());
-            Stop::Unverified(unverified)
-        })?;
+        let verified = self.tally.step(Stage::Verify, &spent, || self.verified(request, now))?;
         line.principal = Some(verified.caller().principal.arn.to_string());
         line.proof = Some(verified.caller().proof.to_string());
 
         self.limiter.may_ask(verified.caller()).map_err(Stop::Limited)?;
         let policy = self.policy.load_full();
-        let asked = match recognise(verified, &self.sites) {
-            Ok(asked) => asked,
-            Err(unrecognised) => return Err(self.unrecognised(unrecognised, policy.digest(), line).await),
-        };
-        line.operation = Some(asked.operation().route().operation);
-        let screened = match screen(&policy, asked, now) {
+        let screened = match self.tally.step(Stage::Screen, &spent, || {
+            let asked = recognise(verified, &self.sites)
+                .map_err(|unrecognised| Unscreened::Unrecognised(Box::new(unrecognised)))?;
+            line.operation = Some(asked.operation().route().operation);
+            line.class = Some(asked.operation().class());
+            screen(&policy, asked, now).map_err(Unscreened::Refused)
+        }) {
             Ok(screened) => screened,
-            Err(refused) => return Err(self.refused(refused).await),
+            Err(Unscreened::Unrecognised(unrecognised)) => {
+                return Err(self.unrecognised(*unrecognised, policy.digest(), line).await);
+            }
+            Err(Unscreened::Refused(refused)) => return Err(self.refused(refused, &spent).await),
         };
-        let admitted = self.limiter.admit(screened).map_err(|(_, limited)| Stop::Limited(limited))?;
+        let admitted = self
+            .tally
+            .step(Stage::Limit, &spent, || self.limiter.admit(screened).map_err(|(_, limited)| limited))
+            .map_err(Stop::Limited)?;
         match admitted.next() {
-            Next::Pass(permit) => Ok(self.upstream.pass(self.ledger.note(permit)).await),
+            Next::Pass(permit) => {
+                let pass = self.upstream.pass(self.ledger.note(permit));
+                let (reply, passed) = self.tally.stage(Stage::Pass, &spent, pass).await;
+                Ok((reply, passed.into()))
+            }
             Next::Look(undecided) => {
-                let recorded = self.clone().change(undecided).await?;
+                let recorded = self.clone().change(undecided, spent).await?;
                 line.record = Some(recorded.record().seq);
-                Ok(answer(&recorded, &origin.request_id))
+                Ok((answer(&recorded, &origin.request_id), Outcome::from(&recorded)))
             }
         }
     }
 
+    /// Who signed it. A source, or a key at a source, that failed too often is answered before a signature is computed.
+    fn verified(&self, request: WireRequest, now: Now) -> Result<Verified, Stop> {
+        let keys = self.keys.load();
+        let origin = request.head.origin.clone();
+        let key = keys.named(&request.head);
+        self.limiter.may_try(origin.source, key).map_err(Stop::Limited)?;
+        keys.verify(request, now).map_err(|unverified| self.unproven(&origin, key, unverified))
+    }
+
     /// A change: what is remembered of it, what is true now, the decision; then the work is the guard's.
-    async fn change(self: Arc<Self>, undecided: Undecided) -> Result<Recorded, Stop> {
+    async fn change(self: Arc<Self>, undecided: Undecided, spent: Arc<Spent>) -> Result<Recorded, Stop> {
         let principal = &undecided.caller().principal;
-        match self.ledger.earlier(principal, undecided.change(), undecided.attempt(), WAIT_FOR_FIRST).await {
+        let earlier = self.ledger.earlier(principal, undecided.change(), undecided.attempt(), WAIT_FOR_FIRST);
+        match self.tally.stage(Stage::Recall, &spent, earlier).await {
             Ok(Earlier::None) => {}
             Ok(Earlier::Answered(recorded)) => return Ok(recorded),
             Ok(Earlier::Superseded) => return Err(Stop::Superseded),
@@ -100,14 +107,18 @@ impl Guard {
         }
         let caller = undecided.caller().clone();
         let look = undecided.look();
-        let admitted =
-            self.limiter.reserve(undecided, &reads(&look)).map_err(|(_, limited)| Stop::Limited(limited))?;
-        let done = self.clone().decided(admitted, &look).await;
+        let admitted = self
+            .tally
+            .step(Stage::Limit, &spent, || {
+                self.limiter.reserve(undecided, &reads(&look)).map_err(|(_, limited)| limited)
+            })
+            .map_err(Stop::Limited)?;
+        let done = self.clone().decided(admitted, &look, spent).await;
         // A security profile that does not exist is a read that fails, and the caller's choice.
         if let Err(
             Stop::Refused(_)
             | Stop::Unseen(Unseen::Unavailable(_))
-            | Stop::Unintended(Unintended::Busy | Unintended::Quota { .. }),
+            | Stop::Unintended(Unintended::Busy | Unintended::InUse | Unintended::Quota { .. }),
         ) = &done
         {
             self.limiter.in_vain(&caller);
@@ -116,10 +127,18 @@ impl Guard {
     }
 
     /// Looks, decides, and carries out what is permitted.
-    async fn decided(self: Arc<Self>, admitted: Admitted<Undecided>, look: &Look) -> Result<Recorded, Stop> {
+    async fn decided(
+        self: Arc<Self>,
+        admitted: Admitted<Undecided>,
+        look: &Look,
+        spent: Arc<Spent>,
+    ) -> Result<Recorded, Stop> {
         // Before anything is read: what changes from here on makes the decision void.
-        let known = self.ledger.recall(&admitted.get().recall()).await.map_err(Stop::Unwritten)?;
-        let seen = match self.upstream.observe(admitted.get().change().target(), look).await {
+        let wanted = admitted.get().recall();
+        let recall = self.ledger.recall(&wanted);
+        let known = self.tally.stage(Stage::Recall, &spent, recall).await.map_err(Stop::Unwritten)?;
+        let observe = self.upstream.observe(admitted.get().change().target(), look);
+        let seen = match self.tally.stage(Stage::Observe, &spent, observe).await {
             Ok(seen) => seen,
             Err(Unseen::Unknown) => {
                 let refusal = Refusal {
@@ -129,23 +148,25 @@ impl Guard {
                     detail: "Connect does not know the user or the instance".into(),
                 };
                 let refused = admitted.into_inner().refuse(refusal);
-                return Err(self.refused(refused).await);
+                return Err(self.refused(refused, &spent).await);
             }
             Err(unseen) => return Err(Stop::Unseen(unseen)),
         };
-        let permit = match admitted.decide(seen, &known, self.clock.now()) {
+        let now = self.clock.now();
+        let permit = match self.tally.step(Stage::Decide, &spent, || admitted.decide(seen, &known, now)) {
             Ok(permit) => permit,
-            Err(refused) => return Err(self.refused(refused).await),
+            Err(refused) => return Err(self.refused(refused, &spent).await),
         };
-        let plan = Plan::of(&permit, &self.routing).map_err(|_| Stop::NobodyTold)?;
-        let work = self.tasks.spawn(self.clone().carry_out(permit, plan));
+        let routing = self.routing.load_full();
+        let plan = Plan::of(&permit, &routing).map_err(|_| Stop::NobodyTold)?;
+        let work = self.own(|guard| guard.carry_out(permit, plan, routing, spent)).ok_or(Stop::Overloaded)?;
         // The work was not cancelled by anybody, so a join error is a panic in it: what became of it is settled later.
         work.await.unwrap_or(Err(Stop::Unrecorded))
     }
 
     /// Writes a refusal down before it is given. One that cannot be written is answered as unavailable: nothing was sent
     /// either way, and no refusal goes unrecorded.
-    async fn refused(&self, refused: Box<Refused>) -> Stop {
+    async fn refused(&self, refused: Box<Refused>, spent: &Spent) -> Stop {
         self.limiter.refused(&refused.caller);
         let guarded = refused
             .route
@@ -154,8 +175,9 @@ impl Guard {
             self.ledger.refuse_ordinary(&refused);
             return Stop::Refused(refused);
         }
-        let plan = Plan::of_refusal(&refused, &self.routing, self.clock.now());
-        match self.ledger.refuse(&refused, plan).await {
+        let plan = Plan::of_refusal(&refused, &self.routing.load(), self.clock.now());
+        let written = self.ledger.refuse(&refused, plan);
+        match self.tally.stage(Stage::Record, spent, written).await {
             Ok(()) => Stop::Refused(refused),
             Err(unwritten) => Stop::Unwritten(unwritten),
         }
@@ -164,6 +186,7 @@ impl Guard {
     /// Writes down what an authenticated caller asked for in vain before any rule was looked at.
     async fn unrecognised(&self, unrecognised: Unrecognised, policy: Digest, line: &mut Line) -> Stop {
         line.operation = unrecognised.route.map(|route| route.operation);
+        line.class = unrecognised.route.map(|route| route.class);
         let (code, detail) = match &unrecognised.why {
             Why::OperationUnknown => (Code::OperationUnknown, "not an operation of Connect".to_owned()),
             Why::OperationForbidden => {
@@ -183,13 +206,19 @@ impl Guard {
             refusal: Refusal { code, rule: None, fields: Vec::new(), detail },
             policy,
         });
-        let stop = self.refused(refused).await;
+        let stop = self.refused(refused, &line.spent).await;
         // The caller of something malformed is told what is wrong with it: it is his own.
         if matches!(&stop, Stop::Refused(refused) if refused.refusal.code == Code::Malformed) {
             return Stop::Unrecognised(Box::new(unrecognised));
         }
         stop
     }
+}
+
+/// Why a request is not screened.
+enum Unscreened {
+    Unrecognised(Box<Unrecognised>),
+    Refused(Box<Refused>),
 }
 
 /// The reads of users that a change needs, to be reserved with it: the one before and the one after.

@@ -9,7 +9,7 @@ use crate::{
     limit::Limited,
     operation::{Unrecognised, Why},
     policy::{Code, Refused},
-    upstream::Unseen,
+    upstream::{OVERLOADED, Unseen},
     wire::{Body, ErrorType, Reply, RequestId},
 };
 
@@ -31,12 +31,18 @@ pub enum Stop {
     Unintended(Unintended),
     /// Nobody would be told.
     NobodyTold,
+    /// Somebody who has to know first did not acknowledge it; why, without addresses.
+    Unannounced(String),
+    /// As many changes as may be are under way.
+    Overloaded,
     /// It was answered before, and another change of the same target came after it.
     Superseded,
     /// An earlier arrival of it has no outcome yet.
     StillOpen,
     /// It was sent, and what became of it could not be written.
     Unrecorded,
+    /// The guard panicked before anything was sent, or after: what became of a change is settled from its intent.
+    Panicked,
 }
 
 impl Stop {
@@ -61,14 +67,19 @@ impl Stop {
             Self::Unseen(Unseen::Credentials(_) | Unseen::Unavailable(_))
             | Self::Unwritten(_)
             | Self::Unintended(Unintended::Unwritten(_))
-            | Self::NobodyTold => (ErrorType::ServiceUnavailable, None),
+            | Self::NobodyTold
+            | Self::Unannounced(_) => (ErrorType::ServiceUnavailable, None),
+            Self::Unseen(Unseen::Overloaded) | Self::Overloaded => {
+                (ErrorType::ServiceUnavailable, Some(OVERLOADED))
+            }
             Self::Unseen(Unseen::Throttled(wait)) | Self::Unintended(Unintended::Quota { wait, .. }) => {
                 (ErrorType::Throttling, Some(*wait))
             }
+            Self::Unintended(Unintended::InUse) => (ErrorType::AccessDenied, None),
             Self::Unintended(Unintended::Busy | Unintended::Repeated)
             | Self::Superseded
             | Self::StillOpen => (ErrorType::Conflict, None),
-            Self::Unrecorded => (ErrorType::InternalService, None),
+            Self::Unrecorded | Self::Panicked => (ErrorType::InternalService, None),
         }
     }
 
@@ -100,10 +111,13 @@ impl Stop {
                 | Code::Malformed => denied(id),
             },
             Self::Unseen(Unseen::Unknown) => NOT_FOUND.into(),
-            Self::Unseen(Unseen::Credentials(_) | Unseen::Unavailable(_))
+            Self::Unseen(Unseen::Credentials(_) | Unseen::Unavailable(_) | Unseen::Overloaded)
+            | Self::Overloaded
             | Self::Unwritten(_)
             | Self::Unintended(Unintended::Unwritten(_))
-            | Self::NobodyTold => format!("The request was not sent to Amazon Connect. Request id: {id}"),
+            | Self::NobodyTold
+            | Self::Unannounced(_) => format!("The request was not sent to Amazon Connect. Request id: {id}"),
+            Self::Unintended(Unintended::InUse) => denied(id),
             Self::Unintended(Unintended::Busy) => {
                 "Another change of this user is under way. Try again when it is done.".into()
             }
@@ -111,14 +125,16 @@ impl Stop {
                 "This request was received before and has no outcome yet.".into()
             }
             Self::Superseded => "This request was received before, and the user was changed since.".into(),
-            Self::Unrecorded => unknown(id),
+            Self::Unrecorded | Self::Panicked => unknown(id),
         }
     }
 
     /// In words, for the operator; none where the word says it all.
     pub(super) fn why(&self) -> Option<String> {
         match self {
-            Self::Unseen(Unseen::Credentials(why) | Unseen::Unavailable(why)) => Some(why.clone()),
+            Self::Unseen(Unseen::Credentials(why) | Unseen::Unavailable(why)) | Self::Unannounced(why) => {
+                Some(why.clone())
+            }
             Self::Unwritten(unwritten) | Self::Unintended(Unintended::Unwritten(unwritten)) => {
                 Some(unwritten.to_string())
             }
@@ -129,12 +145,16 @@ impl Stop {
                 Why::OperationUnknown | Why::OperationForbidden | Why::NotServed => None,
             },
             Self::Unverified(_)
-            | Self::Unseen(Unseen::Unknown | Unseen::Throttled(_))
-            | Self::Unintended(Unintended::Busy | Unintended::Repeated | Unintended::Quota { .. })
+            | Self::Unseen(Unseen::Unknown | Unseen::Throttled(_) | Unseen::Overloaded)
+            | Self::Overloaded
+            | Self::Unintended(
+                Unintended::Busy | Unintended::InUse | Unintended::Repeated | Unintended::Quota { .. },
+            )
             | Self::NobodyTold
             | Self::Superseded
             | Self::StillOpen
-            | Self::Unrecorded => None,
+            | Self::Unrecorded
+            | Self::Panicked => None,
         }
     }
 
@@ -151,30 +171,12 @@ impl Stop {
             | Self::Unwritten(_)
             | Self::Unintended(_)
             | Self::NobodyTold
+            | Self::Unannounced(_)
+            | Self::Overloaded
             | Self::Superseded
             | Self::StillOpen
-            | Self::Unrecorded => None,
-        }
-    }
-
-    /// A stable word for the log.
-    pub(super) fn word(&self) -> &'static str {
-        match self {
-            Self::Limited(_) => "limited",
-            Self::Unverified(unverified) => unverified.code(),
-            Self::Unrecognised(_) => Code::Malformed.as_str(),
-            Self::Refused(refused) => refused.refusal.code.as_str(),
-            Self::Unseen(Unseen::Unknown) => "user-unknown",
-            Self::Unseen(Unseen::Throttled(_)) => "throttled",
-            Self::Unseen(Unseen::Credentials(_)) => "no-credentials",
-            Self::Unseen(Unseen::Unavailable(_)) => "unreadable",
-            Self::Unwritten(_) | Self::Unintended(Unintended::Unwritten(_)) => "unwritten",
-            Self::Unintended(Unintended::Quota { .. }) => "quota",
-            Self::Unintended(Unintended::Busy) => "busy",
-            Self::Unintended(Unintended::Repeated) | Self::StillOpen => "still-open",
-            Self::NobodyTold => "nobody-told",
-            Self::Superseded => "superseded",
-            Self::Unrecorded => "unrecorded",
+            | Self::Unrecorded
+            | Self::Panicked => None,
         }
     }
 }
@@ -184,6 +186,8 @@ fn without_addresses(words: &str) -> String {
     words.split(' ').map(|word| if word.contains('@') { "***" } else { word }).collect::<Vec<_>>().join(" ")
 }
 
+/// When to come back after Connect's own 429 on a change.
+const THROTTLED: Duration = Duration::from_secs(1);
 const EXCEEDED: &str = "Rate exceeded";
 const NOT_FOUND: &str = "The specified resource was not found.";
 
@@ -212,7 +216,9 @@ pub fn answer(recorded: &Recorded, id: &RequestId) -> Reply {
             } else {
                 format!("The request was not carried out. Request id: {id}")
             };
-            Reply::error(error, &message, id)
+            let reply = Reply::error(error, &message, id);
+            // Connect's own 429: when to come back is not on record, and nobody is to come back at once.
+            if error == ErrorType::Throttling { reply.retry_after(THROTTLED) } else { reply }
         }
     }
 }

@@ -8,7 +8,7 @@ use super::{
     carry::{Budget, Shown, readable},
 };
 use crate::{
-    ledger::{Open, Orphan, Told},
+    ledger::{Open, Orphan, Told, Watch},
     notice::{Finding, Shows},
     operation::Effect,
 };
@@ -34,18 +34,37 @@ impl Guard {
     }
 
     fn take(self: &Arc<Self>, orphan: Orphan) {
-        let guard = self.clone();
         match orphan {
             Orphan::Open(open) => {
                 let (record, told) = (open.record().seq, open.told());
                 tracing::warn!(record, operation = open.operation(), "taking over an open change");
-                self.tasks.spawn(async move { guard.settle(open, told).await });
+                self.settled_later(open, told);
             }
             Orphan::Watch(watch) => {
                 let record = watch.change().record().seq;
                 tracing::info!(record, operation = watch.change().operation(), "watching a change further");
-                self.tasks.spawn(guard.watch(watch));
+                self.watched_later(watch);
             }
+        }
+    }
+
+    /// Settles a change while nobody waits. Without room for it its lease runs out, and it is found again.
+    pub(super) fn settled_later(self: &Arc<Self>, open: Open, told: Told) {
+        let record = open.record().seq;
+        let settling = self.own(|guard| async move {
+            let tally = guard.tally.clone();
+            tally.open.during(guard.settle(open, told)).await;
+        });
+        if settling.is_none() {
+            tracing::warn!(record, "too much to settle: this change has to wait");
+        }
+    }
+
+    /// Watches a change. Without room for it its lease runs out, and it is found again.
+    pub(super) fn watched_later(self: &Arc<Self>, watch: Watch) {
+        let record = watch.change().record().seq;
+        if self.own(|guard| guard.watch(watch)).is_none() {
+            tracing::warn!(record, "too much to watch: this change has to wait");
         }
     }
 

@@ -29,7 +29,7 @@ impl Guard {
         tokio::select! {
             biased;
             () = self.stopping.cancelled() => {}
-            () = self.watched(watch) => {}
+            () = self.tally.watched.during(self.watched(watch)) => {}
         }
     }
 

@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     operation::Effect,
     secret::{Seal, Sealed},
+    store::Misfit,
     wire::ErrorType,
 };
 
@@ -78,7 +79,7 @@ pub(super) fn reply(sent: &Sent, operation: &str, effect: Effect) -> (Result<Ans
 }
 
 /// Seals an answer.
-pub(super) fn seal(seal: &Seal, reply: &Result<Answered, ErrorType>) -> Result<Sealed, String> {
+pub(super) fn seal(seal: &Seal, reply: &Result<Answered, ErrorType>) -> Result<Sealed, Misfit> {
     let kept = match reply {
         Ok(answer) => Kept {
             guard: None,
@@ -91,8 +92,8 @@ pub(super) fn seal(seal: &Seal, reply: &Result<Answered, ErrorType>) -> Result<S
         },
         Err(error) => Kept { guard: Some(error.status()), connect: None },
     };
-    let plain = serde_json::to_vec(&kept).map_err(|error| format!("answer: {error}"))?;
-    seal.seal(PURPOSE, &plain).map_err(|error| format!("answer: {error}"))
+    let plain = serde_json::to_vec(&kept).map_err(Misfit::form("answer"))?;
+    seal.seal(PURPOSE, &plain).map_err(Misfit::seal("answer"))
 }
 
 /// Opens an answer; what does not open is an internal error, never a success.

@@ -1,49 +1,36 @@
-//! The ledger: one writer task that collects what waits, chains it, and appends it in one transaction.
+//! The ledger: what may be asked of it for the requests that pass through.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError, atomic::Ordering},
-    time::{Duration, Instant},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
-use tokio::{
-    sync::{
-        mpsc::{self, error::TrySendError},
-        oneshot,
-    },
-    task::JoinHandle,
-    time::timeout,
-};
+use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
 
 use crate::{
     clock::Now,
-    notice::{Finding, Plan, RecordRef, Shows},
+    notice::{Finding, Plan, Shows},
     operation::{Change, Effect, Ordinary, Target},
     policy::{Permit, Refused},
-    secret::{Digest, random},
-    store::{Done, Head, IntentRef, Location, Medium, Reader, Step, StoreError, Writer},
+    secret::Digest,
+    store::{Done, IntentRef, Reader},
     wire::ErrorType,
 };
 
 use super::{
-    Closed, Intent, LedgerFault, LedgerOptions, LedgerStats, Noted, Open, Recorded, Stranger, Unintended,
-    Unwritten, Watch, answer,
+    Closed, Intent, Noted, Open, Recorded, Stranger, Unintended, Unwritten, Watch, answer,
     core::Core,
     intent,
     lease::AtWork,
-    notices, outcome,
+    outcome,
     outcome::reference,
     queue::{Note, Purpose, Request, Shared},
     record::Kind,
-    refusal, summary,
-    verify::Verifier,
+    refusal,
+    submit::{head_of, outcome_of, unexpected},
+    summary,
     watch::is_watched,
-    writer::{SUMMARY, Task},
 };
-
-/// Steps that wait for the writer at most: beyond that the ledger is overloaded.
-const WAITING: usize = 1_024;
-/// Records checked at the end of the chain when it is opened.
-const TAIL: u32 = 1_000;
 
 /// The ledger. Cheap to clone.
 #[derive(Clone)]
@@ -57,64 +44,27 @@ pub(super) struct Inner {
     pub(super) shared: Arc<Shared>,
     pub(super) at_work: AtWork,
     pub(super) reader: Reader,
-    requests: mpsc::Sender<Request>,
-    notes: mpsc::Sender<Note>,
-    task: Mutex<Option<JoinHandle<()>>>,
+    pub(super) requests: mpsc::Sender<Request>,
+    pub(super) notes: mpsc::Sender<Note>,
+    pub(super) task: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Ledger {
-    /// Opens (and on first use creates) the store, takes it for this process alone, checks the chain's tail, and starts
-    /// the writer.
-    pub async fn open(options: LedgerOptions) -> Result<Self, LedgerFault> {
-        let fault = |error: StoreError| LedgerFault(error.to_string());
-        let location = Location::read(&options.url).map_err(fault)?;
-        let medium = match options.ephemeral {
-            Some(sentence) if !sentence.trim().is_empty() => Medium::Any,
-            Some(_) | None => Medium::Lasting,
-        };
-        let (mut writer, reader) = Writer::open(location, medium, options.timeout).await.map_err(fault)?;
-        let head = writer.head(&options.replica).await.map_err(fault)?;
-        check_tail(&reader, &options.replica, head).await?;
-        let owner = random::<12>().map_err(|error| LedgerFault(error.to_string()))?;
-        let core = Arc::new(Core {
-            chain: options.replica.into(),
-            owner: hex::encode(owner),
-            seal: options.seal,
-            hash: options.hash,
-            clock: options.clock,
-            lease: i64::try_from(options.lease.as_millis()).unwrap_or(i64::MAX),
-            timeout: options.timeout,
-        });
-        let shared = Arc::new(Shared::default());
-        shared.set_head(head);
-        let at_work = AtWork::default();
-        let (requests, requested) = mpsc::channel(WAITING);
-        let (notes, for_notes) = mpsc::channel(options.queue.max(1));
-        let task = Task {
-            core: Arc::clone(&core),
-            shared: Arc::clone(&shared),
-            at_work: at_work.clone(),
-            writer,
-            reader: reader.clone(),
-            head,
-            summary_at: core.now().saturating_add(SUMMARY),
-            requests: requested,
-            notes: for_notes,
-        };
-        let task = Mutex::new(Some(tokio::spawn(task.run())));
-        Ok(Self { inner: Arc::new(Inner { core, shared, at_work, reader, requests, notes, task }) })
-    }
-
     /// Records that the guard started, under which policy.
     pub async fn started(&self, policy: Digest) -> Result<(), Unwritten> {
-        self.written(summary::policy(&self.inner.core, Kind::Start, policy), Purpose::Plain).await.map(|_| ())
+        self.under(Kind::Start, policy).await
     }
 
     /// Records that a policy came into force.
     pub async fn in_force(&self, policy: Digest) -> Result<(), Unwritten> {
-        self.written(summary::policy(&self.inner.core, Kind::Policy, policy), Purpose::Plain)
-            .await
-            .map(|_| ())
+        self.under(Kind::Policy, policy).await
+    }
+
+    async fn under(&self, kind: Kind, policy: Digest) -> Result<(), Unwritten> {
+        let core = &self.inner.core;
+        let head = self.written(summary::policy(core, kind, policy), Purpose::Plain).await?;
+        self.inner.shared.set_policy(policy, reference(&core.chain, head));
+        Ok(())
     }
 
     /// Writes the intent, its held notices and its quota counts in one transaction, and waits until it is on disk.
@@ -122,8 +72,7 @@ impl Ledger {
     /// When this is not `Ok`, nothing may be sent. An intent that reaches the disk nevertheless is closed as never sent.
     pub async fn intend(&self, permit: Permit<Change>, plan: Plan) -> Result<Intent, Unintended> {
         let core = &self.inner.core;
-        let unwritten = |why| Unintended::Unwritten(Unwritten::Store(why));
-        let step = intent::step(core, &permit, &plan).map_err(unwritten)?;
+        let step = intent::step(core, &permit, &plan).map_err(Unintended::Unwritten)?;
         match self.submit(step, Purpose::Intent).await.map_err(Unintended::Unwritten)? {
             Done::Written(head) => {
                 let lease =
@@ -138,21 +87,24 @@ impl Ledger {
                     lease,
                 })
             }
-            Done::Busy(_) => Err(Unintended::Busy),
+            Done::Busy => Err(Unintended::Busy),
             Done::Repeated => Err(Unintended::Repeated),
-            Done::Quota { index, wait, .. } => {
-                let claim = permit.quotas().get(index).ok_or_else(|| unwritten("no such quota".into()))?;
+            Done::Quota { index, wait } => {
+                let claim = permit.quotas().get(index);
+                let claim = claim.ok_or(Unintended::Unwritten(Unwritten::Unexpected))?;
                 let wait = Duration::from_millis(wait.unsigned_abs());
                 Err(Unintended::Quota { rule: claim.rule.clone(), wait })
             }
+            Done::InUse => Err(Unintended::InUse),
             other @ (Done::Plain
+            | Done::PrunedInPart
             | Done::Closed { .. }
             | Done::Lost
             | Done::Already
             | Done::Claimed(_)
             | Done::TakenOver(_)
             | Done::Reserve
-            | Done::Failed(_)) => Err(Unintended::Unwritten(unexpected(&other))),
+            | Done::Failed(_)) => Err(Unintended::Unwritten(unexpected(other))),
         }
     }
 
@@ -175,7 +127,7 @@ impl Ledger {
             shows: Shows::Already,
             at,
         };
-        let step = outcome::unknown(core, open, finding).map_err(Unwritten::Store)?;
+        let step = outcome::unknown(core, open, finding)?;
         let reply = Err(ErrorType::InternalService);
         // One that is closed already: people were told more than this.
         let done = self.submit(step, Purpose::Notices).await?;
@@ -192,7 +144,7 @@ impl Ledger {
         let (reply, memory) = answer::reply(open.outcome(), open.operation(), finding.effect);
         let step = match outcome::close(core, &open, &finding, &reply, memory) {
             Ok(step) => step,
-            Err(why) => return Err((open, Unwritten::Store(why))),
+            Err(misfit) => return Err((open, misfit.into())),
         };
         match self.submit(step, Purpose::Outcome).await.and_then(|done| outcome_of(core, done)) {
             Ok(record) => {
@@ -205,7 +157,7 @@ impl Ledger {
 
     /// Records the refusal of an authenticated caller, with its notices. Never dropped.
     pub async fn refuse(&self, refused: &Refused, plan: Plan) -> Result<(), Unwritten> {
-        let step = refusal::step(&self.inner.core, refused, &plan).map_err(Unwritten::Store)?;
+        let step = refusal::step(&self.inner.core, refused, &plan)?;
         self.written(step, Purpose::Notices).await.map(|_| ())
     }
 
@@ -227,7 +179,7 @@ impl Ledger {
     pub async fn erase(&self, target: &Target) -> Result<(), Unintended> {
         let step = summary::erasure(&self.inner.core, target);
         let done = self.submit(step, Purpose::Plain).await.map_err(Unintended::Unwritten)?;
-        if matches!(done, Done::Busy(_)) {
+        if matches!(done, Done::Busy) {
             return Err(Unintended::Busy);
         }
         head_of(done).map(|_| ()).map_err(Unintended::Unwritten)
@@ -240,74 +192,11 @@ impl Ledger {
         if let Some(task) = task {
             match timeout(self.inner.core.timeout, task).await {
                 Ok(Ok(())) => {}
-                Ok(Err(_)) => return Err(Unwritten::Store("the writer ended before its time".into())),
+                Ok(Err(_)) => return Err(Unwritten::Stopped),
                 Err(_) => return Err(Unwritten::Timeout),
             }
         }
         written
-    }
-
-    /// Counts.
-    pub fn stats(&self) -> LedgerStats {
-        let shared = &self.inner.shared;
-        let head = shared.head();
-        let requests = &self.inner.requests;
-        let notes = &self.inner.notes;
-        LedgerStats {
-            seq: head.map_or(0, |head| head.seq),
-            head: head.map(|head| head.hash.hex()).unwrap_or_default(),
-            waiting: requests.max_capacity().saturating_sub(requests.capacity())
-                + notes.max_capacity().saturating_sub(notes.capacity()),
-            commits: shared.commits.load(Ordering::Relaxed),
-            failures: shared.failures.load(Ordering::Relaxed),
-            gaps: shared.gaps.load(Ordering::Relaxed),
-            writable: !shared.unwritable.load(Ordering::Relaxed),
-        }
-    }
-
-    /// Gives a step to the writer and waits for what becomes of it, for as long as a write may last.
-    pub(super) async fn submit(&self, step: Step, purpose: Purpose) -> Result<Done, Unwritten> {
-        let limit = self.inner.core.timeout;
-        let (reply, mut result) = oneshot::channel();
-        let request = Request { step, purpose, deadline: Instant::now() + limit, reply };
-        self.inner.requests.try_send(request).map_err(|error| match error {
-            TrySendError::Full(_) => Unwritten::Overloaded,
-            TrySendError::Closed(_) => Unwritten::Store("the ledger is stopped".into()),
-        })?;
-        match timeout(limit, &mut result).await {
-            Ok(Ok(done)) => done,
-            Ok(Err(_)) => Err(Unwritten::Store("the ledger is stopped".into())),
-            Err(_) => {
-                // From here on the writer cannot give a result any more; what it gave just now is not lost.
-                result.close();
-                result.try_recv().unwrap_or_else(|_| {
-                    self.inner.shared.unwritable.store(true, Ordering::Relaxed);
-                    Err(Unwritten::Timeout)
-                })
-            }
-        }
-    }
-
-    /// Reads, for as long as a write may last.
-    pub(super) async fn read<T>(
-        &self,
-        read: impl Future<Output = Result<T, StoreError>>,
-    ) -> Result<T, Unwritten> {
-        match timeout(self.inner.core.timeout, read).await {
-            Ok(read) => read.map_err(|error| Unwritten::Store(error.to_string())),
-            Err(_) => Err(Unwritten::Timeout),
-        }
-    }
-
-    async fn written(&self, step: Step, purpose: Purpose) -> Result<Head, Unwritten> {
-        self.submit(step, purpose).await.and_then(head_of)
-    }
-
-    fn queue(&self, note: Note) {
-        let at = note.at;
-        if self.inner.notes.try_send(note).is_err() {
-            self.inner.shared.missed(at);
-        }
     }
 
     /// As a crash ends it: the writer is gone, nothing more is written.
@@ -316,57 +205,5 @@ impl Ledger {
         let task = self.inner.task.lock().unwrap().take().unwrap();
         task.abort();
         let _ = task.await;
-    }
-}
-
-/// The record that a step left.
-fn head_of(done: Done) -> Result<Head, Unwritten> {
-    if let Done::Written(head) = done { Ok(head) } else { Err(unexpected(&done)) }
-}
-
-/// The record that a step left, or the one that closed the intent before it.
-fn outcome_of(core: &Core, done: Done) -> Result<RecordRef, Unwritten> {
-    if let Done::Closed { chain, seq, bytes } = &done {
-        return Ok(notices::written(chain, *seq, bytes));
-    }
-    head_of(done).map(|head| reference(&core.chain, head))
-}
-
-/// A result that this step does not have.
-pub(super) fn unexpected(done: &Done) -> Unwritten {
-    Unwritten::Store(match done {
-        Done::Failed(why) => why.clone(),
-        Done::Reserve => "only the reserve of space is left".into(),
-        Done::Lost => "the change is another process's now".into(),
-        Done::Written(_)
-        | Done::Plain
-        | Done::Repeated
-        | Done::Busy(_)
-        | Done::Quota { .. }
-        | Done::Closed { .. }
-        | Done::Already
-        | Done::Claimed(_)
-        | Done::TakenOver(_) => "the store gave a result that this step does not have".into(),
-    })
-}
-
-/// The last records have to follow one from another: what is broken is not continued.
-async fn check_tail(reader: &Reader, chain: &str, head: Head) -> Result<(), LedgerFault> {
-    let rows = reader.tail(chain, TAIL).await.map_err(|error| LedgerFault(error.to_string()))?;
-    let mut verifier = Verifier::default();
-    let mut rows = rows.iter();
-    if head.seq > u64::from(TAIL)
-        && let Some(first) = rows.next()
-    {
-        verifier.after(chain, first.seq.unsigned_abs(), Digest::of(&first.bytes));
-    }
-    for row in rows {
-        verifier.link(row);
-    }
-    match verifier.finish().faults.first() {
-        None => Ok(()),
-        Some((chain, seq, why)) => Err(LedgerFault(format!(
-            "record {seq} of chain `{chain}` {why}\nhint: `audit verify` shows the first fault of every chain"
-        ))),
     }
 }

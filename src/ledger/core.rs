@@ -7,7 +7,7 @@ use crate::{
     clock::Clock,
     operation::{Address, Target},
     secret::{HashKey, Seal},
-    store::{AddressRow, NewPerson, Place},
+    store::{AddressRow, Misfit, NewPerson, Place},
 };
 
 use super::{
@@ -42,6 +42,11 @@ impl Core {
         self.hash.hash("target", target.to_string().as_bytes()).hex()
     }
 
+    /// The name under which tables know the guard itself: what it says of its own accord is sealed with a key of its own.
+    pub(super) fn itself(&self) -> String {
+        self.hash.hash("guard", self.chain.as_bytes()).hex()
+    }
+
     /// The name under which tables know the person that a caller is, for refusals without a target.
     pub(super) fn caller(&self, principal: &Principal) -> String {
         self.hash.hash("principal", principal.arn.to_string().as_bytes()).hex()
@@ -52,14 +57,23 @@ impl Core {
         self.hash.hash(&format!("quota of {kind}"), of.as_bytes()).hex()
     }
 
-    /// An address as the tables know it: exactly (the domain in lower case), and in lower case.
+    /// An address as the tables know it: exactly (the domain in lower case), in lower case, and as a mailbox
+    /// ([`Address::mailbox`]; also of what is not a plain address).
     pub(super) fn address(&self, target: &Target, text: &str) -> AddressRow {
-        let exact = match text.rsplit_once('@') {
-            Some((local, domain)) => format!("{local}@{}", domain.to_ascii_lowercase()),
-            None => text.to_owned(),
+        let (exact, mailbox) = match text.rsplit_once('@') {
+            Some((local, domain)) => {
+                let domain = domain.to_ascii_lowercase();
+                let plain = local.split_once('+').map_or(local, |(plain, _)| plain);
+                (format!("{local}@{domain}"), format!("{plain}@{domain}"))
+            }
+            None => (text.to_owned(), text.to_owned()),
         };
+        // The mailbox is hashed as the folded form is: rows of before there were mailboxes are found by it.
+        let folded =
+            |text: &str| self.hash.hash("address, folded", text.to_ascii_lowercase().as_bytes()).hex();
         AddressRow {
-            folded: self.hash.hash("address, folded", exact.to_ascii_lowercase().as_bytes()).hex(),
+            folded: folded(&exact),
+            mailbox: folded(&mailbox),
             exact: self.hash.hash("address", exact.as_bytes()).hex(),
             instance: instance(target),
         }
@@ -93,18 +107,18 @@ impl Core {
     }
 
     /// The row to be made for a person who has none.
-    pub(super) fn new_person(&self, person: String) -> Result<NewPerson, String> {
-        new_person(&self.seal, person).map_err(|error| format!("data key: {error}"))
+    pub(super) fn new_person(&self, person: String) -> Result<NewPerson, Misfit> {
+        new_person(&self.seal, person).map_err(Misfit::seal("data key"))
     }
 
     /// The data key of the person a step names.
-    pub(super) fn data_key(&self, place: &Place) -> Result<DataKey, String> {
-        let row = place.person.as_ref().ok_or("data key: no row")?;
-        DataKey::open(&self.seal, row).map_err(|error| format!("data key: {error}"))
+    pub(super) fn data_key(&self, place: &Place) -> Result<DataKey, Misfit> {
+        let row = place.person.as_ref().ok_or(Misfit::Missing("data key"))?;
+        DataKey::open(&self.seal, row).map_err(Misfit::seal("data key"))
     }
 
     /// The exact bytes of a record in its place.
-    pub(super) fn record(&self, place: &Place, at: i64, kind: Kind, body: Body) -> Result<Vec<u8>, String> {
+    pub(super) fn record(&self, place: &Place, at: i64, kind: Kind, body: Body) -> Result<Vec<u8>, Misfit> {
         let stand = Stand {
             chain: &self.chain,
             seq: place.seq,

@@ -6,7 +6,7 @@ use super::{
     Ledger, LedgerFault,
     record::{BasisPart, RefusalPart, RequestPart},
 };
-use crate::store::{Location, Reader, StoreError};
+use crate::store::{Location, Reader};
 
 /// What is read of a record here.
 #[derive(Deserialize)]
@@ -23,8 +23,7 @@ impl Ledger {
     /// # Errors
     /// When the store cannot be read.
     pub async fn ground(url: &str, request_id: &str) -> Result<Option<String>, LedgerFault> {
-        let fault = |error: StoreError| LedgerFault(error.to_string());
-        let reader = Reader::open(&Location::read(url).map_err(fault)?);
+        let reader = Reader::open(&Location::read(url)?);
         let mut found = None;
         let read = reader
             .each_record(|row| {
@@ -36,7 +35,7 @@ impl Ledger {
             })
             .await;
         reader.close().await;
-        read.map_err(fault)?;
+        read?;
         Ok(found)
     }
 }

@@ -5,12 +5,13 @@ use std::{collections::BTreeSet, sync::Arc};
 use crate::{
     notice::{Held, Plan},
     operation::{Change, ChangeKind, Class, Field, Identity, Target},
-    policy::{Permit, QuotaClaim, QuotaOf},
+    policy::{Code, Permit, QuotaClaim, QuotaOf},
     secret::Digest,
-    store::{AddressRow, Append, Check, Composed, Op, Place, Step, Verdict, Weight},
+    store::{AddressRow, Append, Check, Composed, Misfit, NewIntent, Op, Place, Step, Verdict, Weight},
 };
 
 use super::{
+    Unwritten,
     core::{Core, MEMORY},
     notices, parts,
     record::{Body, Inputs, Kind, RefusalPart, TargetPart, instant},
@@ -33,10 +34,10 @@ pub(super) fn identities(permit: &Permit<Change>) -> (Option<Identity>, Option<I
 }
 
 /// The step that writes an intent.
-pub(super) fn step(core: &Arc<Core>, permit: &Permit<Change>, plan: &Plan) -> Result<Step, String> {
+pub(super) fn step(core: &Arc<Core>, permit: &Permit<Change>, plan: &Plan) -> Result<Step, Unwritten> {
     // No notice, no change: a plan of another origin may be empty.
     if plan.held().is_empty() {
-        return Err("nobody would be told".into());
+        return Err(Unwritten::NobodyTold);
     }
     let now = core.now();
     let change = permit.operation();
@@ -58,6 +59,10 @@ pub(super) fn step(core: &Arc<Core>, permit: &Permit<Change>, plan: &Plan) -> Re
             since: now.saturating_sub(STALE),
         },
     ];
+    let given = given(core, permit);
+    if !given.is_empty() {
+        checks.push(Check::Unused { target: name.clone(), rows: given.clone() });
+    }
     let mut counts = Vec::new();
     for claim in permit.quotas() {
         let subject = subject(core, permit, claim.of);
@@ -78,7 +83,7 @@ pub(super) fn step(core: &Arc<Core>, permit: &Permit<Change>, plan: &Plan) -> Re
         weight: Weight::Intent,
         person: Some(core.new_person(name)?),
         checks,
-        compose: Box::new(move |place| draft.compose(&core_in, place, attempt, marks, counts)),
+        compose: Box::new(move |place| draft.compose(&core_in, place, (attempt, marks), counts, given)),
     }))
 }
 
@@ -88,6 +93,24 @@ fn shown(core: &Core, permit: &Permit<Change>) -> Vec<String> {
     let identity = permit.operation().identity().and(permit.seen().user.as_ref()).map(|user| &user.identity);
     let rows = identity.map(|identity| addresses(core, permit.operation().target(), identity));
     rows.into_iter().flatten().map(|row| row.exact).collect()
+}
+
+/// The addresses that a change gives its target and that are not its own already.
+fn given(core: &Core, permit: &Permit<Change>) -> Vec<AddressRow> {
+    let change = permit.operation();
+    let target = change.target();
+    match change.kind() {
+        ChangeKind::Identity(_) => permit
+            .differences()
+            .iter()
+            .filter(|difference| difference.field.is_address())
+            .filter_map(|difference| difference.after.as_deref())
+            .filter(|text| !text.is_empty())
+            .map(|text| core.address(target, text))
+            .collect(),
+        ChangeKind::Create(_) => addresses(core, target, &Identity::default().with(change)),
+        ChangeKind::Sensitive(_) => Vec::new(),
+    }
 }
 
 /// For what a quota is counted.
@@ -159,32 +182,17 @@ impl Draft {
         self,
         core: &Core,
         place: &Place,
-        attempt: String,
-        marks: Vec<String>,
+        (attempt, marks): (String, Vec<String>),
         counts: Vec<(String, String)>,
-    ) -> Result<Composed, String> {
+        given: Vec<AddressRow>,
+    ) -> Result<Composed, Misfit> {
         let key = core.data_key(place)?;
         let mut body = self.body;
         body.target = Some(self.part);
         body.inputs = Some(key.seal(&core.chain, place.seq, &self.inputs)?);
         body.attempt = Some(key.hash("attempt", &attempt));
-        let refusal = match place.verdict {
-            Verdict::Clear => None,
-            Verdict::Busy => {
-                Some(RefusalPart { code: "busy".into(), rule: None, place: None, fields: Vec::new() })
-            }
-            Verdict::Quota { index, .. } => {
-                let claim = self.quotas.get(index).ok_or("quota: no such claim")?;
-                Some(RefusalPart {
-                    code: crate::policy::Code::Quota.as_str().into(),
-                    rule: Some(claim.rule.id.to_string()),
-                    place: Some(claim.rule.place.to_string()),
-                    fields: Vec::new(),
-                })
-            }
-        };
-        if refusal.is_some() {
-            body.refusal = refusal;
+        body.refusal = refusal(&place.verdict, &self.quotas)?;
+        if body.refusal.is_some() {
             let record = core.record(place, self.now, Kind::Refusal, body)?;
             return Ok(Composed { record: Some(record), ops: Vec::new() });
         }
@@ -193,7 +201,7 @@ impl Draft {
         body.quotas = self.quotas.iter().map(|claim| claim.rule.id.to_string()).collect();
         body.notices = notices::part(&key, self.held.iter().map(|held| held.recipient.as_str()));
         let record = core.record(place, self.now, Kind::Intent, body)?;
-        let mut ops = vec![Op::Intent {
+        let intent = NewIntent {
             target: self.target,
             owner: core.owner.clone(),
             lease_until,
@@ -202,10 +210,29 @@ impl Draft {
             marks,
             counts,
             held: notices::seal_held(&core.seal, &self.held)?,
-        }];
+        };
+        let mut ops = vec![Op::Intent(intent), Op::Wanted { rows: given }];
         ops.extend(self.known);
         Ok(Composed { record: Some(record), ops })
     }
+}
+
+/// Why there is to be a refusal in the intent's place; none when nothing is in its way.
+fn refusal(verdict: &Verdict, quotas: &[QuotaClaim]) -> Result<Option<RefusalPart>, Misfit> {
+    let of = |code: &str| RefusalPart { code: code.into(), rule: None, place: None, fields: Vec::new() };
+    Ok(match verdict {
+        Verdict::Clear => None,
+        Verdict::Busy => Some(of("busy")),
+        Verdict::InUse => Some(of(Code::AddressInUse.as_str())),
+        Verdict::Quota { index, .. } => {
+            let claim = quotas.get(*index).ok_or(Misfit::Missing("quota"))?;
+            Some(RefusalPart {
+                rule: Some(claim.rule.id.to_string()),
+                place: Some(claim.rule.place.to_string()),
+                ..of(Code::Quota.as_str())
+            })
+        }
+    })
 }
 
 /// What was seen of the user: the addresses, and the permissions it has.

@@ -70,12 +70,10 @@ impl Ledger {
         if !recall.addresses.is_empty() {
             let rows: Vec<_> =
                 recall.addresses.iter().map(|address| core.plain_address(&recall.target, address)).collect();
-            let folded: Vec<String> = rows.iter().map(|row| row.folded.clone()).collect();
-            let instance = rows.first().map(|row| row.instance.clone()).unwrap_or_default();
-            let in_use = self.read(reader.in_use(&name, &instance, &folded)).await?;
+            let in_use = self.read(reader.in_use(&name, &rows)).await?;
             let former = self.read(reader.former(&name)).await?;
-            for (address, row) in recall.addresses.iter().zip(&rows) {
-                if in_use.contains(&row.folded) {
+            for (index, (address, row)) in recall.addresses.iter().zip(&rows).enumerate() {
+                if in_use.contains(&index) {
                     known.in_use.push(address.clone());
                 }
                 if former.contains(&row.exact) {

@@ -6,13 +6,18 @@
 
 mod answer;
 mod book;
+mod cleared;
 mod core;
+mod desk;
+mod event;
+mod fault;
 #[cfg(feature = "demo")]
 mod ground;
 mod intent;
 mod lease;
 mod memory;
 mod notices;
+mod open;
 mod options;
 mod outbox;
 mod outcome;
@@ -22,6 +27,8 @@ mod queue;
 mod record;
 mod recover;
 mod refusal;
+mod stats;
+mod submit;
 mod summary;
 #[cfg(test)]
 mod tests;
@@ -31,9 +38,13 @@ mod watch;
 mod writer;
 
 pub use book::Ledger;
-pub use options::{Earlier, LedgerFault, LedgerOptions, LedgerStats, Stranger, Unintended, Unwritten};
-pub use outbox::{Claimed, DeliveryOutcome};
+pub use cleared::{Cleared, Uncleared};
+pub use desk::{Again, DeliveryState, Desk, Filter, Listed, Reveal, Shown};
+pub use fault::{LedgerFault, Unintended, Unwritten};
+pub use options::{Earlier, LedgerOptions, Stranger};
+pub use outbox::{Claimed, DeliveryOutcome, OutboxStats, Queue};
 pub use record::Kind;
+pub use stats::{Broken, Failure, LedgerStats, Reserve, Timing};
 pub use token::{Answered, Closed, Intent, Noted, Open, Recorded, Sent, Told};
 pub use verify::Verification;
 pub use watch::{Orphan, Since, Watch};

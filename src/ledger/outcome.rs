@@ -6,7 +6,7 @@ use crate::{
     notice::{Finding, Held, RecordRef, Shows},
     operation::{Effect, Field, Identity, Subject, Target, read_created_user},
     secret::Sealed,
-    store::{Append, Check, Composed, IntentRef, Op, Place, Step, Weight},
+    store::{Append, Check, Composed, IntentRef, Misfit, Op, Place, State, Step, Weight},
 };
 
 use super::{
@@ -40,7 +40,7 @@ pub(super) fn close(
     finding: &Finding,
     reply: &Result<Answered, crate::wire::ErrorType>,
     memory: Memory,
-) -> Result<Step, String> {
+) -> Result<Step, Misfit> {
     let answer = match memory {
         Memory::Kept => Some(answer::seal(&core.seal, reply)?),
         Memory::Forgotten => None,
@@ -50,7 +50,7 @@ pub(super) fn close(
 }
 
 /// The step that records that nobody knows.
-pub(super) fn unknown(core: &Arc<Core>, open: &Open, finding: Finding) -> Result<Step, String> {
+pub(super) fn unknown(core: &Arc<Core>, open: &Open, finding: Finding) -> Result<Step, Misfit> {
     Draft::of(core, open, finding).step(core, Draft::unknown)
 }
 
@@ -74,8 +74,8 @@ impl Draft {
     fn step(
         self,
         core: &Arc<Core>,
-        compose: impl FnOnce(Self, &Core, &Place) -> Result<Composed, String> + Send + 'static,
-    ) -> Result<Step, String> {
+        compose: impl FnOnce(Self, &Core, &Place) -> Result<Composed, Misfit> + Send + 'static,
+    ) -> Result<Step, Misfit> {
         let core_in = Arc::clone(core);
         Ok(Step::Append(Append {
             weight: Weight::Vital,
@@ -85,7 +85,7 @@ impl Draft {
         }))
     }
 
-    fn outcome(self, core: &Core, place: &Place, answer: Option<Sealed>) -> Result<Composed, String> {
+    fn outcome(self, core: &Core, place: &Place, answer: Option<Sealed>) -> Result<Composed, Misfit> {
         let at = core.now();
         let intent = self.intent.clone();
         let left = match self.shows {
@@ -101,7 +101,7 @@ impl Draft {
         Ok(Composed { record: Some(record), ops })
     }
 
-    fn unknown(self, core: &Core, place: &Place) -> Result<Composed, String> {
+    fn unknown(self, core: &Core, place: &Place) -> Result<Composed, Misfit> {
         let at = core.now();
         let intent = self.intent.clone();
         let lease_until = at.saturating_add(core.lease);
@@ -118,16 +118,19 @@ impl Draft {
         at: i64,
         kind: Kind,
         lease_until: Option<i64>,
-    ) -> Result<(Vec<u8>, Vec<Op>), String> {
+    ) -> Result<(Vec<u8>, Vec<Op>), Misfit> {
         let key = core.data_key(place)?;
+        // People were told that it may have been changed when that is on record, whatever the finder believes.
+        let told_unknown = place.intent == Some(State::Unknown);
+        let finding = Finding { told_unknown, ..self.finding };
         let (connect, words) = match &self.sent {
             Sent::Accepted(answer) | Sent::Refused(answer) => (Some(connect(answer)), None),
             Sent::NotSent(why) | Sent::Unknown(why) => (None, Some(why.clone())),
             Sent::Recovered => (None, None),
         };
-        let changed = &self.finding.side_effects;
+        let changed = &finding.side_effects;
         let inputs = Inputs { words, side_effects: parts::side_effects(changed), ..Inputs::default() };
-        let first = notices::resolve(&self.held, &self.finding, &notices::unwritten(&core.chain, place.seq));
+        let first = notices::resolve(&self.held, &finding, &notices::unwritten(&core.chain, place.seq));
         let body = Body {
             lease_until: lease_until.map(instant),
             target: Some(self.target),
@@ -135,7 +138,7 @@ impl Draft {
             intent: Some(self.reference),
             sent: Some(parts::sent(&self.sent).into()),
             connect,
-            effect: Some(parts::effect(self.finding.effect).into()),
+            effect: Some(parts::effect(finding.effect).into()),
             shows: match self.shows {
                 Shows::Already => None,
                 Shows::NotYet => Some("not-yet".into()),
@@ -147,7 +150,7 @@ impl Draft {
         };
         let record = core.record(place, at, kind, body)?;
         let written = notices::written(&core.chain, place.seq, &record);
-        let all = notices::resolve(&self.held, &self.finding, &written);
+        let all = notices::resolve(&self.held, &finding, &written);
         let mut ops = self.known;
         ops.extend(notices::deliver(core, &self.name, at, all)?);
         Ok((record, ops))

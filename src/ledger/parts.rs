@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     caller::{Caller, Resource},
-    notice::{self, Audience, ChangedField, Later, RecordRef},
+    notice::{Audience, ChangedField, Later, RecordRef},
     operation::{
         Change, ChangeKind, Class, Effect, Field, Identity, InstanceId, Subject, Target, UserId, Wanted,
     },
@@ -244,24 +244,10 @@ pub(super) fn sent(sent: &Sent) -> &'static str {
 pub(super) fn audience(audience: Audience) -> &'static str {
     match audience {
         Audience::Security => "security",
+        Audience::Masked => "masked",
         Audience::OldPrimary => "old-primary",
         Audience::OldSecondary => "old-secondary",
         Audience::New => "new",
-    }
-}
-
-pub(super) fn notice(kind: notice::Kind) -> &'static str {
-    match kind {
-        notice::Kind::AddressChanged => "address-changed",
-        notice::Kind::ChangedAfterAll => "changed-after-all",
-        notice::Kind::UserCreated => "user-created",
-        notice::Kind::SensitiveDone => "sensitive-done",
-        notice::Kind::MayHaveChanged => "may-have-changed",
-        notice::Kind::NotChangedAfterAll => "not-changed-after-all",
-        notice::Kind::Undetermined => "undetermined",
-        notice::Kind::SideEffect => "side-effect",
-        notice::Kind::NotShown => "not-shown",
-        notice::Kind::AddressChangeRefused => "address-change-refused",
     }
 }
 

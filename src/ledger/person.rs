@@ -8,7 +8,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use crate::{
     secret::{HashKey, Seal, SealError, Sealed, Secret, random},
-    store::{NewPerson, PersonRow},
+    store::{Misfit, NewPerson, PersonRow},
 };
 
 use super::record::{Inputs, SealedPart};
@@ -46,10 +46,9 @@ impl DataKey {
     }
 
     /// Seals inputs for one place of one chain.
-    pub(super) fn seal(&self, chain: &str, seq: u64, inputs: &Inputs) -> Result<SealedPart, String> {
-        let plain = serde_json::to_vec(inputs).map_err(|error| format!("inputs: {error}"))?;
-        let sealed =
-            self.seal.seal(&place(chain, seq), &plain).map_err(|error| format!("inputs: {error}"))?;
+    pub(super) fn seal(&self, chain: &str, seq: u64, inputs: &Inputs) -> Result<SealedPart, Misfit> {
+        let plain = serde_json::to_vec(inputs).map_err(Misfit::form("inputs"))?;
+        let sealed = self.seal.seal(&place(chain, seq), &plain).map_err(Misfit::seal("inputs"))?;
         Ok(SealedPart { person: self.token.clone(), sealed: STANDARD.encode(sealed.bytes) })
     }
 

@@ -7,14 +7,18 @@ use std::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use tokio::sync::{Notify, oneshot};
 
-use crate::store::{Compose, Done, Head, Step};
+use crate::{
+    notice::RecordRef,
+    secret::Digest,
+    store::{Compose, Done, Head, Space, Step},
+};
 
-use super::{Stranger, Unwritten, record::SourcePart};
+use super::{Broken, Failure, Reserve, Stranger, Timing, Unwritten, record::SourcePart};
 
 /// Kinds of strangers kept at most until the next summary: what is beyond is only counted.
 const STRANGERS: usize = 4_096;
@@ -66,12 +70,24 @@ pub(super) struct Strangers {
     pub(super) to: i64,
 }
 
+/// How the store does.
+#[derive(Default, Clone)]
+pub(super) struct StoreState {
+    pub(super) sync: Timing,
+    pub(super) free_bytes: u64,
+    pub(super) reserve: Reserve,
+    pub(super) last_failure: Option<Failure>,
+    pub(super) broken: Option<Broken>,
+}
+
 /// What the writer and those who write share.
 #[derive(Default)]
 pub(super) struct Shared {
     gap: Mutex<Option<Gap>>,
     strangers: Mutex<Strangers>,
     head: Mutex<Option<Head>>,
+    state: Mutex<StoreState>,
+    policy: Mutex<Option<(Digest, RecordRef)>>,
     pub(super) gaps: AtomicU64,
     pub(super) commits: AtomicU64,
     pub(super) failures: AtomicU64,
@@ -139,6 +155,51 @@ impl Shared {
                 kept.others = kept.others.saturating_add(count);
             }
         }
+    }
+
+    /// How the store does.
+    pub(super) fn state(&self) -> StoreState {
+        lock(&self.state).clone()
+    }
+
+    /// A commit took so long.
+    pub(super) fn committed(&self, took: Duration) {
+        lock(&self.state).sync.add(took);
+    }
+
+    /// There is so much room.
+    pub(super) fn set_space(&self, space: Space) {
+        let mut state = lock(&self.state);
+        state.free_bytes = space.free;
+        state.reserve = space.room.into();
+    }
+
+    /// A write failed.
+    pub(super) fn failed(&self, at: i64, word: &'static str) {
+        lock(&self.state).last_failure = Some(Failure { at, word });
+    }
+
+    /// The chain was found broken: the first place stays.
+    pub(super) fn set_broken(&self, broken: Broken) {
+        lock(&self.state).broken.get_or_insert(broken);
+    }
+
+    /// Whether the chain was found broken.
+    pub(super) fn is_broken(&self) -> bool {
+        lock(&self.state).broken.is_some()
+    }
+
+    /// This policy is in force, and this record says so.
+    pub(super) fn set_policy(&self, policy: Digest, record: RecordRef) {
+        *lock(&self.policy) = Some((policy, record));
+    }
+
+    /// The record that says that this policy is in force, when it is the one that is.
+    pub(super) fn policy(&self, digest: &str) -> Option<RecordRef> {
+        lock(&self.policy)
+            .as_ref()
+            .filter(|(policy, _)| policy.hex() == digest)
+            .map(|(_, record)| record.clone())
     }
 
     /// Where the chain ends.

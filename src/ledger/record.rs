@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::secret::Digest;
+use crate::{notice::Event, secret::Digest, store::Misfit};
 
 /// The version of the format.
 pub(super) const VERSION: u32 = 1;
@@ -40,6 +40,8 @@ pub enum Kind {
     Strangers,
     /// A delivery was given up on, or reached its recipient.
     Delivery,
+    /// Something about the guard itself that people are told.
+    Event,
     /// What the ledger holds of a person was erased.
     Erasure,
     /// The guard stopped.
@@ -118,6 +120,8 @@ pub(super) struct Body {
     pub(super) gap: Option<GapPart>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) strangers: Option<StrangersPart>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) event: Option<EventPart>,
 }
 
 /// Which request.
@@ -225,9 +229,45 @@ pub(super) struct DeliveryPart {
     pub(super) channel: String,
     pub(super) audience: String,
     pub(super) notice: String,
-    /// `delivered` or `dead`.
+    /// `delivered` or `dead`; `acknowledged` for one that was handed over before the change it announces was sent.
     pub(super) result: String,
     pub(super) attempts: u32,
+    /// How many came folded in this message; absent for one alone.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(super) together: Option<usize>,
+}
+
+/// Something about the guard itself: words, digests, places, times and numbers; what people wrote is in `inputs`.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct EventPart {
+    /// What its notices say.
+    pub(super) event: String,
+    /// The record that says that the policy is in force which it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) record: Option<RefPart>,
+    /// The digest of the policy before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) before: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) rule: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) place: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) channel: Option<String>,
+    /// The chain that does not hold, and the record in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) chain: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) seq: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) since: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) ends: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) changes_refused: Option<bool>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) counts: BTreeMap<String, u64>,
 }
 
 /// What was not recorded singly.
@@ -294,6 +334,9 @@ pub(super) struct Inputs {
     /// What changed and was not asked for: before and after.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) side_effects: Option<BTreeMap<String, FromTo>>,
+    /// The whole of an event.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) event: Option<Event>,
 }
 
 /// Where a record stands, as read from its bytes: what every version and kind has.
@@ -330,7 +373,7 @@ pub(super) struct Stand<'a> {
 }
 
 /// The exact bytes of a record.
-pub(super) fn bytes(stand: Stand<'_>, kind: Kind, body: Body) -> Result<Vec<u8>, String> {
+pub(super) fn bytes(stand: Stand<'_>, kind: Kind, body: Body) -> Result<Vec<u8>, Misfit> {
     let record = Record {
         v: VERSION,
         chain: stand.chain,
@@ -342,7 +385,7 @@ pub(super) fn bytes(stand: Stand<'_>, kind: Kind, body: Body) -> Result<Vec<u8>,
         owner: stand.owner,
         body,
     };
-    serde_json::to_vec(&record).map_err(|error| format!("record: {error}"))
+    serde_json::to_vec(&record).map_err(Misfit::form("record"))
 }
 
 /// An instant as records write it: RFC 3339, UTC, milliseconds.

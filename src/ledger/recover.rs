@@ -5,12 +5,11 @@ use std::sync::Arc;
 use crate::{
     notice::RecordRef,
     secret::Digest,
-    store::{Done, OrphanRow, Others, PersonRow, State, Step},
+    store::{Done, Misfit, OrphanRow, Others, PersonRow, State, Step},
 };
 
 use super::{
     Ledger, Orphan, Unwritten, Watch, answer,
-    book::unexpected,
     core::Core,
     lease::AtWork,
     notices::open_held,
@@ -18,6 +17,7 @@ use super::{
     person::DataKey,
     queue::Purpose,
     record::{Body, Inputs},
+    submit::unexpected,
     token::{Open, Sent, Told},
 };
 
@@ -38,7 +38,7 @@ impl Ledger {
             except: self.inner.at_work.all(),
         };
         let done = self.submit(step, Purpose::Plain).await?;
-        let Done::TakenOver(rows) = done else { return Err(unexpected(&done)) };
+        let Done::TakenOver(rows) = done else { return Err(unexpected(done)) };
         Ok(rows.into_iter().filter_map(|row| orphan(core, &self.inner.at_work, row)).collect())
     }
 }
@@ -55,14 +55,14 @@ fn orphan(core: &Core, at_work: &AtWork, row: OrphanRow) -> Option<Orphan> {
     }
 }
 
-fn rebuilt(core: &Core, at_work: &AtWork, row: OrphanRow) -> Result<Orphan, String> {
+fn rebuilt(core: &Core, at_work: &AtWork, row: OrphanRow) -> Result<Orphan, Misfit> {
     let held = open_held(&core.seal, &row.held)?;
-    let body: Body = serde_json::from_slice(&row.bytes).map_err(|error| format!("its record: {error}"))?;
+    let body: Body = serde_json::from_slice(&row.bytes).map_err(Misfit::form("its record"))?;
     let (chain, seq) = (row.intent.chain.as_str(), row.intent.seq);
     let inputs = inputs(core, &row.people, (chain, seq), &body).unwrap_or_default();
     let target = body.target.as_ref().and_then(|part| parts::read_target(part, inputs.id.clone()));
-    let target = target.ok_or("its record names no target")?;
-    let operation = body.operation.ok_or("its record names no operation")?;
+    let target = target.ok_or(Misfit::Missing("its target"))?;
+    let operation = body.operation.ok_or(Misfit::Missing("its operation"))?;
     // Connect's answer names the user that was created.
     let answer = row.watched.as_ref().and_then(|watched| watched.answer.as_ref());
     let sent = match answer.map(|sealed| answer::open(&core.seal, sealed)) {
@@ -89,8 +89,7 @@ fn rebuilt(core: &Core, at_work: &AtWork, row: OrphanRow) -> Result<Orphan, Stri
     };
     let Some(watched) = row.watched else { return Ok(Orphan::Open(open)) };
     let outcome = &watched.outcome;
-    let body: Body =
-        serde_json::from_slice(&outcome.bytes).map_err(|error| format!("its outcome: {error}"))?;
+    let body: Body = serde_json::from_slice(&outcome.bytes).map_err(Misfit::form("its outcome"))?;
     let place = (outcome.chain.as_str(), outcome.seq.unsigned_abs());
     let told = self::inputs(core, &row.people, place, &body).and_then(|inputs| inputs.side_effects);
     let told = told.map(parts::read_side_effects).unwrap_or_default();

@@ -6,7 +6,7 @@ use crate::{
     caller::Caller,
     operation::{Field, Ordinary, Target},
     policy::{Permit, Refused},
-    store::{Append, Compose, Composed, Place, Step, Weight},
+    store::{Append, Compose, Composed, Misfit, Place, Step, Weight},
 };
 
 use super::{
@@ -17,7 +17,7 @@ use super::{
 use crate::notice::{Held, Plan};
 
 /// The step that writes a refusal and its notices.
-pub(super) fn step(core: &Arc<Core>, refused: &Refused, plan: &Plan) -> Result<Step, String> {
+pub(super) fn step(core: &Arc<Core>, refused: &Refused, plan: &Plan) -> Result<Step, Misfit> {
     let person = match &refused.target {
         Some(target) => core.target(target),
         None => core.caller(&refused.caller.principal),
@@ -42,7 +42,7 @@ fn refusal(
     person: &str,
     (mut body, inputs): (Body, Inputs),
     held: &[Held],
-) -> Result<Composed, String> {
+) -> Result<Composed, Misfit> {
     let key = core.data_key(place)?;
     body.inputs = Some(key.seal(&core.chain, place.seq, &inputs)?);
     body.notices = notices::part(&key, held.iter().map(|held| held.recipient.as_str()));

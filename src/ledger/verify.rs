@@ -181,12 +181,11 @@ enum Fault {
 impl Ledger {
     /// Verifies every link of every chain in the store. Only reads: a guard may be running.
     pub async fn verify(url: &str) -> Result<Verification, LedgerFault> {
-        let fault = |error: crate::store::StoreError| LedgerFault(error.to_string());
-        let reader = Reader::open(&Location::read(url).map_err(fault)?);
+        let reader = Reader::open(&Location::read(url)?);
         let mut verifier = Verifier::default();
         let read = reader.each_record(|row| verifier.record(&row)).await;
         reader.close().await;
-        read.map_err(fault)?;
+        read?;
         Ok(verifier.finish())
     }
 }

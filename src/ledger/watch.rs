@@ -13,18 +13,18 @@ use std::sync::Arc;
 use crate::{
     notice::{ChangedField, Confirmation, Delivery, Finding, Held, Later, RecordRef, Shows},
     operation::{Effect, Identity},
-    store::{Append, Check, Composed, Done, IntentRef, LaterRow, Op, Place, Step, Weight},
+    store::{Append, Check, Composed, Done, IntentRef, LaterRow, Misfit, Op, Place, Step, Weight},
 };
 
 use super::{
     Ledger, Open, Unwritten,
-    book::unexpected,
     core::Core,
     intent::addresses,
     notices, outcome, parts,
     queue::Purpose,
     record::{Body, Inputs, Kind, RefPart, TargetPart},
     recover::{inputs, is_identity},
+    submit::unexpected,
 };
 
 /// The operation after which there is no user to be read.
@@ -99,7 +99,7 @@ impl Ledger {
         let intent = watch.open.lease.intent();
         let rows = self.read(self.inner.reader.later(intent, [&name, &user])).await?;
         for row in rows {
-            if let Some(since) = explains(core, &row).map_err(Unwritten::Store)? {
+            if let Some(since) = explains(core, &row)? {
                 return Ok(since);
             }
         }
@@ -111,21 +111,19 @@ impl Ledger {
     pub async fn confirm(&self, watch: Watch, found: Confirmation) -> Result<(), (Watch, Unwritten)> {
         let step = match step(&self.inner.core, &watch, found) {
             Ok(step) => step,
-            Err(why) => return Err((watch, Unwritten::Store(why))),
+            Err(misfit) => return Err((watch, misfit.into())),
         };
         match self.submit(step, Purpose::Notices).await {
             Ok(Done::Written(_) | Done::Already | Done::Lost) => Ok(()),
-            Ok(done) => Err((watch, unexpected(&done))),
+            Ok(done) => Err((watch, unexpected(done))),
             Err(unwritten) => Err((watch, unwritten)),
         }
     }
 }
 
 /// Whether a later intent can explain what is read: none when it cannot.
-fn explains(core: &Core, row: &LaterRow) -> Result<Option<Since>, String> {
-    let read = |bytes: &[u8]| {
-        serde_json::from_slice::<Body>(bytes).map_err(|error| format!("a later record: {error}"))
-    };
+fn explains(core: &Core, row: &LaterRow) -> Result<Option<Since>, Misfit> {
+    let read = |bytes: &[u8]| serde_json::from_slice::<Body>(bytes).map_err(Misfit::form("a later record"));
     let body = read(&row.intent.bytes)?;
     let identity = is_identity(body.class.as_deref());
     if !identity && body.operation.as_deref() != Some(END) {
@@ -156,7 +154,7 @@ struct Draft {
 }
 
 /// The step that writes a confirmation.
-fn step(core: &Arc<Core>, watch: &Watch, found: Confirmation) -> Result<Step, String> {
+fn step(core: &Arc<Core>, watch: &Watch, found: Confirmation) -> Result<Step, Misfit> {
     let open = &watch.open;
     let name = core.target(open.target());
     let intent = open.lease.intent().clone();
@@ -182,7 +180,7 @@ fn step(core: &Arc<Core>, watch: &Watch, found: Confirmation) -> Result<Step, St
 }
 
 impl Draft {
-    fn compose(self, core: &Core, place: &Place) -> Result<Composed, String> {
+    fn compose(self, core: &Core, place: &Place) -> Result<Composed, Misfit> {
         let at = core.now();
         let key = core.data_key(place)?;
         let changed = &self.found.side_effects;

@@ -11,6 +11,8 @@ use crate::{
     policy::{Code, Permit, Refused, RuleRef},
 };
 
+use super::Kind;
+
 /// Where in the ledger something stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordRef {
@@ -191,6 +193,17 @@ impl Facts {
         concerned.new.clear();
         concerned.facts.untold.retain(|untold| *untold != Untold::New);
         Some(concerned)
+    }
+
+    /// What a change of addresses is called: after the primary one when that is among them.
+    pub(super) fn change_of_addresses(&self) -> Kind {
+        let primary = Field::Email.name();
+        let addresses = || self.fields.iter().filter(|field| field.is_address());
+        match addresses().find(|field| field.field == primary).or_else(|| addresses().next()) {
+            Some(field) if field.after.is_none() => Kind::AddressRemoved,
+            Some(field) if field.field != primary => Kind::SecondaryChanged,
+            Some(_) | None => Kind::AddressChanged,
+        }
     }
 
     fn of_caller(caller: &Caller, operation: &str, target: Option<&Target>, user: Option<&User>) -> Self {

@@ -75,6 +75,8 @@ pub enum Became {
     NotRead,
     /// The guard refused it; nothing was sent.
     Refused,
+    /// It is about to be sent.
+    NotSent,
 }
 
 impl Became {

@@ -2,6 +2,8 @@
 //! direction round, nor becomes a link (requirements H1, H2, E14). Nothing is left out silently: what is taken away is
 //! shown as its number.
 
+use jiff::Timestamp;
+
 use crate::operation::{Address, is_invisible};
 
 /// Longer values are cut, with three dots.
@@ -44,9 +46,9 @@ pub(super) fn address(text: &str) -> String {
     Address::read(text).map_or_else(|_| inert(text), |address| address.to_string())
 }
 
-/// An address as people without need see it.
+/// An address as people without need see it; nothing of what is not a plain one.
 pub(super) fn masked_address(text: &str) -> String {
-    Address::read(text).map_or_else(|_| "(not a plain address)".to_owned(), |address| address.masked())
+    Address::read(text).map_or_else(|_| "***".to_owned(), |address| address.masked())
 }
 
 /// `m***`; nothing of a single letter.
@@ -64,8 +66,14 @@ pub(crate) fn ascii(text: &str, longest: usize) -> String {
     text.chars().take(longest).map(visible).collect()
 }
 
+/// A time in UTC, to the second (RFC 3339); `?` for what no calendar holds.
+pub(super) fn utc(millis: i64) -> String {
+    Timestamp::from_millisecond(millis)
+        .map_or_else(|_| "?".to_owned(), |at| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
+}
+
 /// Characters that act instead of being seen: Unicode `Cc`, and what no name may have.
-fn is_active(letter: char) -> bool {
+pub(super) fn is_active(letter: char) -> bool {
     letter.is_control() || is_invisible(letter)
 }
 
@@ -100,7 +108,7 @@ mod tests {
         assert_eq!(address("mary@Example.com"), "mary@example.com");
         assert_eq!(address("\"a b\"@example.com"), "\"a b\"[at]example[.]com");
         assert_eq!(masked_address("mary@example.com"), "m***@example.com");
-        assert_eq!(masked_address("mary"), "(not a plain address)");
+        assert_eq!(masked_address("mary"), "***");
     }
 
     #[test]

@@ -1,86 +1,40 @@
 //! Who will be told, and what, depending on what is found to have become of the change.
 
-use std::{error::Error, fmt};
+use std::{collections::BTreeSet, error::Error, fmt};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     clock::Now,
-    operation::{Address, Change},
+    operation::Change,
     policy::{Permit, Refused},
-    secret::Digest,
 };
 
-use super::{Became, ChangedField, Confirmation, Facts, Finding, Later, Matter, RecordRef, facts::Concerned};
-
-/// The channel of all first notices.
-const MAIL: &str = "mail";
-
-/// Who is told as a matter of configuration.
-#[derive(Debug, Clone)]
-pub struct Routing {
-    /// The security team: at least one address.
-    pub security: Vec<Address>,
-    /// The language of the templates. Default `en`.
-    pub language: String,
-}
-
-/// Why somebody is told: decides what is masked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Audience {
-    /// The security team: everything in full.
-    Security,
-    /// The primary address that was there before.
-    OldPrimary,
-    /// The secondary address that was there before.
-    OldSecondary,
-    /// The new address.
-    New,
-}
-
-/// What a notice says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Kind {
-    /// The primary or secondary address was changed or removed.
-    AddressChanged,
-    /// A user was created.
-    UserCreated,
-    /// A sensitive operation was done.
-    SensitiveDone,
-    /// It was sent and nobody knows yet: it may have been changed.
-    MayHaveChanged,
-    /// After an unknown outcome: it was not changed.
-    NotChangedAfterAll,
-    /// After an unknown outcome: details other than the addresses were changed as asked, and nothing else.
-    ChangedAfterAll,
-    /// After an unknown outcome: no read can tell.
-    Undetermined,
-    /// Something changed that was not asked for.
-    SideEffect,
-    /// Connect said yes, and no later read shows it.
-    NotShown,
-    /// A change of an address was refused.
-    AddressChangeRefused,
-}
-
-/// How urgent a notice is: queues of their own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Urgency {
-    /// Applied changes, unknown outcomes, side effects: never folded, delayed or overtaken.
-    Now,
-    /// Refusals.
-    Later,
-}
+use super::{
+    About, Audience, Became, ChangedField, Channel, Confirmation, Delivery, Facts, Finding, Kind, Later,
+    Matter, RecordRef, Routing, Told,
+    facts::Concerned,
+    routing::{Recipient, Routed},
+};
 
 /// One recipient of what will be found: held in the intent's transaction, released, amended or dropped by the outcome's.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Held {
-    /// The channel: `mail`.
-    pub channel: String,
-    /// The recipient's address.
+    /// The channel.
+    pub channel: Channel,
+    /// The recipient: a mail address, or the hook's name.
     pub recipient: String,
-    /// Why this recipient is told.
+    /// Why this recipient is told: its strongest role.
     pub audience: Audience,
+    /// Of the security team: of which kinds its routes tell it. Empty for the people concerned: they hear of all that
+    /// concerns them, whatever the routes say.
+    pub kinds: BTreeSet<Kind>,
+    /// The role of a person concerned whose address is the security team's as well: in it they hear what no route sends.
+    pub also: Option<Audience>,
+    /// Whether this recipient is told before the change is sent, and so how it ended.
+    pub announced: bool,
+    /// The language.
+    pub language: String,
     /// The facts at the time of the intent.
     pub facts: Facts,
 }
@@ -94,47 +48,20 @@ pub struct Plan {
 /// A plan that cannot be made: then there is no change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PlanFault {
-    /// Nobody would be told.
+    /// The security team would not be told of all that may come of it.
     NoRecipient,
 }
 
-/// One message to one recipient on one channel.
-#[derive(Clone, Serialize, Deserialize)]
-pub struct Delivery {
-    /// `Message-ID` and `webhook-id`: derived from record, kind and recipient, so that a repeat carries the same.
-    pub message_id: String,
-    /// The channel.
-    pub channel: String,
-    /// The recipient.
-    pub recipient: String,
-    /// Why this recipient is told.
-    pub audience: Audience,
-    /// How urgent.
-    pub urgency: Urgency,
-    /// What it says.
-    pub kind: Kind,
-    /// What became of the change.
-    pub became: Became,
-    /// The facts.
-    pub facts: Facts,
-    /// What changed that was not asked for.
-    pub side_effects: Vec<ChangedField>,
-    /// The record it rests on.
-    pub record: RecordRef,
-    /// When it was found, milliseconds since 1970.
-    pub at: i64,
-}
-
 impl Plan {
-    /// Who is to be told of a change: the security team always; for a change of an address the old primary *and* the old
-    /// secondary, and the new address masked; for every other identity operation the old addresses as well, to be told
-    /// of side effects and of unknown outcomes only; the addresses of a user that is created. An old address that is not
-    /// a plain one cannot be told: the security team's notice says so.
+    /// Who is to be told of a change: the security team always, as its routes say; for a change of an address the old
+    /// primary *and* the old secondary whatever the routes say, and the new address masked; for every other identity
+    /// operation the old addresses as well, to be told of side effects and of unknown outcomes only; the addresses of a
+    /// user that is created. An old address that is not a plain one cannot be told: the security team's notice says so.
     ///
     /// # Errors
-    /// When nobody would be told: then there is no change.
+    /// When some of what may come of it would reach nobody of the security team: then there is no change.
     pub fn of(permit: &Permit<Change>, routing: &Routing) -> Result<Self, PlanFault> {
-        Self::held_for(Facts::of(permit), routing)
+        Self::made(Facts::of(permit), routing)
     }
 
     /// Who is to be told of a refusal: the security team and the old addresses when an address was to be changed; nobody
@@ -142,7 +69,7 @@ impl Plan {
     /// was refused. `at` is when it was refused.
     pub fn of_refusal(refused: &Refused, routing: &Routing, at: Now) -> Self {
         Facts::of_refusal(refused, at)
-            .and_then(|concerned| Self::held_for(concerned, routing).ok())
+            .and_then(|concerned| Self::held_for(concerned, routing, &[Kind::AddressChangeRefused]).ok())
             .unwrap_or(Self { held: Vec::new() })
     }
 
@@ -151,25 +78,94 @@ impl Plan {
         &self.held
     }
 
-    /// Each address once, told in its strongest role.
-    pub(super) fn held_for(concerned: Concerned, routing: &Routing) -> Result<Self, PlanFault> {
+    /// What is told before anything is sent, to those who have to acknowledge it; none when nobody has to, or when the
+    /// change is one of details, of which nobody is told once it is made. `record` is the intent's.
+    pub fn announcement(&self, routing: &Routing, record: &RecordRef, at: Now) -> Vec<Delivery> {
+        let by = routing.acknowledging();
+        let named = |held: &&Held| held.announced && by.iter().any(|recipient| held.is_for(recipient));
+        self.held.iter().filter(named).map(|held| held.announcement(record, at)).collect()
+    }
+
+    /// The plan of a change.
+    pub(super) fn made(concerned: Concerned, routing: &Routing) -> Result<Self, PlanFault> {
+        let kinds = concerned.facts.matter.kinds();
+        let mut plan = Self::held_for(concerned, routing, kinds)?;
+        plan.announce(routing);
+        Ok(plan)
+    }
+
+    /// Each recipient once, in its strongest role, and each of `kinds` to somebody of the security team.
+    pub(super) fn held_for(
+        concerned: Concerned,
+        routing: &Routing,
+        kinds: &[Kind],
+    ) -> Result<Self, PlanFault> {
         let Concerned { facts, old_primary, old_secondary, new } = concerned;
-        // Without the security team nobody need be reachable at all: an old address may be missing or not plain.
-        if routing.security.is_empty() {
-            return Err(PlanFault::NoRecipient);
-        }
-        let people = (routing.security.iter().cloned().map(|address| (Audience::Security, address)))
-            .chain(old_primary.map(|address| (Audience::OldPrimary, address)))
-            .chain(old_secondary.map(|address| (Audience::OldSecondary, address)))
-            .chain(new.into_iter().map(|address| (Audience::New, address)));
-        let mut held: Vec<Held> = Vec::new();
-        for (audience, address) in people {
-            let recipient = address.to_string();
-            if held.iter().all(|other| other.recipient != recipient) {
-                held.push(Held { channel: MAIL.to_owned(), recipient, audience, facts: facts.clone() });
+        let mut plan = Self { held: Vec::new() };
+        for kind in kinds {
+            let told = routing.told_of(*kind, facts.instance.as_deref());
+            // Without the security team nobody need be reachable at all: an old address may be missing or not plain.
+            if told.is_empty() {
+                return Err(PlanFault::NoRecipient);
+            }
+            for routed in told {
+                plan.hold(routed, &facts, |held| {
+                    held.kinds.insert(*kind);
+                });
             }
         }
-        Ok(Self { held })
+        let people = (old_primary.map(|address| (Audience::OldPrimary, address)).into_iter())
+            .chain(old_secondary.map(|address| (Audience::OldSecondary, address)))
+            .chain(new.into_iter().map(|address| (Audience::New, address)));
+        for (audience, address) in people {
+            let recipient = Recipient::Mail(address);
+            let routed = Routed { recipient, audience, language: routing.language.clone() };
+            plan.hold(routed, &facts, |held| {
+                if held.audience.is_security() && held.also.is_none() {
+                    held.also = Some(audience);
+                }
+            });
+        }
+        Ok(plan)
+    }
+
+    /// Those who have to acknowledge a change are told of it and of how it ended, named by a route or not.
+    fn announce(&mut self, routing: &Routing) {
+        let Some(facts) = self.held.first().map(|held| held.facts.clone()) else { return };
+        if facts.matter == Matter::Details {
+            return;
+        }
+        for recipient in routing.acknowledging() {
+            let routed = routing.routed(recipient.clone());
+            let audience = routed.audience;
+            self.hold(routed, &facts, |held| {
+                if !held.audience.is_security() {
+                    held.also = Some(held.audience);
+                    held.audience = audience;
+                }
+                held.announced = true;
+            });
+        }
+    }
+
+    /// Adds to what is held for a recipient: the first role is the strongest.
+    fn hold(&mut self, routed: Routed, facts: &Facts, with: impl FnOnce(&mut Held)) {
+        let Routed { recipient, audience, language } = routed;
+        if let Some(held) = self.held.iter_mut().find(|held| held.is_for(&recipient)) {
+            return with(held);
+        }
+        let mut held = Held {
+            channel: recipient.channel(),
+            recipient: recipient.to_string(),
+            audience,
+            kinds: BTreeSet::new(),
+            also: None,
+            announced: false,
+            language,
+            facts: facts.clone(),
+        };
+        with(&mut held);
+        self.held.push(held);
     }
 }
 
@@ -189,21 +185,17 @@ impl Held {
     /// of the above: it says both. The new address is not concerned by side effects.
     pub fn resolve(&self, finding: &Finding, record: &RecordRef) -> Option<Delivery> {
         let became = Became::of(finding.effect);
-        let kind = if self.hears_of_side_effects() && !finding.side_effects.is_empty() {
-            Kind::SideEffect
-        } else {
-            self.kind(became, finding.told_unknown)?
-        };
+        let told = finding.told_unknown || self.announced;
+        let beside = (!finding.side_effects.is_empty()).then_some(Kind::SideEffect);
+        let kinds = [beside, self.kind(became, told)];
+        let (audience, kind) = self.told_as(kinds.into_iter().flatten(), told)?;
         let side_effects = if kind == Kind::SideEffect { finding.side_effects.clone() } else { Vec::new() };
-        Some(self.delivery(kind, became, Urgency::Now, side_effects, record, finding.at.millis()))
+        Some(self.delivery(kind, audience, (became, side_effects), record, finding.at.millis()))
     }
 
-    /// Whether this recipient is concerned by what was not asked for.
+    /// Whether this recipient may have to be told of what a later read shows.
     pub fn hears_of_side_effects(&self) -> bool {
-        match self.audience {
-            Audience::Security | Audience::OldPrimary | Audience::OldSecondary => true,
-            Audience::New => false,
-        }
+        self.told_as([Kind::SideEffect, Kind::NotShown].into_iter(), false).is_some()
     }
 
     /// The message for what later reads showed, or none when there is nothing to tell this recipient. `record` is the
@@ -217,29 +209,54 @@ impl Held {
             Later::NotShown => Became::NotShown,
             Later::NotRead => Became::NotRead,
         };
-        let side_effects = confirmation.side_effects.clone();
-        let kind = if self.hears_of_side_effects() && !side_effects.is_empty() {
-            Kind::SideEffect
-        } else {
-            match (self.audience, confirmation.later) {
-                (Audience::Security, Later::NotShown | Later::NotRead) => Kind::NotShown,
-                (Audience::Security, Later::Shown | Later::Superseded)
-                | (Audience::OldPrimary | Audience::OldSecondary | Audience::New, _) => return None,
-            }
+        let beside = (!confirmation.side_effects.is_empty()).then_some(Kind::SideEffect);
+        let not_shown = match confirmation.later {
+            Later::NotShown | Later::NotRead => Some(Kind::NotShown),
+            Later::Shown | Later::Superseded => None,
         };
-        Some(self.delivery(kind, became, Urgency::Now, side_effects, record, confirmation.at.millis()))
+        let (audience, kind) = self.told_as([beside, not_shown].into_iter().flatten(), self.announced)?;
+        let side_effects =
+            if kind == Kind::SideEffect { confirmation.side_effects.clone() } else { Vec::new() };
+        Some(self.delivery(kind, audience, (became, side_effects), record, confirmation.at.millis()))
     }
 
     /// The message of a refusal.
     pub fn refusal(&self, record: &RecordRef) -> Delivery {
         let kind = Kind::AddressChangeRefused;
-        self.delivery(kind, Became::Refused, Urgency::Later, Vec::new(), record, self.facts.at)
+        self.delivery(kind, self.audience, (Became::Refused, Vec::new()), record, self.facts.at)
+    }
+
+    /// The message that a change is about to be made. `record` is the intent's.
+    pub fn announcement(&self, record: &RecordRef, at: Now) -> Delivery {
+        let became = (Became::NotSent, Vec::new());
+        self.delivery(Kind::Announced, self.audience, became, record, at.millis())
+    }
+
+    /// The first of these kinds that this recipient is to be told of, and in which role: the strongest in which it is.
+    fn told_as(&self, kinds: impl Iterator<Item = Kind> + Clone, told: bool) -> Option<(Audience, Kind)> {
+        [Some(self.audience), self.also].into_iter().flatten().find_map(|audience| {
+            let kind = kinds.clone().find(|kind| self.hears(audience, *kind, told))?;
+            Some((audience, kind))
+        })
+    }
+
+    /// Whether a recipient in this role is told of this kind. Whoever was told that something may have been or is about to
+    /// be changed is told how it ended, whatever the routes say.
+    fn hears(&self, audience: Audience, kind: Kind, told: bool) -> bool {
+        match audience {
+            Audience::Security | Audience::Masked => {
+                let began = self.announced || (told && self.kinds.contains(&Kind::MayHaveChanged));
+                self.kinds.contains(&kind) || began
+            }
+            Audience::OldPrimary | Audience::OldSecondary => kind != Kind::NotShown,
+            Audience::New => !matches!(kind, Kind::NotShown | Kind::SideEffect),
+        }
     }
 
     fn kind(&self, became: Became, told: bool) -> Option<Kind> {
         match became {
             Became::Done | Became::SeenDone => match self.facts.matter {
-                Matter::Addresses => Some(Kind::AddressChanged),
+                Matter::Addresses => Some(self.facts.change_of_addresses()),
                 Matter::Details => told.then_some(Kind::ChangedAfterAll),
                 Matter::Creation => Some(Kind::UserCreated),
                 Matter::Sensitive => Some(Kind::SensitiveDone),
@@ -249,86 +266,81 @@ impl Held {
             Became::Undetermined => Some(Kind::Undetermined),
             Became::NotShown | Became::NotRead => Some(Kind::NotShown),
             Became::Refused => Some(Kind::AddressChangeRefused),
+            Became::NotSent => Some(Kind::Announced),
         }
+    }
+
+    fn is_for(&self, recipient: &Recipient) -> bool {
+        self.channel == recipient.channel() && self.recipient == recipient.to_string()
     }
 
     fn delivery(
         &self,
         kind: Kind,
-        became: Became,
-        urgency: Urgency,
-        side_effects: Vec<ChangedField>,
+        audience: Audience,
+        (became, side_effects): (Became, Vec<ChangedField>),
         record: &RecordRef,
         at: i64,
     ) -> Delivery {
-        Delivery {
-            message_id: message_id(kind, record, &self.channel, &self.recipient),
-            channel: self.channel.clone(),
-            recipient: self.recipient.clone(),
-            audience: self.audience,
-            urgency,
+        let told = Told { facts: self.facts.clone(), became, side_effects };
+        Delivery::new(
             kind,
-            became,
-            facts: self.facts.clone(),
-            side_effects,
-            record: record.clone(),
-            at,
-        }
+            (self.channel.clone(), &self.recipient),
+            (audience, &self.language),
+            About::Change(Box::new(told)),
+            (record, at),
+        )
     }
 }
 
-impl Kind {
-    /// Every kind.
-    pub const ALL: [Self; 10] = [
-        Self::AddressChanged,
-        Self::UserCreated,
-        Self::SensitiveDone,
-        Self::MayHaveChanged,
-        Self::NotChangedAfterAll,
-        Self::ChangedAfterAll,
-        Self::Undetermined,
-        Self::SideEffect,
-        Self::NotShown,
-        Self::AddressChangeRefused,
-    ];
-
-    /// The word for it, in `Message-ID` and `X-Connect-Guard-Event`: contract.
-    pub fn as_str(self) -> &'static str {
+impl Matter {
+    /// What may come of it: of each of these the security team is told.
+    fn kinds(self) -> &'static [Kind] {
         match self {
-            Self::AddressChanged => "address-changed",
-            Self::UserCreated => "user-created",
-            Self::SensitiveDone => "sensitive-done",
-            Self::MayHaveChanged => "may-have-changed",
-            Self::NotChangedAfterAll => "not-changed-after-all",
-            Self::ChangedAfterAll => "changed-after-all",
-            Self::Undetermined => "undetermined",
-            Self::SideEffect => "side-effect",
-            Self::NotShown => "not-shown",
-            Self::AddressChangeRefused => "address-change-refused",
+            Self::Addresses => &[
+                Kind::AddressChanged,
+                Kind::SecondaryChanged,
+                Kind::AddressRemoved,
+                Kind::MayHaveChanged,
+                Kind::NotChangedAfterAll,
+                Kind::Undetermined,
+                Kind::SideEffect,
+                Kind::NotShown,
+            ],
+            Self::Details => &[
+                Kind::MayHaveChanged,
+                Kind::NotChangedAfterAll,
+                Kind::ChangedAfterAll,
+                Kind::Undetermined,
+                Kind::SideEffect,
+                Kind::NotShown,
+            ],
+            Self::Creation => &[
+                Kind::UserCreated,
+                Kind::MayHaveChanged,
+                Kind::NotChangedAfterAll,
+                Kind::Undetermined,
+                Kind::SideEffect,
+                Kind::NotShown,
+            ],
+            Self::Sensitive => &[
+                Kind::SensitiveDone,
+                Kind::MayHaveChanged,
+                Kind::NotChangedAfterAll,
+                Kind::Undetermined,
+                Kind::SideEffect,
+                Kind::NotShown,
+            ],
         }
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
     }
 }
 
 impl fmt::Display for PlanFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoRecipient => f.write_str("nobody would be told"),
+            Self::NoRecipient => f.write_str("nobody of the security team would be told"),
         }
     }
 }
 
 impl Error for PlanFault {}
-
-/// The left side of a `Message-ID` (RFC 5322 section 3.6.4). Each part is length-prefixed: no two messages share one.
-fn message_id(kind: Kind, record: &RecordRef, channel: &str, recipient: &str) -> String {
-    let seq = record.seq.to_string();
-    let digest = Digest::of_list([record.chain.as_str(), &seq, &record.hash, channel, recipient]);
-    let digest: String = digest.hex().chars().take(32).collect();
-    format!("{kind}.{digest}")
-}

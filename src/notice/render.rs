@@ -1,47 +1,75 @@
-//! From a delivery to words: subject, text, HTML. Escaped by default, strict about undefined names.
+//! From a delivery to words: subject, text, HTML.
 //!
 //! Each kind has one file of words (subject, lead, what to do now), used by the text and the HTML alike, so that the two
 //! parts of a message cannot say different things. No part holds a link, an image or anything to be fetched.
+//!
+//! A template of the operator's own that fails after all is no reason not to tell: what is built in stands in for it.
 
-use std::{error::Error, fmt};
+use std::collections::BTreeMap;
 
-use minijinja::{Environment, UndefinedBehavior, Value, syntax::SyntaxConfig, value::Serde};
+use minijinja::{Value, value::Serde};
 use serde::Serialize;
 
-use super::{Delivery, Kind, neutral::ascii, view::View};
+use super::{
+    Delivery, Subject,
+    built_in::words_of,
+    check,
+    engine::{Engine, RenderFault},
+    view::{AboutView, View},
+};
 
-/// Longest subject, in characters.
-const SUBJECT: usize = 150;
-/// Text is wrapped before this column.
-const COLUMNS: usize = 76;
-
-/// The templates, compiled.
+/// The templates, compiled: what is built in, and the operator's own in place of some.
 pub struct Templates {
-    environment: Environment<'static>,
+    built_in: Engine,
+    own: Option<Engine>,
+}
+
+/// A template of the operator's own, as read: reading it is the caller's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TemplateFile {
+    /// Below the folder of templates: `address_changed.txt`, `de/address_changed.txt`, `frame.html`, `phrases.txt` ...
+    pub name: String,
+    /// What it holds.
+    pub text: String,
+    /// Where it lies: for faults.
+    pub place: String,
 }
 
 /// A message in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rendered {
-    /// One line, no control characters.
-    pub subject: String,
-    /// Plain text, lines ended by LF.
+    /// One line: the subject of mail, the summary everywhere else.
+    pub subject: Subject,
+    /// What happened, in one paragraph of one line.
+    pub lead: String,
+    /// What to do now, one line each.
+    pub steps: Vec<String>,
+    /// The whole message as plain text, lines ended by LF.
     pub text: String,
-    /// HTML, self-contained.
+    /// The whole message as HTML, self-contained.
     pub html: String,
+    /// Why the operator's own templates could not be used, when they could not: to be logged. The message is whole.
+    pub fault: Option<RenderFault>,
 }
-
-/// A template that does not hold.
-#[derive(Debug)]
-pub struct RenderFault(pub String);
 
 /// What both frames are filled with.
 #[derive(Serialize)]
-struct Page {
-    subject: String,
-    lead: String,
-    steps: Vec<String>,
+struct Page<'a> {
+    language: &'a str,
+    say: &'a BTreeMap<String, String>,
+    subject: &'a str,
+    lead: &'a str,
+    steps: &'a [String],
     rows: Vec<Row>,
+    details: Vec<Row>,
+}
+
+/// What words and rows are filled with.
+#[derive(Serialize)]
+struct Filled<'a> {
+    say: &'a BTreeMap<String, String>,
+    #[serde(flatten)]
+    view: &'a View,
 }
 
 #[derive(Serialize)]
@@ -56,86 +84,83 @@ impl Templates {
     /// # Errors
     /// When one of them does not compile.
     pub fn built_in() -> Result<Self, RenderFault> {
-        let mut environment = Environment::new();
-        environment.set_undefined_behavior(UndefinedBehavior::Strict);
-        let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build().map_err(fault)?;
-        environment.set_syntax(syntax);
-        environment.add_filter("wrap", wrap);
-        for kind in Kind::ALL {
-            environment.add_template(kind.as_str(), words(kind)).map_err(fault)?;
-        }
-        for (name, source) in [
-            ("rows.txt", include_str!("templates/rows.txt")),
-            ("frame.txt", include_str!("templates/frame.txt")),
-            ("frame.html", include_str!("templates/frame.html")),
-        ] {
-            environment.add_template(name, source).map_err(fault)?;
-        }
-        Ok(Self { environment })
+        let built_in = Engine::new(&[]).map_err(first)?;
+        Ok(Self { built_in, own: None })
     }
 
-    /// Renders a delivery for its audience: values in full for the security team, masked for the rest.
+    /// The templates that are compiled in, with the operator's own in place of some. Every kind is rendered for every
+    /// audience in every language, with values that are long, hostile or missing, so that what can fail fails here.
     ///
     /// # Errors
-    /// When a template names what there is not.
+    /// With every fault of every file: names of no template, faults of the syntax, undefined names, a language that is
+    /// not complete, values that reach the HTML unescaped, links, images and scripts.
+    pub fn with(overrides: &[TemplateFile]) -> Result<Self, Vec<RenderFault>> {
+        let built_in = Engine::new(&[])?;
+        if overrides.is_empty() {
+            return Ok(Self { built_in, own: None });
+        }
+        let own = Engine::new(overrides)?;
+        let faults = check::faults(&own);
+        if faults.is_empty() { Ok(Self { built_in, own: Some(own) }) } else { Err(faults) }
+    }
+
+    /// The languages there are.
+    pub fn languages(&self) -> Vec<&str> {
+        self.own.as_ref().unwrap_or(&self.built_in).languages().collect()
+    }
+
+    /// Renders a delivery for its audience: values in full for the security team, masked for the rest. In the
+    /// delivery's language, or the one it is a kind of (`de` for `de-AT`), or English.
+    ///
+    /// # Errors
+    /// When the built-in templates name what there is not.
     pub fn render(&self, delivery: &Delivery) -> Result<Rendered, RenderFault> {
-        let page = self.page(delivery)?;
-        let filled = Value::from(Serde(&page));
-        let text = self.frame("frame.txt", &filled)? + "\n";
-        let html = self.frame("frame.html", &filled)? + "\n";
-        Ok(Rendered { subject: page.subject, text, html })
-    }
-
-    fn page(&self, delivery: &Delivery) -> Result<Page, RenderFault> {
-        let view = Value::from(Serde(View::of(delivery)));
-        let words = self.environment.get_template(delivery.kind.as_str()).map_err(fault)?;
-        let mut words = words.render_captured(view.clone()).map_err(fault)?;
-        let mut block = |name: &str| words.with_state_mut(|state| state.render_block(name)).map_err(fault);
-        let (subject, lead, steps) = (block("subject")?, block("lead")?, block("steps")?);
-        let rows = self.environment.get_template("rows.txt").map_err(fault)?.render(view).map_err(fault)?;
-        Ok(Page {
-            subject: ascii(&one_line(&subject), SUBJECT),
-            lead: one_line(&lead),
-            steps: steps.lines().map(one_line).filter(|step| !step.is_empty()).collect(),
-            rows: rows
-                .lines()
-                .filter_map(|row| row.split_once(": "))
-                .map(|(label, value)| Row { label: label.trim().to_owned(), value: value.trim().to_owned() })
-                .collect(),
-        })
-    }
-
-    fn frame(&self, name: &str, page: &Value) -> Result<String, RenderFault> {
-        self.environment.get_template(name).and_then(|frame| frame.render(page)).map_err(fault)
+        let fault = match self.own.as_ref().map(|own| render(own, delivery)) {
+            Some(Ok(rendered)) => return Ok(rendered),
+            Some(Err(fault)) => Some(fault),
+            None => None,
+        };
+        Ok(Rendered { fault, ..render(&self.built_in, delivery)? })
     }
 }
 
-impl fmt::Display for RenderFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a notice cannot be put into words: {}", self.0)
-    }
+/// Renders a delivery with these templates.
+pub(super) fn render(engine: &Engine, delivery: &Delivery) -> Result<Rendered, RenderFault> {
+    let language = engine.language(&delivery.language);
+    let say = engine.phrases(language);
+    let view = View::of(delivery);
+    let filled = Value::from(Serde(Filled { say: &say, view: &view }));
+    let words = engine.words(language, &words_of(delivery.kind), &filled)?;
+    let rows = match &view.about {
+        AboutView::Change(_) => "rows_change.txt",
+        AboutView::Guard { .. } => "rows_guard.txt",
+        AboutView::Refusals { .. } => "rows_refusals.txt",
+    };
+    let rows = engine.render(language, rows, &filled)?;
+    // What stands below the line is detail.
+    let (rows, details) = rows.split_once("\n---\n").unwrap_or((&rows, ""));
+    let subject = Subject::new(&words.subject);
+    let lead = one_line(&words.lead);
+    let steps: Vec<_> = words.steps.lines().map(one_line).filter(|step| !step.is_empty()).collect();
+    let page = Value::from(Serde(Page {
+        language,
+        say: &say,
+        subject: subject.as_str(),
+        lead: &lead,
+        steps: &steps,
+        rows: self::rows(rows),
+        details: self::rows(details),
+    }));
+    let text = engine.render(language, "frame.txt", &page)? + "\n";
+    let html = engine.render(language, "frame.html", &page)? + "\n";
+    Ok(Rendered { subject, lead, steps, text, html, fault: None })
 }
 
-impl Error for RenderFault {}
-
-fn words(kind: Kind) -> &'static str {
-    match kind {
-        Kind::AddressChanged => include_str!("templates/address_changed.txt"),
-        Kind::UserCreated => include_str!("templates/user_created.txt"),
-        Kind::SensitiveDone => include_str!("templates/sensitive_done.txt"),
-        Kind::MayHaveChanged => include_str!("templates/may_have_changed.txt"),
-        Kind::NotChangedAfterAll => include_str!("templates/not_changed_after_all.txt"),
-        Kind::ChangedAfterAll => include_str!("templates/changed_after_all.txt"),
-        Kind::Undetermined => include_str!("templates/undetermined.txt"),
-        Kind::SideEffect => include_str!("templates/side_effect.txt"),
-        Kind::NotShown => include_str!("templates/not_shown.txt"),
-        Kind::AddressChangeRefused => include_str!("templates/address_change_refused.txt"),
-    }
-}
-
-/// Names the template and the line, never a value: the messages of the engine hold none.
-fn fault(error: minijinja::Error) -> RenderFault {
-    RenderFault(error.to_string())
+/// Lines of `label: value`.
+fn rows(text: &str) -> Vec<Row> {
+    let row =
+        |(label, value): (&str, &str)| Row { label: label.trim().to_owned(), value: value.trim().to_owned() };
+    text.lines().filter_map(|line| line.split_once(": ")).map(row).collect()
 }
 
 /// The lines of a template are not the lines of a message.
@@ -143,22 +168,7 @@ fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Wraps at spaces, later lines indented by `indent`; a longer word keeps its line to itself.
-fn wrap(text: &str, indent: usize) -> String {
-    let mut out = String::new();
-    let mut column = indent;
-    for (place, word) in text.split(' ').enumerate() {
-        let width = word.chars().count();
-        if place > 0 && column + 1 + width > COLUMNS {
-            out.push('\n');
-            out.push_str(&" ".repeat(indent));
-            column = indent;
-        } else if place > 0 {
-            out.push(' ');
-            column += 1;
-        }
-        out.push_str(word);
-        column += width;
-    }
-    out
+fn first(faults: Vec<RenderFault>) -> RenderFault {
+    let none = || RenderFault { place: "templates".to_owned(), line: None, what: "unknown".to_owned() };
+    faults.into_iter().next().unwrap_or_else(none)
 }

@@ -40,7 +40,7 @@ impl Letter {
         let message = Message::builder()
             .from(Mailbox::new(None, from.clone()))
             .to(Mailbox::new(None, to.clone()))
-            .subject(rendered.subject)
+            .subject(rendered.subject.header())
             .date(UNIX_EPOCH + Duration::from_millis(millis))
             .message_id(Some(format!("<{}@{domain}>", token(&delivery.message_id))))
             // RFC 3834 section 5: nobody's absence answers it.

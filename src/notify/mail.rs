@@ -1,4 +1,5 @@
-//! Mail over SMTP: STARTTLS required or implicit TLS, never opportunistic; every message under one timeout of its own.
+//! Mail over SMTP: STARTTLS required or implicit TLS, never opportunistic; every step under a timeout of its own, every
+//! message under one for all of them.
 //!
 //! lettre's timeout covers connecting only, and its pool takes a connection back on which a reply is still outstanding:
 //! the next message would then be believed on the reply to the last. So connections are kept here: one returns to the
@@ -12,6 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use arc_swap::ArcSwapOption;
 use lettre::transport::smtp::{
     authentication::{Credentials, Mechanism},
     client::AsyncSmtpConnection,
@@ -21,6 +23,7 @@ use lettre::transport::smtp::{
 use super::{
     connect::Connector,
     letter::Letter,
+    pace::Pace,
     unsent::{Step, Unsent},
 };
 use crate::{
@@ -31,7 +34,7 @@ use crate::{
 };
 
 /// Connections kept open for the next message.
-const IDLE: usize = 4;
+const IDLE: usize = 6;
 /// An idle connection that is older is closed.
 const IDLE_FOR: Duration = Duration::from_mins(1);
 
@@ -67,7 +70,7 @@ pub(crate) struct MailOptions {
 /// The mail channel.
 pub(crate) struct Mail {
     connector: Connector,
-    credentials: Option<Credentials>,
+    credentials: ArcSwapOption<Credentials>,
     from: Address,
     domain: String,
     timeout: Duration,
@@ -98,43 +101,49 @@ impl Mail {
         if domain.is_empty() || domain.len() > 253 || !domain.bytes().all(plain) {
             return Err(MailFault::Domain(domain));
         }
-        let credentials = match credentials {
-            Some((user, password)) => {
-                let password = password.expose_str().ok_or(MailFault::Password)?;
-                Some(Credentials::new(user, password.to_owned()))
-            }
-            None => None,
-        };
+        let credentials = ArcSwapOption::from(read(credentials)?.map(Arc::new));
         let connector = Connector::new(host, port, tls, ca_file.as_deref(), &domain)?;
         Ok(Self { connector, credentials, from, domain, timeout, idle: Mutex::default() })
     }
 
+    /// From now on AUTH uses these; connections that were authenticated with others are closed.
+    ///
+    /// # Errors
+    /// When the password is not UTF-8; then nothing is replaced.
+    pub(crate) fn replace_credentials(&self, credentials: Option<(String, Secret)>) -> Result<(), MailFault> {
+        self.credentials.store(read(credentials)?.map(Arc::new));
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        Ok(())
+    }
+
     /// Puts a delivery into words and hands it in; gives what the server answered when it took it, without any address.
-    /// The work is a task of its own, so that a panic in a library ends this attempt only.
     ///
     /// # Errors
     /// When the server has not taken the message, or may have taken it and did not say so.
-    pub(crate) async fn hand_in(
-        self: &Arc<Self>,
-        templates: &Arc<Templates>,
-        delivery: Delivery,
-    ) -> Result<String, Unsent> {
-        let (mail, templates) = (Arc::clone(self), Arc::clone(templates));
-        tokio::spawn(async move {
-            let rendered = templates.render(&delivery).map_err(Unsent::Words)?;
-            let letter = Letter::new(&delivery, rendered, &mail.from, &mail.domain)?;
-            tokio::time::timeout(mail.timeout, mail.send(letter))
-                .await
-                .map_err(|_| Unsent::Timeout(mail.timeout))?
-        })
-        .await
-        .map_err(|_| Unsent::Panicked)?
+    pub(super) async fn hand_in(&self, templates: &Templates, delivery: &Delivery) -> Result<String, Unsent> {
+        let rendered = templates.render(delivery).map_err(Unsent::Words)?;
+        let letter = Letter::new(delivery, rendered, &self.from, &self.domain)?;
+        self.send(letter, &Pace::new(self.timeout)).await
     }
 
-    async fn send(&self, letter: Letter) -> Result<String, Unsent> {
-        let mut connection = match self.idle_connection().await {
+    /// Connects, TLS, AUTH, NOOP, QUIT; hands nothing in.
+    ///
+    /// # Errors
+    /// When nothing could be handed in now.
+    pub(crate) async fn check(&self) -> Result<(), Unsent> {
+        let pace = Pace::new(self.timeout);
+        let mut connection = self.connect(&pace).await?;
+        let noop = pace.step(Step::Noop, connection.command(commands::Noop)).await?;
+        noop.map_err(|source| Unsent::Refused { step: Step::Noop, source })?;
+        // Whether the server says goodbye is nobody's concern.
+        drop(pace.step(Step::Quit, connection.quit()).await);
+        Ok(())
+    }
+
+    async fn send(&self, letter: Letter, pace: &Pace) -> Result<String, Unsent> {
+        let mut connection = match self.idle_connection(pace).await {
             Some(connection) => connection,
-            None => self.connect().await?,
+            None => self.connect(pace).await?,
         };
         let steps = [
             (Step::Sender, commands::Mail::new(Some(letter.from), Vec::new()).to_string()),
@@ -142,33 +151,36 @@ impl Mail {
             (Step::Data, commands::Data.to_string()),
         ];
         for (step, command) in steps {
-            connection.command(command).await.map_err(|source| Unsent::Refused { step, source })?;
+            let said = pace.step(step, connection.command(command)).await?;
+            said.map_err(|source| Unsent::Refused { step, source })?;
         }
-        let reply = connection
-            .message(&letter.octets)
-            .await
+        let reply = pace
+            .step(Step::Content, connection.message(&letter.octets))
+            .await?
             .map_err(|source| Unsent::Refused { step: Step::Content, source })?;
         self.idle(connection);
         let words: Vec<_> = reply.message().collect();
         Ok(format!("{} {}", reply.code(), without_addresses(&words.join(" "))))
     }
 
-    async fn connect(&self) -> Result<AsyncSmtpConnection, Unsent> {
-        let mut connection = self.connector.connect().await?;
-        if let Some(credentials) = &self.credentials {
-            connection
-                .auth(&[Mechanism::Plain, Mechanism::Login], credentials)
-                .await
+    async fn connect(&self, pace: &Pace) -> Result<AsyncSmtpConnection, Unsent> {
+        let mut connection = self.connector.connect(pace).await?;
+        if let Some(credentials) = self.credentials.load_full() {
+            let auth = connection.auth(&[Mechanism::Plain, Mechanism::Login], &credentials);
+            pace.step(Step::Auth, auth)
+                .await?
                 .map_err(|source| Unsent::Refused { step: Step::Auth, source })?;
         }
         Ok(connection)
     }
 
     /// The connection used last, when it still answers.
-    async fn idle_connection(&self) -> Option<AsyncSmtpConnection> {
+    async fn idle_connection(&self, pace: &Pace) -> Option<AsyncSmtpConnection> {
         loop {
             let (mut connection, since) = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()?;
-            if since.elapsed() < IDLE_FOR && connection.test_connected().await {
+            if since.elapsed() < IDLE_FOR
+                && pace.step(Step::Noop, connection.test_connected()).await.unwrap_or(false)
+            {
                 return Some(connection);
             }
         }
@@ -201,6 +213,12 @@ impl Error for MailFault {
             Self::Host(_) | Self::Domain(_) | Self::Password => None,
         }
     }
+}
+
+fn read(credentials: Option<(String, Secret)>) -> Result<Option<Credentials>, MailFault> {
+    let Some((user, password)) = credentials else { return Ok(None) };
+    let password = password.expose_str().ok_or(MailFault::Password)?;
+    Ok(Some(Credentials::new(user, password.to_owned())))
 }
 
 /// What a server says, for the record: at most 200 characters of visible ASCII, and no word with an `@` in it.

@@ -1,13 +1,25 @@
 //! The courier: claims deliveries from the ledger's outbox and brings them to people, at least once, until they have them.
+//!
+//! A channel is mail or one webhook. Each has a lane of its own in the courier, and fails by itself: what is for it waits
+//! while the others are told. An [`Announcer`] hands over what has to be acknowledged before a change is made.
 
+mod announcer;
+mod channels;
 mod connect;
 mod courier;
+mod hook;
 mod letter;
 mod mail;
+mod pace;
 mod unsent;
 
-pub(crate) use courier::Courier;
+pub(crate) use announcer::Announcer;
+pub(crate) use channels::Channels;
+pub(crate) use courier::{Courier, CourierStats, Post};
+pub(crate) use hook::{Hook, HookFormat, HookOptions};
 pub(crate) use mail::{Mail, MailOptions, MailTls};
+#[cfg(test)]
+pub(crate) use {courier::ChannelStats, hook::HookFault};
 
 #[cfg(feature = "demo")]
 #[cfg(test)]

@@ -19,24 +19,20 @@ mod options;
 mod paced;
 mod proxy;
 mod reply;
-#[cfg_attr(not(test), expect(dead_code, reason = "nothing is constructed of it yet"))]
 mod status;
 #[cfg(test)]
 mod tests;
 mod tls;
 
 pub(crate) use counts::Counts;
+#[cfg(test)]
+use listener::Drained;
 pub(crate) use listener::{BindError, Server};
-pub(crate) use options::{Caps, Options, Timeouts};
-pub(crate) use tls::Tls;
-#[expect(unused_imports, reason = "nothing is constructed of it yet")]
-pub(crate) use {
-    counts::ServerStats,
-    listener::Drained,
-    options::ProxyProtocol,
-    status::{Measurements, PolicyState, Reason, StatusOptions, StatusServer, Watched},
-    tls::TlsFault,
+pub(crate) use options::{Caps, Options, ProxyProtocol, Timeouts};
+pub(crate) use status::{
+    DiskState, Measurements, PolicyState, QueueState, Reason, Spread, StatusOptions, StatusServer, Watched,
 };
+pub(crate) use tls::{Tls, TlsFault};
 
 /// What a listener serves.
 pub(crate) trait Service: Send + Sync + 'static {

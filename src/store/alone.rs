@@ -1,68 +1,14 @@
-//! Steps that need no record: claims, retries, leases, forgetting, a probe.
+//! Steps that need no record: leases, taking over, a probe.
 
 use sqlx::{Row as _, query};
 
 use super::{
-    Done, IntentRef, OrphanRow, Others, OutboxRow, StoreError,
-    dialect::Connection,
+    Done, IntentRef, OrphanRow, Others, StoreError,
+    dialect::{Connection, Row},
     ops::{person, sealed, signed, state},
     watch,
 };
 use crate::secret::Sealed;
-
-/// Claims deliveries that are due: urgent ones first, then in the order in which they were written.
-pub(super) async fn claim(
-    connection: &mut Connection,
-    now: i64,
-    until: i64,
-    most: u32,
-) -> Result<Done, StoreError> {
-    let read = || StoreError::at("claim");
-    let rows = query(
-        "UPDATE outbox SET claim_until = $1 WHERE id IN (SELECT id FROM outbox WHERE state = 'due' \
-         AND due_at <= $2 AND claim_until <= $2 ORDER BY urgency, id LIMIT $3) \
-         RETURNING id, attempts, urgency, key_id, sealed",
-    )
-    .bind(until)
-    .bind(now)
-    .bind(i64::from(most))
-    .fetch_all(connection)
-    .await
-    .map_err(read())?;
-    let mut claimed = Vec::with_capacity(rows.len());
-    for row in &rows {
-        let attempts: i64 = row.try_get(1).map_err(read())?;
-        let urgency: i64 = row.try_get(2).map_err(read())?;
-        let found = OutboxRow {
-            id: row.try_get(0).map_err(read())?,
-            attempts: u32::try_from(attempts).unwrap_or(u32::MAX),
-            sealed: sealed(row.try_get(3).map_err(read())?, row.try_get(4).map_err(read())?),
-        };
-        claimed.push((urgency, found));
-    }
-    claimed.sort_by_key(|(urgency, row)| (*urgency, row.id));
-    Ok(Done::Claimed(claimed.into_iter().map(|(_, row)| row).collect()))
-}
-
-/// Gives back what processes before this one had claimed: the store's lock proves that they are gone.
-pub(super) async fn unclaim(connection: &mut Connection) -> Result<(), StoreError> {
-    query("UPDATE outbox SET claim_until = 0 WHERE state = 'due' AND claim_until <> 0")
-        .execute(connection)
-        .await
-        .map_err(StoreError::at("claims"))?;
-    Ok(())
-}
-
-/// Gives a delivery back, to be tried again.
-pub(super) async fn retry(connection: &mut Connection, id: i64, at: i64) -> Result<Done, StoreError> {
-    query("UPDATE outbox SET due_at = $1, claim_until = 0, attempts = attempts + 1 WHERE id = $2 AND state = 'due'")
-        .bind(at)
-        .bind(id)
-        .execute(connection)
-        .await
-        .map_err(StoreError::at("delivery"))?;
-    Ok(Done::Plain)
-}
 
 /// Takes over open intents, and watched ones, by compare-and-set on owner and lease.
 pub(super) async fn take_over(
@@ -90,40 +36,53 @@ pub(super) async fn take_over(
     .map_err(read())?;
     let mut taken = Vec::new();
     for row in &rows {
-        let seq: i64 = row.try_get(2).map_err(read())?;
-        let intent = IntentRef { chain: row.try_get(1).map_err(read())?, seq: seq.unsigned_abs() };
-        if except.contains(&intent) {
-            continue;
-        }
-        let id: i64 = row.try_get(0).map_err(read())?;
-        let changed = query(
-            "UPDATE intents SET owner = $1, lease_until = $2 \
-             WHERE id = $3 AND owner = $4 AND lease_until = $5 AND state <> 'closed'",
-        )
-        .bind(owner)
-        .bind(until)
-        .bind(id)
-        .bind(row.try_get::<String, _>(5).map_err(read())?)
-        .bind(row.try_get::<i64, _>(6).map_err(read())?)
-        .execute(&mut *connection)
-        .await
-        .map_err(read())?;
-        if changed.rows_affected() == 1 {
-            let target: String = row.try_get(4).map_err(read())?;
-            taken.push(OrphanRow {
-                intent,
-                state: state(&row.try_get::<String, _>(3).map_err(read())?)?,
-                bytes: row.try_get(7).map_err(read())?,
-                people: person(connection, &target).await?.into_iter().collect(),
-                held: held(connection, id).await?,
-                watched: None,
-            });
-        }
+        taken.extend(take(connection, row, (owner, until), except).await?);
     }
     taken.extend(watch::take_over(connection, owner, now, until, others, except).await?);
     Ok(Done::TakenOver(taken))
 }
 
+/// Takes over one, unless it is at work here or another process was faster.
+async fn take(
+    connection: &mut Connection,
+    row: &Row,
+    (owner, until): (&str, i64),
+    except: &[IntentRef],
+) -> Result<Option<OrphanRow>, StoreError> {
+    let read = || StoreError::at("take over");
+    let seq: i64 = row.try_get(2).map_err(read())?;
+    let intent = IntentRef { chain: row.try_get(1).map_err(read())?, seq: seq.unsigned_abs() };
+    if except.contains(&intent) {
+        return Ok(None);
+    }
+    let id: i64 = row.try_get(0).map_err(read())?;
+    let changed = query(
+        "UPDATE intents SET owner = $1, lease_until = $2 \
+         WHERE id = $3 AND owner = $4 AND lease_until = $5 AND state <> 'closed'",
+    )
+    .bind(owner)
+    .bind(until)
+    .bind(id)
+    .bind(row.try_get::<String, _>(5).map_err(read())?)
+    .bind(row.try_get::<i64, _>(6).map_err(read())?)
+    .execute(&mut *connection)
+    .await
+    .map_err(read())?;
+    if changed.rows_affected() != 1 {
+        return Ok(None);
+    }
+    let target: String = row.try_get(4).map_err(read())?;
+    Ok(Some(OrphanRow {
+        intent,
+        state: state(&row.try_get::<String, _>(3).map_err(read())?)?,
+        bytes: row.try_get(7).map_err(read())?,
+        people: person(connection, &target).await?.into_iter().collect(),
+        held: held(connection, id).await?,
+        watched: None,
+    }))
+}
+
+/// The notices held for an intent, in order.
 pub(super) async fn held(connection: &mut Connection, intent: i64) -> Result<Vec<Sealed>, StoreError> {
     let read = || StoreError::at("held notices");
     query("SELECT key_id, sealed FROM held WHERE intent = $1 ORDER BY n")
@@ -155,17 +114,6 @@ pub(super) async fn renew(
         .await
         .map_err(StoreError::at("lease"))?;
         watch::renew(connection, owner, until, intent).await?;
-    }
-    Ok(Done::Plain)
-}
-
-/// Deletes answers and attempts that are no longer remembered.
-pub(super) async fn forget(connection: &mut Connection, before: i64) -> Result<Done, StoreError> {
-    for sql in [
-        "DELETE FROM attempts WHERE intent IN (SELECT id FROM intents WHERE answer IS NOT NULL AND closed_at < $1)",
-        "UPDATE intents SET answer = NULL, answer_key_id = NULL WHERE answer IS NOT NULL AND closed_at < $1",
-    ] {
-        query(sql).bind(before).execute(&mut *connection).await.map_err(StoreError::at("forget"))?;
     }
     Ok(Done::Plain)
 }

@@ -12,8 +12,9 @@ use super::{
     checks::{self, Finding},
     dialect::{BEGIN, Connection},
     migrate::migrate,
-    ops,
+    ops, outbox,
     place::PAGE,
+    prune,
 };
 
 /// The store, taken for this process alone. Its connection answers in order, so what is read from it is the truth about
@@ -24,9 +25,30 @@ pub(crate) struct Writer {
     busy: Duration,
 }
 
+/// What became of a transaction that is on disk.
+pub(crate) struct Appended {
+    /// What became of each step, in order.
+    pub(crate) done: Vec<Done>,
+    /// Where the chain ends now.
+    pub(crate) head: Head,
+    /// How long the commit took: what the disk takes to make it last.
+    pub(crate) sync: Duration,
+    /// How much room there was.
+    pub(crate) space: Space,
+}
+
+/// How much room there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Space {
+    /// Bytes that are free: on the disk, and as far as the store may grow.
+    pub(crate) free: u64,
+    /// For whom.
+    pub(crate) room: Room,
+}
+
 /// For whom there is room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Room {
+pub(crate) enum Room {
     /// For everything.
     All,
     /// For changes and what follows from them: the reserve is begun.
@@ -57,7 +79,7 @@ impl Writer {
         let mut home = Home::take(location, medium)?;
         let mut connection = home.location().connect(busy).await?;
         migrate(&mut connection).await?;
-        alone::unclaim(&mut connection).await?;
+        outbox::unclaim(&mut connection).await?;
         home.check()?;
         let reader = Reader::new(home.location().pool(busy, 2));
         Ok((Self { connection, home, busy }, reader))
@@ -90,7 +112,7 @@ impl Writer {
         expected: Head,
         steps: Vec<Step>,
         deadline: Instant,
-    ) -> Result<(Vec<Done>, Head), StoreError> {
+    ) -> Result<Appended, StoreError> {
         self.home.check()?;
         query(BEGIN).execute(&mut self.connection).await.map_err(StoreError::at("begin"))?;
         let done = match self.all(chain, expected, steps).await {
@@ -98,10 +120,12 @@ impl Writer {
             other => other,
         };
         match done {
-            Ok(done) => {
+            Ok((done, head, space)) => {
+                let begun = Instant::now();
                 query("COMMIT").execute(&mut self.connection).await.map_err(StoreError::at("commit"))?;
+                let sync = begun.elapsed();
                 self.home.check()?;
-                Ok(done)
+                Ok(Appended { done, head, sync, space })
             }
             Err(error) => {
                 // The database may have rolled back by itself; `settle` makes sure.
@@ -111,9 +135,10 @@ impl Writer {
         }
     }
 
-    /// Whether the files are still those that were opened.
-    pub(crate) fn check(&mut self) -> Result<(), StoreError> {
-        self.home.check()
+    /// Whether the files are still those that were opened, and how much room there is.
+    pub(crate) async fn look(&mut self) -> Result<Space, StoreError> {
+        self.home.check()?;
+        self.space().await
     }
 
     /// Closes the connection: the write-ahead log goes into the database.
@@ -126,47 +151,50 @@ impl Writer {
         chain: &str,
         expected: Head,
         steps: Vec<Step>,
-    ) -> Result<(Vec<Done>, Head), StoreError> {
+    ) -> Result<(Vec<Done>, Head, Space), StoreError> {
         let found = head(&mut self.connection, chain).await?;
         if found != expected {
             return Err(StoreError::Moved { expected: expected.seq, found: found.seq });
         }
-        let room = self.room().await?;
+        let space = self.space().await?;
         let mut at = found;
         let mut all = Vec::with_capacity(steps.len());
         for step in steps {
-            let done = match step {
-                Step::Append(append) if !room.is_for(append.weight) => Done::Reserve,
-                Step::Append(append) => one(&mut self.connection, chain, &mut at, append).await?,
-                Step::Claim { now, until, most } => {
-                    alone::claim(&mut self.connection, now, until, most).await?
-                }
-                Step::Retry { id, at } => alone::retry(&mut self.connection, id, at).await?,
-                Step::TakeOver { owner, now, until, others, except } => {
-                    alone::take_over(&mut self.connection, &owner, now, until, others, &except).await?
-                }
-                Step::Renew { owner, until, intents } => {
-                    alone::renew(&mut self.connection, &owner, until, &intents).await?
-                }
-                Step::Probe { now } => alone::probe(&mut self.connection, now).await?,
-                Step::Forget { before } => alone::forget(&mut self.connection, before).await?,
-            };
-            all.push(done);
+            all.push(self.step(chain, &mut at, space.room, step).await?);
         }
-        Ok((all, at))
+        Ok((all, at, space))
     }
 
-    /// For whom there is room.
-    async fn room(&mut self) -> Result<Room, StoreError> {
+    async fn step(&mut self, chain: &str, at: &mut Head, room: Room, step: Step) -> Result<Done, StoreError> {
+        let connection = &mut self.connection;
+        match step {
+            Step::Append(append) if !room.is_for(append.weight) => Ok(Done::Reserve),
+            Step::Append(append) => one(connection, chain, at, append).await,
+            Step::Claim { channel, urgency, now, until, most } => {
+                outbox::claim(connection, (&channel, urgency), (now, until), most).await
+            }
+            Step::Retry { id, at } => outbox::retry(connection, id, at).await,
+            Step::TakeOver { owner, now, until, others, except } => {
+                alone::take_over(connection, &owner, now, until, others, &except).await
+            }
+            Step::Renew { owner, until, intents } => alone::renew(connection, &owner, until, &intents).await,
+            Step::Probe { now } => alone::probe(connection, now).await,
+            Step::Prune(bounds) => prune::prune(connection, bounds).await,
+        }
+    }
+
+    /// How much room there is, and for whom.
+    async fn space(&mut self) -> Result<Space, StoreError> {
         let reserve = self.home.location().reserve;
         let free = self.free().await?;
-        Ok(if free >= reserve {
+        let room = if free >= reserve {
             Room::All
         } else if free >= reserve / 4 {
             Room::Changes
         } else {
             Room::Ends
-        })
+        };
+        Ok(Space { free, room })
     }
 
     /// Bytes that are free on the disk, and as far as the store may grow.
@@ -209,15 +237,15 @@ async fn one(
     at: &mut Head,
     append: Append,
 ) -> Result<Done, StoreError> {
-    let verdict = match checks::all(connection, append.checks).await? {
-        Finding::Verdict(verdict) => verdict,
+    let (verdict, intent) = match checks::all(connection, append.checks).await? {
+        Finding::Verdict(verdict, intent) => (verdict, intent),
         Finding::Done(done) => return Ok(done),
     };
     let person = match &append.person {
         Some(new) => Some(person(connection, new).await?),
         None => None,
     };
-    let place = Place { seq: at.seq + 1, prev: at.hash, person, verdict };
+    let place = Place { seq: at.seq + 1, prev: at.hash, person, verdict, intent };
     let composed = match (append.compose)(&place) {
         Ok(composed) => composed,
         Err(why) => return Ok(Done::Failed(why)),
@@ -244,8 +272,9 @@ async fn one(
     *at = Head { seq: place.seq, hash: Digest::of(&bytes) };
     Ok(match place.verdict {
         Verdict::Clear => Done::Written(*at),
-        Verdict::Busy => Done::Busy(*at),
-        Verdict::Quota { index, wait } => Done::Quota { record: *at, index, wait },
+        Verdict::Busy => Done::Busy,
+        Verdict::InUse => Done::InUse,
+        Verdict::Quota { index, wait } => Done::Quota { index, wait },
     })
 }
 

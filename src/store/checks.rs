@@ -2,71 +2,87 @@
 
 use sqlx::{Row as _, query, query_scalar};
 
-use super::{Check, Done, IntentRef, StoreError, Verdict, dialect::Connection, ops::signed, watch};
+use super::{
+    Check, Done, IntentRef, State, StoreError, Verdict, addresses,
+    dialect::Connection,
+    ops::{self, signed, state},
+    outbox, watch,
+};
 
 /// What the checks of one step found.
 pub(super) enum Finding {
-    /// It is to be composed with this verdict.
-    Verdict(Verdict),
+    /// It is to be composed with this verdict; how far the intent came that it names, if it names one.
+    Verdict(Verdict, Option<State>),
     /// It is not to be composed.
+    Done(Done),
+}
+
+/// Why a check does not hold.
+enum Not {
+    Verdict(Verdict),
     Done(Done),
 }
 
 /// Looks at the checks in order; the first that fails decides.
 pub(super) async fn all(connection: &mut Connection, checks: Vec<Check>) -> Result<Finding, StoreError> {
-    let mut quotas = 0;
+    let (mut quotas, mut state) = (0, None);
     for check in checks {
-        match check {
-            Check::Unrepeated { attempt, marks, since } => {
-                if repeated(connection, &attempt, &marks, since).await? {
-                    return Ok(Finding::Done(Done::Repeated));
-                }
-            }
-            Check::Free { target } => {
-                if busy(connection, &target).await? {
-                    return Ok(Finding::Verdict(Verdict::Busy));
-                }
-            }
-            Check::Latest { target, latest } => {
-                if is_outdated(connection, &target, latest).await? {
-                    return Ok(Finding::Verdict(Verdict::Busy));
-                }
-            }
-            Check::NotReplaced { target, exact, since } => {
-                if is_replaced(connection, &target, &exact, since).await? {
-                    return Ok(Finding::Verdict(Verdict::Busy));
-                }
-            }
-            Check::Quota { rule, subject, changes, per, now } => {
-                if let Some(at) = full(connection, &rule, &subject, changes, now.saturating_sub(per)).await? {
-                    let wait = at.saturating_add(per).saturating_sub(now).max(1);
-                    return Ok(Finding::Verdict(Verdict::Quota { index: quotas, wait }));
-                }
-                quotas += 1;
-            }
-            Check::Holds { intent, owner } => {
-                if let Some(done) = not_held(connection, &intent, &owner).await? {
-                    return Ok(Finding::Done(done));
-                }
-            }
-            Check::Unwatched { target } => {
-                if watch::is_target(connection, &target).await? {
-                    return Ok(Finding::Verdict(Verdict::Busy));
-                }
-            }
-            Check::Watched { intent, owner } => match watch::owner(connection, &intent).await? {
-                Some(holder) if holder == owner => {}
-                Some(_) => return Ok(Finding::Done(Done::Lost)),
-                None => return Ok(Finding::Done(Done::Already)),
-            },
-            Check::Undelivered { id } => {
-                if settled(connection, id).await? {
-                    return Ok(Finding::Done(Done::Already));
-                }
-            }
+        match one(connection, check, &mut quotas, &mut state).await? {
+            None => {}
+            Some(Not::Verdict(verdict)) => return Ok(Finding::Verdict(verdict, state)),
+            Some(Not::Done(done)) => return Ok(Finding::Done(done)),
         }
     }
-    Ok(Finding::Verdict(Verdict::Clear))
+    Ok(Finding::Verdict(Verdict::Clear, state))
+}
+
+/// Looks at one. `quotas` counts them; `state` is how far the intent came that is named.
+async fn one(
+    connection: &mut Connection,
+    check: Check,
+    quotas: &mut usize,
+    state: &mut Option<State>,
+) -> Result<Option<Not>, StoreError> {
+    let busy = |is| if is { Some(Not::Verdict(Verdict::Busy)) } else { None };
+    Ok(match check {
+        Check::Unrepeated { attempt, marks, since } => {
+            repeated(connection, &attempt, &marks, since).await?.then_some(Not::Done(Done::Repeated))
+        }
+        Check::Free { target } => busy(is_busy(connection, &target).await?),
+        Check::Latest { target, latest } => busy(is_outdated(connection, &target, latest).await?),
+        Check::NotReplaced { target, exact, since } => {
+            busy(addresses::is_replaced(connection, &target, &exact, since).await?)
+        }
+        Check::Unused { target, rows } => {
+            addresses::are_used(connection, &target, &rows).await?.then_some(Not::Verdict(Verdict::InUse))
+        }
+        Check::Quota { rule, subject, changes, per, now } => {
+            let index = *quotas;
+            *quotas += 1;
+            let full = full(connection, &rule, &subject, changes, now.saturating_sub(per)).await?;
+            full.map(|at| {
+                let wait = at.saturating_add(per).saturating_sub(now).max(1);
+                Not::Verdict(Verdict::Quota { index, wait })
+            })
+        }
+        Check::Holds { intent, owner } => match held(connection, &intent, &owner).await? {
+            Holding::Ours(found) => {
+                *state = Some(found);
+                None
+            }
+            Holding::Not(done) => Some(Not::Done(done)),
+        },
+        Check::Unwatched { target } => busy(watch::is_target(connection, &target).await?),
+        Check::Watched { intent, owner } => match watch::owner(connection, &intent).await? {
+            Some(holder) if holder == owner => None,
+            Some(_) => Some(Not::Done(Done::Lost)),
+            None => Some(Not::Done(Done::Already)),
+        },
+        Check::Undelivered { id } => {
+            outbox::is_settled(connection, id).await?.then_some(Not::Done(Done::Already))
+        }
+        Check::Unsaid { key } => ops::is_said(connection, &key).await?.then_some(Not::Done(Done::Already)),
+    })
 }
 
 async fn repeated(
@@ -93,37 +109,13 @@ async fn repeated(
     Ok(false)
 }
 
-async fn busy(connection: &mut Connection, target: &str) -> Result<bool, StoreError> {
+async fn is_busy(connection: &mut Connection, target: &str) -> Result<bool, StoreError> {
     let found: Option<i64> = query_scalar("SELECT 1 FROM intents WHERE target = $1 AND state <> 'closed'")
         .bind(target)
         .fetch_optional(connection)
         .await
         .map_err(StoreError::at("open changes"))?;
     Ok(found.is_some())
-}
-
-/// Whether one of these addresses was this target's and was replaced since then.
-async fn is_replaced(
-    connection: &mut Connection,
-    target: &str,
-    exact: &[String],
-    since: i64,
-) -> Result<bool, StoreError> {
-    for address in exact {
-        let found: Option<i64> = query_scalar(
-            "SELECT 1 FROM addresses WHERE target = $1 AND exact = $2 AND is_now = 0 AND at >= $3",
-        )
-        .bind(target)
-        .bind(address)
-        .bind(since)
-        .fetch_optional(&mut *connection)
-        .await
-        .map_err(StoreError::at("addresses"))?;
-        if found.is_some() {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }
 
 async fn is_outdated(connection: &mut Connection, target: &str, latest: u64) -> Result<bool, StoreError> {
@@ -159,11 +151,14 @@ async fn full(
     .map_err(StoreError::at("quota"))
 }
 
-async fn not_held(
-    connection: &mut Connection,
-    intent: &IntentRef,
-    owner: &str,
-) -> Result<Option<Done>, StoreError> {
+/// Whether an intent is this owner's and open.
+enum Holding {
+    /// It is, and came so far.
+    Ours(State),
+    Not(Done),
+}
+
+async fn held(connection: &mut Connection, intent: &IntentRef, owner: &str) -> Result<Holding, StoreError> {
     let row = query(
         "SELECT i.state, i.owner, i.outcome_chain, i.outcome_seq, r.bytes FROM intents i \
          LEFT JOIN records r ON r.chain = i.outcome_chain AND r.seq = i.outcome_seq \
@@ -174,7 +169,7 @@ async fn not_held(
     .fetch_optional(connection)
     .await
     .map_err(StoreError::at("lease"))?;
-    let Some(row) = row else { return Ok(Some(Done::Lost)) };
+    let Some(row) = row else { return Ok(Holding::Not(Done::Lost)) };
     let read = StoreError::at("lease");
     let parts = (|| {
         Ok((
@@ -185,22 +180,13 @@ async fn not_held(
             row.try_get::<Option<Vec<u8>>, _>(4)?,
         ))
     })();
-    let (state, holder, chain, seq, bytes) = parts.map_err(read)?;
-    Ok(match (state.as_str(), chain, seq, bytes) {
-        ("closed", Some(chain), Some(seq), Some(bytes)) => {
-            Some(Done::Closed { chain, seq: seq.unsigned_abs(), bytes })
+    let (found, holder, chain, seq, bytes) = parts.map_err(read)?;
+    Ok(match (state(&found)?, chain, seq, bytes) {
+        (State::Closed, Some(chain), Some(seq), Some(bytes)) => {
+            Holding::Not(Done::Closed { chain, seq: seq.unsigned_abs(), bytes })
         }
-        ("closed", ..) => return Err(StoreError::Row("intents")),
-        _ if holder != owner => Some(Done::Lost),
-        _ => None,
+        (State::Closed, ..) => return Err(StoreError::Row("intents")),
+        _ if holder != owner => Holding::Not(Done::Lost),
+        (state @ (State::Open | State::Unknown), ..) => Holding::Ours(state),
     })
-}
-
-async fn settled(connection: &mut Connection, id: i64) -> Result<bool, StoreError> {
-    let state: Option<String> = query_scalar("SELECT state FROM outbox WHERE id = $1")
-        .bind(id)
-        .fetch_optional(connection)
-        .await
-        .map_err(StoreError::at("delivery"))?;
-    Ok(state.as_deref() != Some("due"))
 }

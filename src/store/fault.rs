@@ -4,7 +4,7 @@ use std::{error::Error, fmt, path::PathBuf};
 
 /// Why the store could not be opened, read or written.
 #[derive(Debug)]
-pub(crate) enum StoreError {
+pub enum StoreError {
     /// The URL is not one of a store.
     Url(String),
     /// The directory or a file of the store is not fit: owner, mode, kind.
@@ -52,12 +52,36 @@ pub(crate) enum StoreError {
     Late,
     /// A row is not of the form that this version writes.
     Row(&'static str),
+    /// Its tables are of another version of the program: it is not read beside a running guard.
+    Schema {
+        /// The version of its tables; none where there are no tables.
+        found: Option<i64>,
+        /// The version that this program knows.
+        known: i64,
+    },
 }
 
 impl StoreError {
     /// For `map_err`: the database said no in this step.
     pub(super) fn at(step: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
         move |source| Self::Database { step, source }
+    }
+
+    /// A stable word for it, for status.
+    pub(crate) fn word(&self) -> &'static str {
+        match self {
+            Self::Url(_) => "url",
+            Self::Unfit { .. } => "unfit",
+            Self::Held(_) => "held",
+            Self::Medium { .. } => "medium",
+            Self::Replaced(_) => "replaced",
+            Self::Io { .. } => "io",
+            Self::Database { .. } => "database",
+            Self::Tables(_) | Self::Schema { .. } => "tables",
+            Self::Moved { .. } => "moved",
+            Self::Late => "timeout",
+            Self::Row(_) => "row",
+        }
     }
 }
 
@@ -82,6 +106,10 @@ impl fmt::Display for StoreError {
             }
             Self::Late => f.write_str("given up: it took too long"),
             Self::Row(what) => write!(f, "a row of `{what}` is not of a known form"),
+            Self::Schema { found: Some(found), known } => {
+                write!(f, "its tables are of version {found}, and this program knows version {known}")
+            }
+            Self::Schema { found: None, .. } => f.write_str("it holds no ledger"),
         }
     }
 }
@@ -99,7 +127,8 @@ impl Error for StoreError {
             | Self::Replaced(_)
             | Self::Moved { .. }
             | Self::Late
-            | Self::Row(_) => None,
+            | Self::Row(_)
+            | Self::Schema { .. } => None,
         }
     }
 }

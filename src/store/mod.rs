@@ -4,30 +4,41 @@
 //! The statements are portable (`$1` placeholders, `ON CONFLICT`); what differs between databases stands in `place`,
 //! `migrate` and the type aliases of `dialect`.
 
+mod addresses;
 mod alone;
 mod append;
+mod check;
 mod checks;
+mod desk;
 mod dialect;
 mod fault;
 mod home;
+mod intents;
 mod migrate;
+mod misfit;
+mod op;
 mod ops;
+mod outbox;
 mod place;
+mod prune;
 mod read;
 mod rows;
 mod steps;
 mod watch;
 
-pub(crate) use append::Writer;
+pub(crate) use append::{Room, Space, Writer};
+pub(crate) use check::{Check, Verdict};
+pub(crate) use desk::{DeskStore, ListedRow, Pick, Which};
 pub(crate) use fault::StoreError;
+pub(crate) use misfit::Misfit;
+pub(crate) use op::{Letter, NewIntent, Op, Settled};
+pub(crate) use outbox::LONGEST as FOLD_LONGEST;
 pub(crate) use place::{Location, Medium};
 pub(crate) use read::Reader;
 pub(crate) use rows::{
-    AddressRow, AnswerRow, AttemptRow, Head, IntentRef, LaterRow, NewPerson, OrphanRow, OutboxRow, PersonRow,
-    RecordRow, State, WatchedRow,
+    AddressRow, AnswerRow, AttemptRow, Head, IntentRef, LaterRow, MessageRow, NewPerson, OrphanRow,
+    PersonRow, QueueRow, RecordRow, State, WatchedRow,
 };
-pub(crate) use steps::{
-    Append, Check, Compose, Composed, Done, Op, Others, Place, Settled, Step, Verdict, Weight,
-};
+pub(crate) use steps::{Append, Bounds, Compose, Composed, Done, Others, Place, Step, Weight};
 
 use home::Home;

@@ -130,6 +130,14 @@ impl Location {
         Ok(connection)
     }
 
+    /// A connection that writes beside the one that has the store: for one statement of an operator. It changes nothing
+    /// about the files, and makes none.
+    pub(super) async fn beside(&self, busy: Duration) -> Result<Connection, StoreError> {
+        let options =
+            self.options().create_if_missing(false).synchronous(SqliteSynchronous::Full).busy_timeout(busy);
+        Connection::connect_with(&options).await.map_err(StoreError::at("open"))
+    }
+
     /// Connections that only read.
     pub(super) fn pool(&self, busy: Duration, most: u32) -> Pool {
         SqlitePoolOptions::new()

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use sqlx::{Row as _, query, query_scalar};
 
 use super::{
-    AnswerRow, AttemptRow, IntentRef, Location, RecordRow, StoreError,
+    AddressRow, AnswerRow, AttemptRow, IntentRef, Location, RecordRow, StoreError,
+    addresses::IN_USE,
     dialect::{Pool, Row},
     ops::{sealed, signed, state},
 };
@@ -61,26 +62,20 @@ impl Reader {
         Ok(None)
     }
 
-    /// Which of these addresses (hash of the folded form) are another target's now.
-    pub(crate) async fn in_use(
-        &self,
-        target: &str,
-        instance: &str,
-        folded: &[String],
-    ) -> Result<Vec<String>, StoreError> {
+    /// Which of these addresses are another target's now, exactly or as the same mailbox: their places in `rows`.
+    pub(crate) async fn in_use(&self, target: &str, rows: &[AddressRow]) -> Result<Vec<usize>, StoreError> {
         let mut found = Vec::new();
-        for hash in folded {
-            let hit: Option<i64> = query_scalar(
-                "SELECT 1 FROM addresses WHERE instance = $1 AND folded = $2 AND is_now = 1 AND target <> $3",
-            )
-            .bind(instance)
-            .bind(hash)
-            .bind(target)
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(StoreError::at("addresses"))?;
+        for (index, row) in rows.iter().enumerate() {
+            let hit: Option<i64> = query_scalar(IN_USE)
+                .bind(&row.instance)
+                .bind(&row.mailbox)
+                .bind(&row.folded)
+                .bind(target)
+                .fetch_optional(&self.pool)
+                .await
+                .map_err(StoreError::at("addresses"))?;
             if hit.is_some() {
-                found.push(hash.clone());
+                found.push(index);
             }
         }
         Ok(found)
@@ -128,16 +123,33 @@ impl Reader {
 
     /// The last records of a chain, oldest first.
     pub(crate) async fn tail(&self, chain: &str, most: u32) -> Result<Vec<RecordRow>, StoreError> {
-        let mut rows =
-            query("SELECT chain, seq, bytes FROM records WHERE chain = $1 ORDER BY seq DESC LIMIT $2")
-                .bind(chain)
-                .bind(i64::from(most))
-                .fetch_all(&self.pool)
-                .await
-                .map_err(StoreError::at("records"))?
-                .iter()
-                .map(record_row)
-                .collect::<Result<Vec<_>, _>>()?;
+        self.up_to(chain, u64::MAX, most).await
+    }
+
+    /// The target of an intent.
+    pub(crate) async fn target(&self, intent: &IntentRef) -> Result<Option<String>, StoreError> {
+        query_scalar("SELECT target FROM intents WHERE chain = $1 AND seq = $2")
+            .bind(&intent.chain)
+            .bind(signed(intent.seq))
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(StoreError::at("intent"))
+    }
+
+    /// The records of a chain up to one, at most so many, oldest first.
+    pub(crate) async fn up_to(&self, chain: &str, seq: u64, most: u32) -> Result<Vec<RecordRow>, StoreError> {
+        let mut rows = query(
+            "SELECT chain, seq, bytes FROM records WHERE chain = $1 AND seq <= $2 ORDER BY seq DESC LIMIT $3",
+        )
+        .bind(chain)
+        .bind(signed(seq))
+        .bind(i64::from(most))
+        .fetch_all(&self.pool)
+        .await
+        .map_err(StoreError::at("records"))?
+        .iter()
+        .map(record_row)
+        .collect::<Result<Vec<_>, _>>()?;
         rows.reverse();
         Ok(rows)
     }

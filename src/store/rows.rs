@@ -55,19 +55,38 @@ pub(crate) struct AddressRow {
     pub(crate) exact: String,
     /// The keyed hash of the address in lower case.
     pub(crate) folded: String,
+    /// The keyed hash of its mailbox: without `+tag`, in lower case.
+    pub(crate) mailbox: String,
     /// The instance it is used in.
     pub(crate) instance: String,
 }
 
-/// A delivery.
+/// A message: one delivery, or several that go together.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct OutboxRow {
-    /// Its number.
-    pub(crate) id: i64,
+pub(crate) struct MessageRow {
+    /// Their numbers, in order.
+    pub(crate) ids: Vec<i64>,
     /// Attempts before this one.
     pub(crate) attempts: u32,
-    /// Its content.
-    pub(crate) sealed: Sealed,
+    /// When the first was written, milliseconds since 1970.
+    pub(crate) first_at: i64,
+    /// Their contents, in the same order.
+    pub(crate) sealed: Vec<Sealed>,
+}
+
+/// What waits in one queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct QueueRow {
+    /// The channel's name.
+    pub(crate) channel: String,
+    /// 0 or 1.
+    pub(crate) urgency: i64,
+    /// Deliveries that wait.
+    pub(crate) waiting: u64,
+    /// When the oldest of them was written, milliseconds since 1970.
+    pub(crate) oldest: Option<i64>,
+    /// Deliveries that were given up.
+    pub(crate) dead: u64,
 }
 
 /// An intent that was taken over.

@@ -6,7 +6,8 @@ use super::{
     IntentRef, LaterRow, OrphanRow, Others, PersonRow, Reader, RecordRow, State, StoreError, WatchedRow,
     alone::held,
     dialect::{Connection, Row},
-    ops::{hold, person, sealed, signed},
+    intents::hold,
+    ops::{person, sealed, signed},
 };
 use crate::secret::Sealed;
 
@@ -125,37 +126,48 @@ pub(super) async fn take_over(
     .map_err(read())?;
     let mut taken = Vec::new();
     for row in &rows {
-        let seq: i64 = row.try_get(2).map_err(read())?;
-        let intent = IntentRef { chain: row.try_get(1).map_err(read())?, seq: seq.unsigned_abs() };
-        if except.contains(&intent) {
-            continue;
-        }
-        let id: i64 = row.try_get(0).map_err(read())?;
-        let changed = query(
-            "UPDATE watches SET owner = $1, lease_until = $2 \
-             WHERE intent = $3 AND owner = $4 AND lease_until = $5",
-        )
-        .bind(owner)
-        .bind(until)
-        .bind(id)
-        .bind(row.try_get::<String, _>(3).map_err(read())?)
-        .bind(row.try_get::<i64, _>(4).map_err(read())?)
-        .execute(&mut *connection)
-        .await
-        .map_err(read())?;
-        if changed.rows_affected() == 1 {
-            let target: String = row.try_get(5).map_err(read())?;
-            taken.push(OrphanRow {
-                intent,
-                state: State::Closed,
-                bytes: row.try_get(7).map_err(read())?,
-                people: person(connection, &target).await?.into_iter().collect(),
-                held: held(connection, id).await?,
-                watched: Some(watched(row)?),
-            });
-        }
+        taken.extend(take(connection, row, (owner, until), except).await?);
     }
     Ok(taken)
+}
+
+/// Takes over one, unless it is at work here or another process was faster.
+async fn take(
+    connection: &mut Connection,
+    row: &Row,
+    (owner, until): (&str, i64),
+    except: &[IntentRef],
+) -> Result<Option<OrphanRow>, StoreError> {
+    let read = || StoreError::at("take over");
+    let seq: i64 = row.try_get(2).map_err(read())?;
+    let intent = IntentRef { chain: row.try_get(1).map_err(read())?, seq: seq.unsigned_abs() };
+    if except.contains(&intent) {
+        return Ok(None);
+    }
+    let id: i64 = row.try_get(0).map_err(read())?;
+    let changed = query(
+        "UPDATE watches SET owner = $1, lease_until = $2 WHERE intent = $3 AND owner = $4 AND lease_until = $5",
+    )
+    .bind(owner)
+    .bind(until)
+    .bind(id)
+    .bind(row.try_get::<String, _>(3).map_err(read())?)
+    .bind(row.try_get::<i64, _>(4).map_err(read())?)
+    .execute(&mut *connection)
+    .await
+    .map_err(read())?;
+    if changed.rows_affected() != 1 {
+        return Ok(None);
+    }
+    let target: String = row.try_get(5).map_err(read())?;
+    Ok(Some(OrphanRow {
+        intent,
+        state: State::Closed,
+        bytes: row.try_get(7).map_err(read())?,
+        people: person(connection, &target).await?.into_iter().collect(),
+        held: held(connection, id).await?,
+        watched: Some(watched(row)?),
+    }))
 }
 
 fn watched(row: &Row) -> Result<WatchedRow, StoreError> {

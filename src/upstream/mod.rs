@@ -1,6 +1,6 @@
 //! The three doors to Connect, and the guard's own credentials. Nothing outside this module can send to Connect.
 //!
-//! [`Upstream::observe`] sends a closed list of reads; [`Upstream::act`] takes an [`Intent`] by value and sends it once;
+//! [`Upstream::observe`] sends a closed list of reads; [`Upstream::act`] takes a [`Cleared`] intent by value and sends it once;
 //! [`Upstream::pass`] takes a [`Noted`]. What is sent is built from parsed values.
 
 use std::{collections::BTreeMap, error::Error, fmt, sync::Arc, time::Duration};
@@ -9,7 +9,7 @@ use self::site::SiteClient;
 use crate::{
     client::ClientStats,
     clock::Clock,
-    ledger::{Intent, Noted, Open, Sent},
+    ledger::{Cleared, Noted, Open, Sent},
     limit::Limiter,
     operation::{Look, Seen, Target},
     wire::Reply,
@@ -28,6 +28,7 @@ mod site;
 mod tests;
 
 pub use options::{CredentialSource, SiteOptions, endpoint_host};
+pub use pass::Passed;
 
 /// Why nothing could be seen. No words of it hold a value of a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +41,12 @@ pub enum Unseen {
     Credentials(String),
     /// No answer, or one that is none.
     Unavailable(String),
+    /// As many requests as may be are under way to Connect: nothing was sent.
+    Overloaded,
 }
+
+/// When somebody may come back who was turned away because too much is under way.
+pub(crate) const OVERLOADED: Duration = Duration::from_secs(1);
 
 /// A site that cannot be used.
 #[derive(Debug)]
@@ -82,17 +88,13 @@ impl Upstream {
         Ok(Self { sites: clients })
     }
 
-    /// Whether every site has credentials; says which has none.
-    ///
-    /// # Errors
-    /// The first site that has none, and why.
-    pub async fn ready(&self) -> Result<(), UpstreamFault> {
+    /// Whether each site has credentials, and why not. They are fetched where there are none yet.
+    pub async fn credentials(&self) -> Vec<(String, Result<(), String>)> {
+        let mut found = Vec::new();
         for (name, client) in &self.sites {
-            if let Err(why) = client.cache.credentials().await {
-                return Err(UpstreamFault { site: name.clone(), why });
-            }
+            found.push((name.clone(), client.cache.credentials().await.map(|_| ())));
         }
-        Ok(())
+        found
     }
 
     /// What the client of each site has done so far, by the site's name.
@@ -121,18 +123,18 @@ impl Upstream {
     }
 
     /// Makes a change: built anew, signed with the guard's credentials, sent once. What came of it can only be recorded.
-    pub async fn act(&self, intent: Intent) -> Open {
-        let change = intent.change();
+    pub async fn act(&self, cleared: Cleared) -> Open {
+        let change = cleared.change();
         let sent = match self.client(change.target()) {
             Ok(client) => client.act(change).await,
             Err(why) => Sent::NotSent(why),
         };
-        intent.sent(sent)
+        cleared.sent(sent)
     }
 
     /// Passes an ordinary operation on; its answer is streamed. An answer that is about the guard's own credentials or
     /// rights is 503: they are not the caller's.
-    pub async fn pass(&self, noted: Noted) -> Reply {
+    pub async fn pass(&self, noted: Noted) -> (Reply, Passed) {
         let ordinary = noted.operation();
         let id = &noted.permit().caller().origin.request_id;
         match self.client(ordinary.target()) {

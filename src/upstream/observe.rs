@@ -142,6 +142,7 @@ impl SiteClient {
             Err(error) if is_worth_another(&error) => {
                 self.send(read).await?.map_err(|error| unavailable(read, &error.to_string()))?
             }
+            Err(ClientError { why: Failure::Busy, .. }) => return Err(Unseen::Overloaded),
             Err(error) => return Err(unavailable(read, &error.to_string())),
         };
         if answer.status == 200 {

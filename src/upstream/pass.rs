@@ -1,11 +1,12 @@
 //! The third door: an ordinary operation. Its answer is passed on as it comes, with the header fields of a list.
 
 use super::{
+    OVERLOADED,
     answer::{error_in_header, field, is_own, request_id},
     site::{SiteClient, Unsigned},
 };
 use crate::{
-    client::Streaming,
+    client::{ClientError, Failure, Streaming},
     operation::{Built, Class, Ordinary},
     wire::{Body, ErrorType, Reply, RequestId},
 };
@@ -14,10 +15,21 @@ use crate::{
 /// and the request ids are written anew.
 const PASSED: [&str; 3] = ["content-type", "retry-after", "x-amz-retry-after"];
 
+/// What became of passing an ordinary operation on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Passed {
+    /// Connect answered; its answer is passed on, whatever it says.
+    Answered,
+    /// Nothing took effect: nothing was sent, or Connect does not accept the guard itself.
+    NotSent,
+    /// Sent, and what came back is no answer of Connect.
+    NoAnswer,
+}
+
 impl SiteClient {
     /// Sends an ordinary operation once. `id` is the guard's id of the request: it is the one that the caller can ask
     /// about; Connect's own is beside it in `x-amzn-connect-requestid`.
-    pub(super) async fn pass(&self, ordinary: &Ordinary, id: &RequestId) -> Reply {
+    pub(super) async fn pass(&self, ordinary: &Ordinary, id: &RequestId) -> (Reply, Passed) {
         let route = ordinary.route();
         let built = Built {
             method: route.method.as_str(),
@@ -40,18 +52,25 @@ impl SiteClient {
             Ok(answer) => answer,
             Err(error) => {
                 tracing::warn!(request = %id, operation = route.operation, %error, "no answer of Connect");
-                return if error.sent { no_answer(ordinary, id) } else { not_sent(id) };
+                return match error {
+                    ClientError { sent: true, .. } => no_answer(ordinary, id),
+                    ClientError { why: Failure::Busy, .. } => {
+                        let (reply, passed) = not_sent(id);
+                        (reply.retry_after(OVERLOADED), passed)
+                    }
+                    ClientError { sent: false, .. } => not_sent(id),
+                };
             }
         };
         let error = error_in_header(&answer.headers);
         match (answer.status, error) {
-            (200..=299, _) => reply(answer, None, id),
+            (200..=299, _) => (reply(answer, None, id), Passed::Answered),
             (400..=499, Some(name)) if is_own(&name) => {
                 self.not_accepted(&signed.access_key_id, route.operation, &name);
                 not_sent(id)
             }
-            (400..=599, Some(name)) => reply(answer, Some(name), id),
-            (400..=599, None) if is_json(&answer) => reply(answer, None, id),
+            (400..=599, Some(name)) => (reply(answer, Some(name), id), Passed::Answered),
+            (400..=599, None) if is_json(&answer) => (reply(answer, None, id), Passed::Answered),
             (status, _) => {
                 tracing::warn!(
                     request = %id,
@@ -85,22 +104,19 @@ fn is_json(answer: &Streaming) -> bool {
 }
 
 /// Nothing took effect.
-pub(super) fn not_sent(id: &RequestId) -> Reply {
-    Reply::error(
-        ErrorType::ServiceUnavailable,
-        &format!("The request was not carried out. Request id: {id}"),
-        id,
-    )
+pub(super) fn not_sent(id: &RequestId) -> (Reply, Passed) {
+    let words = format!("The request was not carried out. Request id: {id}");
+    (Reply::error(ErrorType::ServiceUnavailable, &words, id), Passed::NotSent)
 }
 
 /// It was sent, and there is no answer: of a read that is nothing, of a write nobody knows.
-fn no_answer(ordinary: &Ordinary, id: &RequestId) -> Reply {
-    match ordinary.class() {
-        Class::Read => not_sent(id),
-        Class::Write | Class::Identity | Class::Sensitive | Class::Forbidden => Reply::error(
-            ErrorType::InternalService,
-            &format!("The outcome of the request is not known. Request id: {id}"),
-            id,
-        ),
-    }
+fn no_answer(ordinary: &Ordinary, id: &RequestId) -> (Reply, Passed) {
+    let reply = match ordinary.class() {
+        Class::Read => not_sent(id).0,
+        Class::Write | Class::Identity | Class::Sensitive | Class::Forbidden => {
+            let words = format!("The outcome of the request is not known. Request id: {id}");
+            Reply::error(ErrorType::InternalService, &words, id)
+        }
+    };
+    (reply, Passed::NoAnswer)
 }

@@ -190,7 +190,7 @@ async fn what_a_configuration_refers_to_is_checked() {
         "secrets/seal`: others may read or write it",
         "secrets/mail`: No such file",
         "policies/more.toml:1:",
-        "config.toml:1:1: error: ",
+        "config.toml:4:15: error: ",
     ] {
         assert!(words.contains(part), "{part}: {words}");
     }
@@ -288,6 +288,92 @@ async fn k4_no_core_is_dumped() {
     serving.tell(Signal::ABORT);
     let (status, lines) = serving.end();
     assert_eq!((status.signal(), status.core_dumped()), (Some(6), false), "{lines:#?}");
+}
+
+/// Health asks over TLS as well, and trusts the listener's own certificate and no other.
+#[tokio::test(flavor = "multi_thread")]
+async fn health_asks_the_status_listener_of_this_machine() {
+    let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (plain, secured) = (free(), free());
+    let more = format!(
+        "[[listen]]\nkind = \"status\"\naddress = \"{secured}\"\ncertificate = \"tls/guard.pem\"\n\
+         key_file = \"tls/guard.key\"\n\n[[listen]]\nkind = \"status\"\naddress = \"{plain}\"\n"
+    );
+    let (stage, folder) = stage(Setting { more, ..Setting::default() }).await;
+    let (code, data, words) = said(&run(&["health"], &stage));
+    assert_eq!((code, words.as_str()), (Some(1), ""), "nothing runs yet: {data}");
+    assert!(data.starts_with(&format!("status: {secured}: no connection: ")), "{data}");
+    let mut serving = Serving::start(command(&["serve"], &stage));
+    serving.line("listening");
+    let (code, data, words) = said(&run(&["health"], &stage));
+    assert_eq!((code, data.as_str(), words.as_str()), (Some(0), "live\n", ""));
+    let (code, data, _) = said(&run(&["health", "--ready"], &stage));
+    assert_eq!((code, data.as_str()), (Some(0), "ready\n"));
+    let (code, data, _) = said(&run(&["health", "--ready", "--format", "json"], &stage));
+    assert_eq!((code, data.as_str()), (Some(0), "{\"ok\":true,\"reasons\":[]}\n"));
+    let url = format!("http://{plain}");
+    let by_url = Command::new(program()).args(["health", "--url", &url]).output().unwrap();
+    assert_eq!(said(&by_url).0, Some(0));
+    // Another certificate than the one that is served is no answer.
+    let ca = fs::read(folder.path().join("tls/ca.pem")).unwrap();
+    fs::write(folder.path().join("tls/guard.pem"), ca).unwrap();
+    let (code, data, _) = said(&run(&["health"], &stage));
+    assert_eq!(code, Some(1), "{data}");
+    assert!(data.contains("no TLS with the listener's own certificate"), "{data}");
+    serving.tell(Signal::TERM);
+    assert_eq!(serving.end().0.code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_is_tested_step_by_step() {
+    let (stage, folder) = stage(Setting::default()).await;
+    let test = ["notify", "test", "--channel", "mail:kim@example.com"];
+    let (code, data, words) = said(&run(&test, &stage));
+    assert_eq!(code, Some(0), "{data}{words}");
+    let steps: Vec<&str> = data.lines().map(|line| line.split(':').next().unwrap()).collect();
+    assert_eq!(steps, ["ok     reached, with TLS and credentials", "ok     put into words", "ok     taken"]);
+    assert_eq!(stage.mailbox.letters().len(), 1);
+    assert!(!folder.path().join("ledger.db").exists(), "nothing is recorded");
+    fs::write(folder.path().join("secrets/mail"), "another password").unwrap();
+    let (code, data, words) = said(&run(&test, &stage));
+    assert_eq!(code, Some(1), "{data}{words}");
+    assert!(data.starts_with("FAILED reached, with TLS and credentials: "), "{data}");
+    assert!(words.contains("hint: look at [mail]"), "{words}");
+    let (code, data, _) =
+        said(&run(&["notify", "test", "--channel", "hook:siem", "--format", "json"], &stage));
+    let report: serde_json::Value = serde_json::from_str(&data).unwrap();
+    assert_eq!((code, &report["ok"]), (Some(1), &false.into()), "{report}");
+}
+
+/// Beside a running guard, and without one; addresses for whoever asks for them only.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_outbox_is_shown_to_operators() {
+    let mut guard = Running::start().await;
+    let desk = guard.caller("IdentityDesk");
+    let change = Request::update_identity(INSTANCE, MARY, &[("Email", "mary@example.com")]);
+    assert_eq!(desk.send(&change).await.unwrap().status, 200, "{}", guard.log());
+    let (code, data, words) = said(&run(&["notify", "list", "--format", "plain"], &guard.stage));
+    assert_eq!(code, Some(0), "{data}{words}");
+    assert!(data.lines().count() >= 2 && data.contains(" address-changed mail attempts="), "{data}");
+    assert!(!data.contains('@'), "{data}");
+    let (_, data, _) = said(&run(&["notify", "list", "--reveal", "--format", "json"], &guard.stage));
+    let listed: Vec<serde_json::Value> = serde_json::from_str(&data).unwrap();
+    assert!(listed.iter().any(|listed| listed["recipient"] == "security@example.com"), "{data}");
+    let id = listed[0]["id"].to_string();
+    let (code, data, words) = said(&run(&["notify", "show", &id], &guard.stage));
+    assert_eq!(code, Some(0), "{words}");
+    assert!(!data.contains('@') && words.contains("--reveal"), "{data}{words}");
+    let (_, data, _) = said(&run(&["notify", "show", &id, "--reveal"], &guard.stage));
+    assert!(data.contains("\nSubject: ") && data.contains('@'), "{data}");
+    let (code, _, words) = said(&run(&["notify", "show", "4711"], &guard.stage));
+    assert_eq!((code, words.lines().next()), (Some(1), Some("error: there is no delivery 4711")));
+    assert!(guard.process.stop().await.unwrap().success());
+    let (code, data, _) = said(&run(&["notify", "list", "--state", "dead"], &guard.stage));
+    assert_eq!((code, data.as_str()), (Some(0), ""));
+    let (code, data, _) = said(&run(&["notify", "retry", "--dead"], &guard.stage));
+    assert_eq!((code, data.as_str()), (Some(0), "0 due now\n"));
+    let (code, _, words) = said(&run(&["notify", "retry", "4711"], &guard.stage));
+    assert_eq!(code, Some(1), "{words}");
 }
 
 fn address_of(line: &str) -> SocketAddr {

@@ -31,6 +31,7 @@ const FAMILIES: &[(&[&str], &[&str])] = &[
     (&["httparse"], &["wire", "client"]),
     (&["toml", "serde_spanned"], &["policy", "config"]),
     (&["rcgen"], &["demo"]),
+    (&["sd_notify"], &["app"]),
     (&["prometheus_client"], &["server"]),
     (&["tracing_subscriber"], &["cli"]),
 ];

@@ -12,6 +12,8 @@ const CHANGES: usize = 4;
 async fn told_after(fault: Fault, crash: bool) {
     let mut guard = Running::with(roomy((1..=CHANGES).map(user))).await;
     guard.stage.mailbox.fail(fault);
+    // The connection over which the heartbeat came is open still.
+    guard.stage.mailbox.hang_up();
     let mut expected = Vec::new();
     for agent in (1..=CHANGES).map(user) {
         let new = own_address(&agent);

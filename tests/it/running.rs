@@ -1,6 +1,7 @@
 //! The real binary, running between an embedded Connect and an embedded mailbox.
 
 use std::{
+    ffi::OsString,
     fs,
     future::Future,
     ops::Deref,
@@ -17,6 +18,7 @@ use connect_guard::demo::{
     stage::{INSTANCE, Setting, Stage},
 };
 use tempfile::TempDir;
+use tokio::time::timeout;
 
 use crate::records::{Outbox, Record, outbox, records};
 
@@ -60,7 +62,27 @@ impl Running {
         let stage = Stage::set(setting, folder.path()).await.unwrap();
         let program = amend(&stage);
         let process = Process::start(&program, &stage).await.unwrap();
-        Self { stage, process, _folder: folder }
+        Self { stage, process, _folder: folder }.in_touch().await
+    }
+
+    /// A guard with the default setting, and more in its environment.
+    pub async fn start_in(environment: Vec<(String, OsString)>) -> Self {
+        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let stage = Stage::set(Setting::default(), folder.path()).await.unwrap();
+        let process = Process::start_with(Path::new(program()), &stage, environment).await.unwrap();
+        Self { stage, process, _folder: folder }.in_touch().await
+    }
+
+    /// Once the first heartbeat has come, so that no later letter and no fault of a test is mistaken for it.
+    async fn in_touch(self) -> Self {
+        if timeout(LIMIT, self.stage.mailbox.heartbeat()).await.is_err() {
+            panic!("no heartbeat came: {}", self.log());
+        }
+        until("an empty outbox", || async {
+            self.outbox().await.iter().all(|one| one.state == "delivered").then_some(())
+        })
+        .await;
+        self
     }
 
     /// A caller with the key of this role.

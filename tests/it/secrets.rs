@@ -141,6 +141,8 @@ async fn everything(log: &str) {
     let sent = |seconds: u64| now - std::time::Duration::from_secs(seconds);
     let right = own_address(&person());
     let connect = &guard.stage.connect;
+    // Refusals after the first wait for each other: it is the first change whose notice cannot be delivered.
+    guard.stage.mailbox.fail(connect_guard::demo::mailbox::Fault::Unknown(person().secondary_email));
     for (role, request, status, seconds) in [
         ("IdentityDesk", identity(&[("Email", &right), ("LastName", "Zqxmarried")]), 200, 0),
         ("IdentityDesk", identity(&[("Email", &right), ("LastName", "Zqxmarried")]), 200, 0),
@@ -180,7 +182,6 @@ async fn everything(log: &str) {
     connect.fail_next("DescribeUser", Fault::Body(r#"{"User":{"Id":"zqx","Username":"zqx"}}"#.into()));
     let names = identity(&[("FirstName", "Zqxunread")]);
     assert_eq!(hidden.send(&guard, "HelpDesk", &names, sent(13)).await, 503, "{}", guard.log());
-    guard.stage.mailbox.fail(connect_guard::demo::mailbox::Fault::Unknown(person().secondary_email));
     let mine = identity(&[("FirstName", "Zqxthird"), ("Email", &person().email)]);
     assert_eq!(hidden.send(&guard, "IdentityDesk", &mine, sent(14)).await, 403, "{}", guard.log());
     crate::running::until("a dead letter", || async {

@@ -15,11 +15,14 @@ use std::{
 use jiff::Timestamp;
 use rustix::fs::{Mode, OFlags};
 
+use self::moment::at_one_moment;
 use crate::{
     clock::Now,
     diagnostic::{Fault, Faults, Source},
     policy::{DirectoryFile, PolicyFiles},
 };
+
+mod moment;
 
 /// A policy file may have so many octets. 10,000 rules have about 4 MiB.
 const FILE_MAX: u64 = 16 * 1024 * 1024;
@@ -51,7 +54,14 @@ pub fn policy_files(directory: &Path) -> Result<PolicyFiles, Faults> {
 /// The same, with the files that can be read beside the faults of the others: `revoked.toml` and `deny.d` hold whatever
 /// else is broken. Of a directory that cannot be read they are unreadable, too.
 pub(super) fn files_and_faults(directory: &Path) -> (PolicyFiles, Faults) {
-    files_as(directory, rustix::process::geteuid().as_raw())
+    let ours = rustix::process::geteuid().as_raw();
+    let read = || files_as(directory, ours);
+    at_one_moment(&[directory, &directory.join(DENIALS)], read).unwrap_or_else(|| {
+        // What denies and revokes holds whatever else is true; the rules are those of no one moment.
+        let (files, mut faults) = read();
+        faults.push(Fault::bare(format!("`{}` changes while it is read", directory.display())));
+        (files, faults)
+    })
 }
 
 /// Reads a configuration, under the same conditions: it says where the policy is.

@@ -19,6 +19,7 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 mod answers;
 mod keeping;
+mod reach;
 mod sent;
 
 use super::*;

@@ -3,133 +3,217 @@
 use std::{
     collections::BTreeSet,
     net::{IpAddr, SocketAddr},
+    path::PathBuf,
 };
 
 use serde_spanned::Spanned;
 
 use super::Reader;
 use crate::{
-    config::{Caps, Listen, Located, Timeouts, raw},
-    diagnostic::{Fault, Place},
+    config::{
+        Caps, Listen, Located, ProxyProtocol, StatusListen, Timeouts,
+        raw::{self, Text},
+    },
+    diagnostic::{Fault, Place, nearest},
     secret::SecretRef,
     wire::GateBounds,
 };
 
+/// Between two key files there is none to choose.
+const KEY: &str = "give one of `key_file` and `key_credential`";
+
+/// The addresses that the environment gives to the listeners of one kind.
+pub(super) struct Given<'a> {
+    variable: &'static str,
+    addresses: std::vec::IntoIter<&'a str>,
+}
+
 impl Reader<'_> {
-    pub(super) fn listeners(&mut self, raw: &[Spanned<raw::Listen>]) -> Vec<Listen> {
-        let given: Vec<&str> =
-            self.overrides.listen.iter().flat_map(|text| text.split(',')).map(str::trim).collect();
-        if !given.is_empty() && given.len() != raw.len() {
+    pub(super) fn listeners(&mut self, raw: &[Spanned<raw::Listen>]) -> (Vec<Listen>, Vec<StatusListen>) {
+        let of_status = raw.iter().filter(|listen| listen.get_ref().kind.get_ref() == "status").count();
+        let of_gateway = raw.len() - of_status;
+        if of_gateway == 0 {
             self.faults.push(
-                Fault::bare(format!(
-                    "`CONNECT_GUARD_LISTEN` has {} and there are {}",
-                    given.len(),
-                    raw.len()
-                ))
-                .hint("one address for each `[[listen]]`, in order, separated by commas"),
+                Fault::bare("no `[[listen]]` is a gateway")
+                    .hint("one needs: kind = \"gateway\", address, certificate, key_file"),
             );
         }
-        if raw.is_empty() {
-            self.faults.push(
-                Fault::bare("there is no `[[listen]]`")
-                    .hint("a gateway needs one: kind = \"gateway\", address, certificate, key_file"),
-            );
-        }
-        let mut found = Vec::new();
-        let mut taken = BTreeSet::new();
-        let named = raw.iter().filter(|listen| listen.get_ref().hosts.is_some()).count();
-        for (at, listen) in raw.iter().enumerate() {
-            let listener = self.listener(listen, given.get(at).copied());
-            if named > 0 && listen.get_ref().hosts.is_none() {
+        let (listen, status) = (self.overrides.listen.as_deref(), self.overrides.status_listen.as_deref());
+        let mut gateways = self.given("CONNECT_GUARD_LISTEN", listen, of_gateway);
+        let mut statuses = self.given("CONNECT_GUARD_STATUS_LISTEN", status, of_status);
+        let mut found = (Vec::new(), Vec::new());
+        let mut taken = Vec::new();
+        let is_gateway = |listen: &raw::Listen| listen.kind.get_ref() != "status";
+        let named = raw.iter().any(|listen| is_gateway(listen.get_ref()) && listen.get_ref().hosts.is_some());
+        for listen in raw {
+            if listen.get_ref().kind.get_ref() == "status" {
+                let listener = self.status(listen, &mut statuses);
+                self.alone(listen, listener.as_ref().map(|listener| listener.address), &mut taken);
+                found.1.extend(listener);
+                continue;
+            }
+            let listener = self.gateway(listen, &mut gateways);
+            if named && listen.get_ref().hosts.is_none() {
                 let place = self.place(listen.span());
                 self.faults.push(
                     Fault::error("this listener has no `hosts`, and another has", place)
                         .hint("name them for every listener, or for none"),
                 );
             }
-            if let Some(address) = listener.as_ref().map(|listener| listener.address)
-                && address.port() != 0
-                && !taken.insert(address)
-            {
-                self.fault(
-                    &listen.get_ref().address,
-                    format!("two listeners have the address {address}"),
-                    "each has its own",
-                );
-            }
-            found.extend(listener);
+            self.alone(listen, listener.as_ref().map(|listener| listener.address), &mut taken);
+            found.0.extend(listener);
         }
         found
     }
 
-    fn listener(&mut self, raw: &Spanned<raw::Listen>, given: Option<&str>) -> Option<Listen> {
-        let place = self.place(raw.span());
-        let raw = raw.get_ref();
-        if raw.kind.get_ref() != "gateway" {
-            self.fault(
-                &raw.kind,
-                format!("no kind of listener is `{}`", raw.kind.get_ref()),
-                "the kinds are: gateway",
+    /// What a variable gives: as many addresses as there are listeners of the kind, or nothing.
+    fn given<'g>(&mut self, variable: &'static str, text: Option<&'g str>, count: usize) -> Given<'g> {
+        let addresses: Vec<&str> = text.iter().flat_map(|text| text.split(',')).map(str::trim).collect();
+        if !addresses.is_empty() && addresses.len() != count {
+            self.faults.push(
+                Fault::bare(format!("`{variable}` has {} and there are {count}", addresses.len()))
+                    .hint("one address for each listener of that kind, in order, separated by commas"),
             );
         }
-        let address = self.listen_address(raw, given);
-        let key = self.key(raw, place.clone());
-        let timeouts = Timeouts {
-            handshake: self.duration(raw.timeouts.handshake.as_ref()),
-            head: self.duration(raw.timeouts.head.as_ref()),
-            body: self.duration(raw.timeouts.body.as_ref()),
-            idle: self.duration(raw.timeouts.idle.as_ref()),
-            write: self.duration(raw.timeouts.write.as_ref()),
-        };
-        let caps = Caps {
-            connections: self.count(raw.caps.connections.as_ref(), 1..=1_000_000),
-            connections_per_source: self.count(raw.caps.connections_per_source.as_ref(), 1..=1_000_000),
-            requests: self.count(raw.caps.requests.as_ref(), 1..=1_000_000),
-        };
+        Given { variable, addresses: addresses.into_iter() }
+    }
+
+    /// No two listeners at one address, nor one within the other.
+    fn alone(
+        &mut self,
+        raw: &Spanned<raw::Listen>,
+        address: Option<SocketAddr>,
+        taken: &mut Vec<SocketAddr>,
+    ) {
+        let Some(address) = address else { return };
+        if let Some(other) = taken.iter().find(|other| overlap(**other, address)) {
+            let message = if *other == address {
+                format!("two listeners have the address {address}")
+            } else {
+                format!("two listeners have the addresses {other} and {address}: one holds the other")
+            };
+            let place = match &raw.get_ref().address {
+                Some(text) => self.place(text.span()),
+                None => self.place(raw.span()),
+            };
+            self.faults.push(Fault::error(message, place).hint("each has its own"));
+        }
+        taken.push(address);
+    }
+
+    fn gateway(&mut self, spanned: &Spanned<raw::Listen>, given: &mut Given<'_>) -> Option<Listen> {
+        let place = self.place(spanned.span());
+        let raw = spanned.get_ref();
+        self.kind(&raw.kind);
+        let address = self.listen_address(raw, &place, given);
+        let tls = self.certificate(raw, &place);
+        if raw.certificate.is_none() {
+            self.faults.push(Fault::error("`certificate` is missing", place.clone()));
+        }
         let standard = GateBounds::default();
+        let caps = raw.caps.as_ref().map(Spanned::get_ref);
+        let cap = |pick: fn(&raw::Caps) -> Option<&Spanned<usize>>| caps.and_then(pick);
         let gate = GateBounds {
-            head: self.count(raw.caps.head.as_ref(), 1024..=64 * 1024).unwrap_or(standard.head),
-            target: self.count(raw.caps.target.as_ref(), 256..=32 * 1024).unwrap_or(standard.target),
-            headers: self.count(raw.caps.headers.as_ref(), 16..=256).unwrap_or(standard.headers),
+            head: self.count(cap(|caps| caps.head.as_ref()), 1024..=64 * 1024).unwrap_or(standard.head),
+            target: self.count(cap(|caps| caps.target.as_ref()), 256..=32 * 1024).unwrap_or(standard.target),
+            headers: self.count(cap(|caps| caps.headers.as_ref()), 16..=256).unwrap_or(standard.headers),
         };
-        Some(Listen {
-            certificate: Located { value: self.path(&raw.certificate), place },
-            hosts: self.hosts(raw),
-            address: address?,
-            key: key?,
-            timeouts,
-            caps,
-            gate,
-        })
+        let most = 1..=1_000_000;
+        let caps = Caps {
+            connections: self.count(cap(|caps| caps.connections.as_ref()), most.clone()),
+            connections_per_source: self
+                .count(cap(|caps| caps.connections_per_source.as_ref()), most.clone()),
+            requests: self.count(cap(|caps| caps.requests.as_ref()), most),
+        };
+        let hosts = self.hosts(raw);
+        let timeouts = self.timeouts(raw);
+        let client_ca = raw.client_ca.as_ref().map(|file| self.file(file));
+        let proxy = raw.proxy_protocol.as_ref().map(|proxy| self.proxy(proxy.get_ref()));
+        let (certificate, key) = tls?;
+        Some(Listen { address: address?, certificate, key, hosts, client_ca, proxy, timeouts, caps, gate })
+    }
+
+    fn kind(&mut self, kind: &Text) {
+        let written = kind.get_ref();
+        if written != "gateway" {
+            let hint = nearest(written, ["gateway", "status"]).map_or_else(
+                || "the kinds are: gateway, status".to_owned(),
+                |known| format!("did you mean `{known}`?"),
+            );
+            self.fault(kind, format!("no kind of listener is `{written}`"), &hint);
+        }
+    }
+
+    fn timeouts(&mut self, raw: &raw::Listen) -> Timeouts {
+        let Some(raw) = raw.timeouts.as_ref().map(Spanned::get_ref) else { return Timeouts::default() };
+        Timeouts {
+            handshake: self.duration(raw.handshake.as_ref()),
+            head: self.duration(raw.head.as_ref()),
+            body: self.duration(raw.body.as_ref()),
+            idle: self.duration(raw.idle.as_ref()),
+            write: self.duration(raw.write.as_ref()),
+        }
+    }
+
+    /// Whoever is believed can say that a request came from anywhere: never everybody.
+    fn proxy(&mut self, raw: &raw::ProxyProtocol) -> ProxyProtocol {
+        let hint = "name the networks of what stands before the guard, or leave `proxy_protocol` out";
+        let from = self.networks(&raw.from, "from", hint);
+        for text in
+            &raw.from.get_ref().iter().filter(|text| text.get_ref().ends_with("/0")).collect::<Vec<_>>()
+        {
+            self.fault(text, format!("`{}` is everybody", text.get_ref()), hint);
+        }
+        ProxyProtocol { from }
     }
 
     /// The environment's address goes before the file's, which must be one all the same.
-    fn listen_address(&mut self, raw: &raw::Listen, given: Option<&str>) -> Option<SocketAddr> {
+    pub(super) fn listen_address(
+        &mut self,
+        raw: &raw::Listen,
+        place: &Place,
+        given: &mut Given<'_>,
+    ) -> Option<SocketAddr> {
         const HINT: &str = "write ADDRESS:PORT, such as 127.0.0.1:8443 or [::1]:8443";
-        let written = raw.address.get_ref();
-        let own = written.parse().ok();
-        if own.is_none() {
-            self.fault(&raw.address, format!("`{written}` is no address"), HINT);
-        }
-        let Some(given) = given else { return own };
-        let other = given.parse().ok();
-        if other.is_none() {
-            self.faults
-                .push(Fault::bare(format!("`{given}` in `CONNECT_GUARD_LISTEN` is no address")).hint(HINT));
-        }
-        other
-    }
-
-    fn key(&mut self, raw: &raw::Listen, place: Place) -> Option<Located<SecretRef>> {
-        let value = match (&raw.key_file, &raw.key_credential) {
-            (Some(file), None) => SecretRef::File(self.path(file)),
-            (None, Some(name)) => SecretRef::Credential(name.clone()),
-            (None, None) | (Some(_), Some(_)) => {
-                self.faults.push(Fault::error("give one of `key_file` and `key_credential`", place));
-                return None;
+        let own = match &raw.address {
+            Some(text) => {
+                let own = text.get_ref().parse().ok();
+                if own.is_none() {
+                    self.fault(text, format!("`{}` is no address", text.get_ref()), HINT);
+                }
+                own
+            }
+            None if raw.kind.get_ref() == "status" => Some(StatusListen::ADDRESS),
+            None => {
+                self.faults.push(Fault::error("`address` is missing", place.clone()).hint(HINT));
+                None
             }
         };
-        Some(Located { value, place })
+        let Some(other) = given.addresses.next() else { return own };
+        let found = other.parse().ok();
+        if found.is_none() {
+            let message = format!("`{other}` in `{}` is no address", given.variable);
+            self.faults.push(Fault::bare(message).hint(HINT));
+        }
+        found
+    }
+
+    /// Certificate and key; none when either is at fault or neither is given.
+    pub(super) fn certificate(
+        &mut self,
+        raw: &raw::Listen,
+        place: &Place,
+    ) -> Option<(Located<PathBuf>, Located<SecretRef>)> {
+        let key = match (&raw.key_file, &raw.key_credential) {
+            (Some(file), None) => Some(self.located(file, |file| SecretRef::File(self.path(file)))),
+            (None, Some(name)) => Some(self.located(name, |name| SecretRef::Credential(name.clone()))),
+            (None, None) if raw.certificate.is_none() => None,
+            (None, None) | (Some(_), Some(_)) => {
+                self.faults.push(Fault::error(KEY, place.clone()));
+                None
+            }
+        };
+        raw.certificate.as_ref().map(|file| self.file(file)).zip(key)
     }
 
     fn hosts(&mut self, raw: &raw::Listen) -> BTreeSet<String> {
@@ -171,4 +255,14 @@ fn is_host(text: &str) -> bool {
         }
         Some(_) | None => is_name(text) || bracketed(text),
     }
+}
+
+/// Whether two addresses cannot both be listened at. `[::]` takes IPv4 as well where the system does not say otherwise.
+fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
+    let holds = |one: SocketAddr, other: SocketAddr| match one.ip() {
+        IpAddr::V4(ip) => ip.is_unspecified() && other.is_ipv4(),
+        IpAddr::V6(ip) => ip.is_unspecified(),
+    };
+    let same = one.ip() == other.ip() || holds(one, other) || holds(other, one);
+    one.port() != 0 && one.port() == other.port() && same
 }

@@ -1,8 +1,11 @@
 //! From raw to meant: every check, every fault collected.
 
+mod hooks;
 mod listener;
 mod people;
 mod rates;
+mod routes;
+mod status;
 mod upstream;
 mod values;
 
@@ -10,9 +13,9 @@ use std::{collections::BTreeSet, path::Path, time::Duration};
 
 use serde_spanned::Spanned;
 
-use self::values::References;
+use self::values::references;
 use super::{
-    Config, Located, LogFormat, Overrides, StorePlace,
+    Config, Drain, Located, LogFormat, Overrides, StorePlace,
     raw::{self, Raw, Text},
 };
 use crate::{
@@ -36,7 +39,8 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn config(mut self, raw: Raw) -> Result<(Config, Faults), Faults> {
-        let listen = self.listeners(&raw.listen);
+        let (listen, status) = self.listeners(&raw.listen);
+        let drain = self.drain(&raw.drain);
         let section = self.section(raw.policy.as_ref(), "policy", "directory = \"policies\"");
         let policy = section.map(|policy| self.path(policy.get_ref().directory.get_ref()));
         let max_stale = section
@@ -53,6 +57,7 @@ impl<'a> Reader<'a> {
         let mail = self
             .section(raw.mail.as_ref(), "mail", "without somebody to tell, no change is made")
             .and_then(|mail| self.mail(mail));
+        let notify = self.notify(&raw, mail.as_ref());
         let rates = self.rates(&raw.limits);
         let bodies = self.bodies(&raw.limits);
         let log = self.log(&raw.log);
@@ -60,6 +65,8 @@ impl<'a> Reader<'a> {
             (Some(policy), Some(store), Some(hash), Some(mail)) if !self.faults.fatal() => Ok((
                 Config {
                     listen,
+                    status,
+                    drain,
                     policy,
                     max_stale,
                     store,
@@ -68,6 +75,7 @@ impl<'a> Reader<'a> {
                     upstream,
                     callers,
                     mail,
+                    notify,
                     rates,
                     bodies,
                     log,
@@ -156,13 +164,8 @@ impl<'a> Reader<'a> {
                     "each key has its own",
                 );
             }
-            let references = References {
-                what: "secret",
-                file: key.secret_file.as_ref(),
-                credential: key.secret_credential.as_ref(),
-                command: key.secret_command.as_ref(),
-                environment: key.secret_env.as_ref(),
-            };
+            let references =
+                references!(key, "secret", secret_file, secret_credential, secret_command, secret_env);
             found.extend(self.reference(&references, place).map(|secret| (key.id.get_ref().clone(), secret)));
         }
         found
@@ -170,15 +173,19 @@ impl<'a> Reader<'a> {
 
     fn hash(&mut self, keys: &Spanned<raw::Keys>) -> Option<Located<SecretRef>> {
         let raw = keys.get_ref();
-        let references = References {
-            what: "hash",
-            file: raw.hash_file.as_ref(),
-            credential: raw.hash_credential.as_ref(),
-            command: raw.hash_command.as_ref(),
-            environment: raw.hash_env.as_ref(),
-        };
+        let references = references!(raw, "hash", hash_file, hash_credential, hash_command, hash_env);
         let place = self.place(keys.span());
         self.reference(&references, place)
+    }
+
+    /// Whoever runs the guard waits for it no longer than for a service: minutes at most.
+    fn drain(&mut self, raw: &raw::Drain) -> Drain {
+        let bounds = || Duration::from_secs(1)..=Duration::from_mins(10);
+        let standard = Drain::default();
+        Drain {
+            requests: self.duration_within(raw.requests.as_ref(), bounds()).unwrap_or(standard.requests),
+            notices: self.duration_within(raw.notices.as_ref(), bounds()).unwrap_or(standard.notices),
+        }
     }
 
     fn log(&mut self, raw: &raw::Log) -> LogFormat {

@@ -2,11 +2,10 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use ipnet::IpNet;
 use jiff::{SignedDuration, civil, tz::TimeZone};
 use serde_spanned::Spanned;
 
-use super::{Reader, values::References};
+use super::{Reader, values::references};
 use crate::{
     caller::{Arn, ArnFault, GuardKey, Principal, Resource},
     clock::Now,
@@ -52,15 +51,15 @@ impl Reader<'_> {
                 "`connect-guard caller issue` makes one: GK and 18 characters of A-Z 2-7",
             );
         }
-        let networks = self.networks(raw.networks.as_ref());
+        let hint = "leave it out, and the key may be used from anywhere";
+        let networks = raw
+            .networks
+            .as_ref()
+            .map(|networks| self.networks(networks, "networks", hint))
+            .unwrap_or_default();
         let expires = self.expiry(&raw.expires);
-        let references = References {
-            what: "secret",
-            file: raw.secret_file.as_ref(),
-            credential: raw.secret_credential.as_ref(),
-            command: raw.secret_command.as_ref(),
-            environment: raw.secret_env.as_ref(),
-        };
+        let references =
+            references!(raw, "secret", secret_file, secret_credential, secret_command, secret_env);
         let secret = self.reference(&references, place.clone());
         Some(CallerKey {
             key_id: raw.key_id.get_ref().clone(),
@@ -112,30 +111,6 @@ impl Reader<'_> {
         id.clone()
     }
 
-    fn networks(&mut self, raw: Option<&Spanned<Vec<Text>>>) -> Vec<IpNet> {
-        let Some(raw) = raw else { return Vec::new() };
-        if raw.get_ref().is_empty() {
-            let place = self.place(raw.span());
-            self.faults.push(
-                Fault::error("`networks` names none", place)
-                    .hint("leave it out, and the key may be used from anywhere"),
-            );
-        }
-        let mut found = Vec::new();
-        for text in raw.get_ref() {
-            let written = text.get_ref();
-            match written.parse::<IpNet>() {
-                Ok(network) if network.addr() == network.network() => found.push(network),
-                Ok(network) => {
-                    let hint = format!("{} is the network of that address", network.trunc());
-                    self.fault(text, format!("`{written}` is an address in a network"), &hint);
-                }
-                Err(_) => self.fault(text, format!("`{written}` is no network"), "such as 10.0.0.0/16"),
-            }
-        }
-        found
-    }
-
     /// A day, through its last moment in UTC, or an instant with its offset.
     fn expiry(&mut self, at: &Spanned<toml::value::Datetime>) -> Option<jiff::Timestamp> {
         let written = at.get_ref().to_string();
@@ -180,13 +155,8 @@ impl Reader<'_> {
                 None
             }
         };
-        let references = References {
-            what: "password",
-            file: raw.password_file.as_ref(),
-            credential: raw.password_credential.as_ref(),
-            command: raw.password_command.as_ref(),
-            environment: raw.password_env.as_ref(),
-        };
+        let references =
+            references!(raw, "password", password_file, password_credential, password_command, password_env);
         let credentials = match &raw.username {
             Some(name) => {
                 if name.get_ref().is_empty() {
@@ -213,7 +183,8 @@ impl Reader<'_> {
         });
         let timeout = self.duration(raw.timeout.as_ref()).unwrap_or(Duration::from_secs(30));
         let from = self.address(&raw.from);
-        let security = self.security(&raw.security);
+        let security =
+            raw.security.as_ref().map(|security| self.addresses(security, "security")).unwrap_or_default();
         let tls = tls?;
         Some(MailPlace {
             host: raw.host.get_ref().clone(),
@@ -222,7 +193,7 @@ impl Reader<'_> {
                 MailTls::Implicit => 465,
             }),
             tls,
-            ca_file: raw.ca_file.as_ref().map(|file| self.path(file)),
+            ca_file: raw.ca_file.as_ref().map(|file| self.path(file.get_ref())),
             credentials,
             from: from?,
             security,
@@ -231,11 +202,12 @@ impl Reader<'_> {
         })
     }
 
-    fn security(&mut self, raw: &Spanned<Vec<Text>>) -> Vec<Address> {
+    /// Addresses: at least one, each once.
+    pub(super) fn addresses(&mut self, raw: &Spanned<Vec<Text>>, key: &str) -> Vec<Address> {
         if raw.get_ref().is_empty() {
             let at = self.place(raw.span());
             self.faults.push(
-                Fault::error("`security` names nobody", at)
+                Fault::error(format!("`{key}` names nobody"), at)
                     .hint("without somebody to tell, no change is made"),
             );
         }

@@ -58,7 +58,7 @@ impl Reader<'_> {
             in_flight: self.count(raw.in_flight.as_ref(), 1..=65_536).unwrap_or(standard.in_flight),
             ..standard
         };
-        let ca_file = raw.ca_file.as_ref().map(|file| self.path(file));
+        let ca_file = raw.ca_file.as_ref().map(|file| self.path(file.get_ref()));
         let (host, port) = host?;
         Some(SiteOptions {
             site,

@@ -6,13 +6,17 @@ use std::{
     time::Duration,
 };
 
+use ipnet::IpNet;
 use jiff::SignedDuration;
 use serde_spanned::Spanned;
 
 use super::Reader;
 use crate::{
-    config::{Located, raw::Text},
-    diagnostic::{Fault, Place},
+    config::{
+        Located,
+        raw::{self, Text},
+    },
+    diagnostic::{Fault, Place, Source},
     operation::Address,
     secret::SecretRef,
 };
@@ -20,13 +24,28 @@ use crate::{
 /// The four ways to refer to a secret, as written.
 pub(super) struct References<'a> {
     pub(super) what: &'static str,
-    pub(super) file: Option<&'a PathBuf>,
-    pub(super) credential: Option<&'a String>,
-    pub(super) command: Option<&'a Vec<String>>,
+    pub(super) file: Option<&'a raw::File>,
+    pub(super) credential: Option<&'a Text>,
+    pub(super) command: Option<&'a raw::Words>,
     pub(super) environment: Option<&'a Text>,
 }
 
+/// The four keys of a table that refer to one secret.
+macro_rules! references {
+    ($raw:expr, $what:literal, $file:ident, $credential:ident, $command:ident, $environment:ident) => {
+        crate::config::read::values::References {
+            what: $what,
+            file: $raw.$file.as_ref(),
+            credential: $raw.$credential.as_ref(),
+            command: $raw.$command.as_ref(),
+            environment: $raw.$environment.as_ref(),
+        }
+    };
+}
+pub(super) use references;
+
 impl Reader<'_> {
+    /// Where a secret is: named once, in `place`'s table.
     pub(super) fn reference(
         &mut self,
         references: &References<'_>,
@@ -52,33 +71,55 @@ impl Reader<'_> {
                     .hint("other processes of this user can read it; a file cannot be read by them when its mode says so"),
             );
         }
-        if references
-            .command
-            .is_some_and(|words| !words.first().is_some_and(|program| program.starts_with('/')))
+        if let Some(words) = references.command
+            && !words.get_ref().first().is_some_and(|program| program.starts_with('/'))
         {
+            let at = self.place(words.span());
             self.faults.push(
-                Fault::error(format!("`{what}_command` begins with no absolute path"), place).hint(
+                Fault::error(format!("`{what}_command` begins with no absolute path"), at).hint(
                     "[\"/usr/bin/program\", \"argument\"]: no shell is started, and no path is searched",
                 ),
             );
             return None;
         }
-        let value = references
+        references
             .file
-            .map(|file| SecretRef::File(self.path(file)))
-            .or_else(|| references.credential.map(|name| SecretRef::Credential(name.clone())))
-            .or_else(|| references.command.map(|words| SecretRef::Command(words.clone())))
-            .or_else(|| references.environment.map(|name| SecretRef::Environment(name.get_ref().clone())))?;
-        Some(Located { value, place })
+            .map(|file| self.located(file, |file| SecretRef::File(self.path(file))))
+            .or_else(|| {
+                let credential = |name: &String| SecretRef::Credential(name.clone());
+                references.credential.map(|name| self.located(name, credential))
+            })
+            .or_else(|| {
+                references.command.map(|words| self.located(words, |words| SecretRef::Command(words.clone())))
+            })
+            .or_else(|| {
+                let environment = |name: &String| SecretRef::Environment(name.clone());
+                references.environment.map(|name| self.located(name, environment))
+            })
+    }
+
+    /// A value and the place of what it was made from.
+    pub(super) fn located<T, U>(&self, from: &Spanned<T>, make: impl FnOnce(&T) -> U) -> Located<U> {
+        Located { value: make(from.get_ref()), place: self.place(from.span()) }
+    }
+
+    /// A file named in the configuration.
+    pub(super) fn file(&self, file: &raw::File) -> Located<PathBuf> {
+        self.located(file, |file| self.path(file))
     }
 
     pub(super) fn address(&mut self, text: &Text) -> Option<Address> {
-        match Address::read(text.get_ref()) {
+        self.address_in(text, text.get_ref())
+    }
+
+    /// An address that is written as a part of a value.
+    pub(super) fn address_in(&mut self, text: &Text, address: &str) -> Option<Address> {
+        match Address::read(address) {
             Ok(address) => Some(address),
             Err(fault) => {
                 self.fault(
                     text,
-                    format!("`{}`: {fault}", text.get_ref()),
+                    format!("`{address}`: {fault}"),
                     "a plain address, such as security@example.com",
                 );
                 None
@@ -116,6 +157,46 @@ impl Reader<'_> {
         found
     }
 
+    /// A duration within bounds of its own.
+    pub(super) fn duration_within(
+        &mut self,
+        text: Option<&Text>,
+        bounds: RangeInclusive<Duration>,
+    ) -> Option<Duration> {
+        let found = self.duration(text)?;
+        if bounds.contains(&found) {
+            return Some(found);
+        }
+        if let Some(text) = text {
+            let message =
+                format!("`{}` is not between {:?} and {:?}", text.get_ref(), bounds.start(), bounds.end());
+            let place = self.place(text.span());
+            self.faults.push(Fault::error(message, place));
+        }
+        None
+    }
+
+    /// Networks: at least one, each written as the network it is.
+    pub(super) fn networks(&mut self, raw: &Spanned<Vec<Text>>, key: &str, hint: &str) -> Vec<IpNet> {
+        if raw.get_ref().is_empty() {
+            let place = self.place(raw.span());
+            self.faults.push(Fault::error(format!("`{key}` names none"), place).hint(hint));
+        }
+        let mut found = Vec::new();
+        for text in raw.get_ref() {
+            let written = text.get_ref();
+            match written.parse::<IpNet>() {
+                Ok(network) if network.addr() == network.network() => found.push(network),
+                Ok(network) => {
+                    let hint = format!("{} is the network of that address", network.trunc());
+                    self.fault(text, format!("`{written}` is an address in a network"), &hint);
+                }
+                Err(_) => self.fault(text, format!("`{written}` is no network"), "such as 10.0.0.0/16"),
+            }
+        }
+        found
+    }
+
     pub(super) fn count(
         &mut self,
         number: Option<&Spanned<usize>>,
@@ -143,6 +224,15 @@ impl Reader<'_> {
 
     pub(super) fn place(&self, span: Range<usize>) -> Place {
         self.source.at(span)
+    }
+
+    /// The place of a value that is shown nowhere: in the file that faults quote it is three dots.
+    pub(super) fn hidden(&self, text: &Text) -> Place {
+        let (span, source) = (text.span(), self.source);
+        let parts = source.text.get(..span.start).zip(source.text.get(span.end..));
+        let shown = parts.map(|(before, after)| format!("{before}...{after}")).unwrap_or_default();
+        let source = Source { text: shown.into(), ..source.clone() };
+        source.at(span.start..span.start.saturating_add(3))
     }
 
     pub(super) fn fault(&mut self, at: &Text, message: String, hint: &str) {

@@ -10,7 +10,7 @@ use crate::{
 };
 
 use super::{
-    Credential, Done, Fault, Received, Taken,
+    Credential, Done, Door, Fault, Received, Taken,
     answer::Answer,
     body,
     fault::{Plan, Stage},
@@ -19,6 +19,9 @@ use super::{
     rate::Buckets,
     world::{Moment, World},
 };
+
+/// Octets of a body that is too long.
+const LONG_BODY: usize = 2 * 1024 * 1024;
 
 /// Everything that requests read and change.
 pub(super) struct State {
@@ -47,6 +50,14 @@ pub(super) enum Manner {
     Truncated,
     /// Something that is not HTTP instead.
     Garbage,
+    /// Not at all: the connection is reset.
+    Reset,
+    /// After a head line that is too long.
+    LongHead,
+    /// After so many interim answers.
+    Interim(usize),
+    /// At once and whole, and the door after it.
+    Then(Door),
 }
 
 /// A request for an operation that exists.
@@ -145,5 +156,10 @@ fn spoilt(fault: &Fault, right: Answer) -> (Answer, Manner) {
         Fault::Hang | Fault::HangAfter => (right, Manner::Never),
         Fault::Truncated => (right, Manner::Truncated),
         Fault::Garbage => (right, Manner::Garbage),
+        Fault::ResetAfter => (right, Manner::Reset),
+        Fault::LongHead => (right, Manner::LongHead),
+        Fault::LongBody => (Answer { status: 200, body: vec![b' '; LONG_BODY], ..right }, Manner::Plain),
+        Fault::Interim(count) => (right, Manner::Interim(*count)),
+        Fault::Then(door) => (right, Manner::Then(*door)),
     }
 }

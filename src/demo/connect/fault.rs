@@ -5,6 +5,8 @@ use std::{
     time::Duration,
 };
 
+use super::Door;
+
 /// What goes wrong with one request that was read, proven and within its rate. "Applied" says whether the operation took
 /// effect (if it was a change, and one that Connect would have made).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +27,16 @@ pub enum Fault {
     Truncated,
     /// Applied; what comes back is not HTTP, and the connection is closed.
     Garbage,
+    /// Applied; the connection is reset without an answer.
+    ResetAfter,
+    /// Applied; the head of the answer is longer than any client reads (256 KiB).
+    LongHead,
+    /// Applied; the body of the answer is longer than is read whole (2 MiB).
+    LongBody,
+    /// Applied; so many interim answers (103) come before the right one.
+    Interim(usize),
+    /// Applied and answered in order; then every connection is closed, and new ones meet this door.
+    Then(Door),
     /// Applied; 200 with this body instead of the right one.
     Body(String),
     /// Not applied; 307 to another host.
@@ -65,6 +77,11 @@ impl Fault {
             | Self::SlowBody(_)
             | Self::Truncated
             | Self::Garbage
+            | Self::ResetAfter
+            | Self::LongHead
+            | Self::LongBody
+            | Self::Interim(_)
+            | Self::Then(_)
             | Self::Body(_)
             | Self::HangAfter => Stage::After,
         }

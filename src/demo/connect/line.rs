@@ -28,6 +28,9 @@ pub(super) struct Tap(Arc<Mutex<Tapped>>);
 struct Tapped {
     read: Vec<u8>,
     instead: Option<Vec<u8>>,
+    before: Vec<u8>,
+    reset: bool,
+    spared: bool,
 }
 
 impl Line {
@@ -53,6 +56,25 @@ impl Tap {
         self.lock().instead = Some(octets.to_vec());
     }
 
+    /// These octets are written, once, before what the HTTP library writes next.
+    pub(super) fn before(&self, octets: &[u8]) {
+        self.lock().before.extend_from_slice(octets);
+    }
+
+    /// The connection ends with a reset.
+    pub(super) fn reset(&self) {
+        self.lock().reset = true;
+    }
+
+    /// It is not closed with the others: it ends by itself.
+    pub(super) fn spare(&self) {
+        self.lock().spared = true;
+    }
+
+    pub(super) fn is_spared(&self) -> bool {
+        self.lock().spared
+    }
+
     fn lock(&self) -> MutexGuard<'_, Tapped> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -72,6 +94,11 @@ impl AsyncWrite for Line {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
         let line = self.get_mut();
         let mut tapped = line.tap.lock();
+        while !tapped.before.is_empty() {
+            let written = ready!(Pin::new(&mut line.stream).poll_write(cx, &tapped.before))?;
+            let written = written.min(tapped.before.len());
+            tapped.before.drain(..written);
+        }
         let Some(instead) = &mut tapped.instead else {
             drop(tapped);
             return Pin::new(&mut line.stream).poll_write(cx, octets);
@@ -89,6 +116,15 @@ impl AsyncWrite for Line {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        if self.tap.lock().reset {
+            // A connection that cannot be reset is closed.
+            drop(self.stream.get_ref().0.set_zero_linger());
+        }
     }
 }
 

@@ -15,6 +15,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 mod answer;
 mod body;
+mod door;
 mod exchange;
 mod fault;
 mod identity;
@@ -32,6 +33,7 @@ mod tests;
 mod users;
 mod world;
 
+pub use door::Door;
 pub use fault::Fault;
 pub use options::{
     ConnectOptions, Credential, DoubledKeys, Instance, Omitted, Profile, Rate, SamlEmail, Switches, Taken,
@@ -43,6 +45,7 @@ pub use world::Change;
 use crate::clock::Clock;
 
 use self::{
+    door::Entrance,
     exchange::State,
     fault::Plan,
     rate::Buckets,
@@ -84,8 +87,15 @@ impl Connect {
             Some(authority) => authority.clone(),
             None => Authority::new("embedded connect")?,
         };
-        let issued = authority.issue(&[&host, "localhost", &address.ip().to_string()])?;
-        let acceptor = TlsAcceptor::from(issued.server(&["http/1.1"])?);
+        let names = [&host, "localhost", &address.ip().to_string()];
+        let acceptor = |by: &Authority, names: &[&str]| -> io::Result<TlsAcceptor> {
+            Ok(by.issue(names)?.server(&["http/1.1"])?.into())
+        };
+        let entrance = Entrance::new(
+            acceptor(&authority, &names)?,
+            acceptor(&Authority::new("nobody knows it")?, &names)?,
+            acceptor(&authority, &["elsewhere.example.com"])?,
+        );
 
         let moment = Moment { now: Instant::now(), wall: clock.now().timestamp() };
         let state = State {
@@ -96,9 +106,9 @@ impl Connect {
             skew: options.skew,
             requests: Vec::new(),
         };
-        let shared = Arc::new(Shared::new(state, clock.clone()));
+        let shared = Arc::new(Shared::new(state, clock.clone(), entrance));
         let stop = CancellationToken::new();
-        let task = tokio::spawn(serve::accept(listener, acceptor, shared.clone(), stop.clone()));
+        let task = tokio::spawn(serve::accept(listener, shared.clone(), stop.clone()));
         Ok(Self(Arc::new(Running {
             address,
             host,
@@ -174,6 +184,11 @@ impl Connect {
     /// Forgets every planned fault.
     pub fn clear_faults(&self) {
         self.0.shared.state().plan = Plan::default();
+    }
+
+    /// Sets what new connections meet, and closes all there are.
+    pub fn set_door(&self, door: Door) {
+        self.0.shared.entrance.set(door);
     }
 
     /// Changes, creates (or with none deletes) a user as the administration website does: at once, and past this API.

@@ -3,7 +3,7 @@
 use std::{
     error::Error,
     fmt, io,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, ready},
     time::Duration,
@@ -20,7 +20,7 @@ use tokio::{
     sync::watch,
     time::{Instant, Sleep, sleep, sleep_until},
 };
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{clock::Clock, wire::RequestId};
@@ -28,6 +28,7 @@ use crate::{clock::Clock, wire::RequestId};
 use super::{
     Received,
     answer::Answer,
+    door::{Entrance, Met},
     exchange::{Manner, State},
     line::{Line, Tap},
 };
@@ -35,10 +36,15 @@ use super::{
 /// The longest request body that is read.
 const MOST_BODY: usize = 4 * 1024 * 1024;
 
+/// Octets of a head that is too long.
+const LONG_HEAD: usize = 256 * 1024;
+
 /// What every connection works on.
 pub(super) struct Shared {
     state: Mutex<State>,
     clock: Clock,
+    /// The way in.
+    pub(super) entrance: Entrance,
     /// How many requests were received.
     pub(super) count: watch::Sender<usize>,
 }
@@ -63,8 +69,8 @@ enum Flow {
 }
 
 impl Shared {
-    pub(super) fn new(state: State, clock: Clock) -> Self {
-        Self { state: Mutex::new(state), clock, count: watch::Sender::new(0) }
+    pub(super) fn new(state: State, clock: Clock, entrance: Entrance) -> Self {
+        Self { state: Mutex::new(state), clock, entrance, count: watch::Sender::new(0) }
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
@@ -83,12 +89,7 @@ impl Shared {
 }
 
 /// Accepts connections until it is told to stop; then closes all of them.
-pub(super) async fn accept(
-    listener: TcpListener,
-    acceptor: TlsAcceptor,
-    shared: Arc<Shared>,
-    stop: CancellationToken,
-) {
+pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>, stop: CancellationToken) {
     let tracker = TaskTracker::new();
     loop {
         let accepted = tokio::select! {
@@ -97,7 +98,7 @@ pub(super) async fn accept(
         };
         match accepted {
             Ok((tcp, _)) => {
-                let work = connection(tcp, acceptor.clone(), shared.clone());
+                let work = connection(tcp, shared.clone());
                 tracker.spawn(stop.clone().run_until_cancelled_owned(work));
             }
             // Out of file descriptors, or a connection that is gone already.
@@ -109,13 +110,35 @@ pub(super) async fn accept(
     tracker.wait().await;
 }
 
-async fn connection(tcp: TcpStream, acceptor: TlsAcceptor, shared: Arc<Shared>) {
-    let Ok(tls) = acceptor.accept(tcp).await else { return };
+async fn connection(tcp: TcpStream, shared: Arc<Shared>) {
+    match shared.entrance.meet() {
+        Met::Tls(acceptor, closing) => {
+            let Ok(tls) = acceptor.accept(tcp).await else { return };
+            serve(tls, closing, shared).await;
+        }
+        // One that cannot be reset is closed.
+        Met::Reset => drop(tcp.set_zero_linger()),
+        Met::Silence(closing) => {
+            closing.cancelled().await;
+            drop(tcp);
+        }
+    }
+}
+
+async fn serve(tls: TlsStream<TcpStream>, closing: CancellationToken, shared: Arc<Shared>) {
     let tap = Tap::default();
     let io = TokioIo::new(Line::new(tls, tap.clone()));
     let service = service_fn(|request| answer(request, tap.clone(), shared.clone()));
+    let mut served = pin!(http1::Builder::new().serve_connection(io, service));
     // Whatever ends a connection ends it: the requests on it are recorded.
-    drop(http1::Builder::new().serve_connection(io, service).await);
+    tokio::select! {
+        _ = &mut served => {}
+        () = closing.cancelled() => {
+            if tap.is_spared() {
+                drop(served.await);
+            }
+        }
+    }
 }
 
 async fn answer(request: Request<Incoming>, tap: Tap, shared: Arc<Shared>) -> Result<Response<Flow>, Closed> {
@@ -134,6 +157,23 @@ async fn answer(request: Request<Incoming>, tap: Tap, shared: Arc<Shared>) -> Re
         Manner::Truncated => {
             let announced = answer.body.len().max(16).to_string();
             response(answer.with("content-length", announced), Flow::cut)
+        }
+        Manner::Reset => {
+            tap.reset();
+            Err(Closed)
+        }
+        Manner::LongHead => {
+            tap.instead(&[b"HTTP/1.1 200 OK\r\nx-long: ".as_slice(), &vec![b'a'; LONG_HEAD]].concat());
+            response(answer.with("connection", "close".to_owned()), Flow::whole)
+        }
+        Manner::Interim(count) => {
+            tap.before(&b"HTTP/1.1 103 Early Hints\r\n\r\n".repeat(count));
+            response(answer, Flow::whole)
+        }
+        Manner::Then(door) => {
+            tap.spare();
+            shared.entrance.set(door);
+            response(answer.with("connection", "close".to_owned()), Flow::whole)
         }
         Manner::Garbage => {
             tap.instead(b"\0\x01\x02 this is not HTTP\r\n\r\n");

@@ -8,6 +8,7 @@ use tokio::{
     io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader},
     net::TcpStream,
 };
+use tokio_rustls::server::TlsStream;
 
 use super::{Fault, Letter, Protection, Shared};
 
@@ -35,17 +36,30 @@ struct Wire<S>(BufReader<S>);
 /// Holds the dialogue to its end.
 pub(super) async fn hold(shared: &Shared, stream: TcpStream) -> io::Result<()> {
     match shared.protection {
-        Protection::Implicit => inside(shared, Wire::new(shared.acceptor.accept(stream).await?), true).await,
+        Protection::Implicit => inside(shared, Wire::new(secured(shared, stream).await?), true).await,
         Protection::StartTls => {
             let mut wire = Wire::new(stream);
+            unless_silent(shared, "greeting").await;
             wire.say("220 mailbox ESMTP").await?;
             if !outside(shared, &mut wire).await? {
                 return Ok(());
             }
             // What was sent ahead in clear is dropped with the reader (RFC 3207 section 4.2).
-            let stream = shared.acceptor.accept(wire.0.into_inner()).await?;
+            let stream = secured(shared, wire.0.into_inner()).await?;
             inside(shared, Wire::new(stream), false).await
         }
+    }
+}
+
+async fn secured(shared: &Shared, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+    unless_silent(shared, "tls").await;
+    shared.acceptor.accept(stream).await
+}
+
+/// Never comes back when this is to stay unanswered.
+async fn unless_silent(shared: &Shared, what: &str) {
+    if matches!(shared.fault(), Fault::Silent(silent) if silent == what) {
+        std::future::pending::<()>().await;
     }
 }
 
@@ -53,6 +67,7 @@ pub(super) async fn hold(shared: &Shared, stream: TcpStream) -> io::Result<()> {
 async fn outside(shared: &Shared, wire: &mut Wire<TcpStream>) -> io::Result<bool> {
     while let Some(line) = wire.line().await? {
         let offered = shared.fault() != Fault::NoStartTls;
+        unless_silent(shared, &verb(&line)).await;
         match verb(&line).as_str() {
             "EHLO" if offered => wire.say("250-mailbox\r\n250-STARTTLS\r\n250 ENHANCEDSTATUSCODES").await?,
             "EHLO" => wire.say("250-mailbox\r\n250 AUTH PLAIN LOGIN").await?,
@@ -100,7 +115,13 @@ async fn command<S: AsyncRead + AsyncWrite + Unpin>(
     line: &str,
 ) -> io::Result<Then> {
     let fault = shared.fault();
+    unless_silent(shared, &verb(line)).await;
     match verb(line).as_str() {
+        said if matches!(fault, Fault::Says(asked, _) if asked == said) => {
+            if let Fault::Says(_, reply) = fault {
+                wire.say(reply).await?;
+            }
+        }
         "EHLO" => {
             let size = shared.size;
             wire.say(&format!(
@@ -214,7 +235,10 @@ async fn data<S: AsyncRead + AsyncWrite + Unpin>(
     }
     let letter = Letter { from, to: std::mem::take(&mut state.to), raw, user: state.user.clone() };
     state.from = None;
-    shared.letters.send_modify(|letters| letters.push(letter));
+    shared.keep(letter);
+    if matches!(shared.fault(), Fault::DownAfter(most) if shared.letters.borrow().len() >= most) {
+        shared.fault.send_replace(Fault::Down);
+    }
     if shared.happens(dropped) {
         return Ok(Then::End);
     }

@@ -57,6 +57,12 @@ pub enum Fault {
     Injected(&'static str),
     /// So many times: the content is kept, and its reply never comes.
     SilentContent(u32),
+    /// This is never answered: `greeting`, `tls` (the handshake), or a command.
+    Silent(&'static str),
+    /// This command is answered so.
+    Says(&'static str, &'static str),
+    /// So many messages are taken; then the mailbox is down.
+    DownAfter(usize),
 }
 
 /// How the mailbox is set up.
@@ -90,7 +96,10 @@ struct Shared {
     size: usize,
     acceptor: TlsAcceptor,
     fault: watch::Sender<Fault>,
+    listening: watch::Sender<bool>,
     letters: watch::Sender<Vec<Letter>>,
+    heartbeats: watch::Sender<u32>,
+    hang_ups: watch::Sender<u32>,
     refusals: watch::Sender<u32>,
     connections: Mutex<u64>,
 }
@@ -125,7 +134,10 @@ impl Mailbox {
             size,
             acceptor: TlsAcceptor::from(config),
             fault: watch::Sender::new(Fault::None),
+            listening: watch::Sender::new(true),
             letters: watch::Sender::new(Vec::new()),
+            heartbeats: watch::Sender::new(0),
+            hang_ups: watch::Sender::new(0),
             refusals: watch::Sender::new(0),
             connections: Mutex::new(0),
         });
@@ -135,12 +147,37 @@ impl Mailbox {
 
     /// From now on this goes wrong.
     pub fn fail(&self, fault: Fault) {
+        if fault == Fault::Down {
+            self.shared.listening.send_replace(false);
+        }
         self.shared.fault.send_replace(fault);
+    }
+
+    /// Closes every connection that is open, as a server does that is started again.
+    pub fn hang_up(&self) {
+        self.shared.hang_ups.send_modify(|count| *count += 1);
     }
 
     /// From now on nothing goes wrong.
     pub fn heal(&self) {
         self.fail(Fault::None);
+    }
+
+    /// Heals, and resolves once it listens again.
+    pub async fn healed(&self) {
+        self.heal();
+        let mut listening = self.shared.listening.subscribe();
+        // The sender lives as long as this mailbox, so waiting cannot fail.
+        let _ = listening.wait_for(|listening| *listening).await;
+    }
+
+    /// Resolves when a heartbeat has come; at once while something is to go wrong here. Heartbeats come by the calendar
+    /// and not by what somebody does, so they are counted and not kept with the letters.
+    pub async fn heartbeat(&self) {
+        if self.shared.fault() == Fault::None {
+            // The sender lives as long as this mailbox does.
+            let _ = self.shared.heartbeats.subscribe().wait_for(|count| *count > 0).await;
+        }
     }
 
     /// What was received, in order, once it is at least `most` letters.
@@ -179,6 +216,15 @@ impl Drop for Mailbox {
 }
 
 impl Shared {
+    /// Keeps a letter, or counts a heartbeat.
+    fn keep(&self, letter: Letter) {
+        if letter.header("X-Connect-Guard-Event").iter().any(|event| event.starts_with("heartbeat;")) {
+            self.heartbeats.send_modify(|count| *count += 1);
+        } else {
+            self.letters.send_modify(|letters| letters.push(letter));
+        }
+    }
+
     fn connections(&self) -> MutexGuard<'_, u64> {
         self.connections.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -204,14 +250,17 @@ impl Shared {
 /// Accepts until it is aborted, and takes its connections with it. While it is down there is no listener at all.
 async fn accept(shared: Arc<Shared>, listener: TcpListener, address: SocketAddr) {
     let mut fault = shared.fault.subscribe();
+    let mut hung_up = shared.hang_ups.subscribe();
     let mut listener = Some(listener);
     let mut dialogues = JoinSet::new();
     loop {
         if *fault.borrow_and_update() == Fault::Down {
             listener = None;
+            shared.listening.send_replace(false);
             dialogues.abort_all();
         } else if listener.is_none() {
             listener = TcpListener::bind(address).await.ok();
+            shared.listening.send_replace(listener.is_some());
         }
         let Some(open) = &listener else {
             if fault.changed().await.is_err() {
@@ -222,6 +271,8 @@ async fn accept(shared: Arc<Shared>, listener: TcpListener, address: SocketAddr)
         tokio::select! {
             accepted = open.accept() => {
                 if let Ok((stream, _)) = accepted {
+                    // Replies are short: a failure costs time only.
+                    drop(stream.set_nodelay(true));
                     *shared.connections() += 1;
                     let shared = Arc::clone(&shared);
                     dialogues.spawn(async move {
@@ -232,6 +283,7 @@ async fn accept(shared: Arc<Shared>, listener: TcpListener, address: SocketAddr)
                 }
             }
             _ = fault.changed() => {}
+            _ = hung_up.changed() => dialogues.abort_all(),
             Some(_) = dialogues.join_next() => {}
         }
     }

@@ -179,8 +179,9 @@ async fn i3_a_real_store_verifies_while_the_guard_runs_and_shows_what_was_done_t
     assert_eq!(found.faults[0].1, 4);
     assert!(found.faults[0].2.starts_with("was changed"));
     // What is broken is not continued.
-    let Err(LedgerFault(why)) = Ledger::open(bench.options()).await else { panic!("opened") };
-    assert!(why.starts_with("record 4 of chain `gw-1` was changed"), "{why}");
+    let Err(fault) = Ledger::open(bench.options()).await else { panic!("opened") };
+    assert!(matches!(fault, LedgerFault::Broken { seq: 4, .. }), "{fault:?}");
+    assert!(fault.to_string().starts_with("record 4 of chain `gw-1` was changed"), "{fault}");
 }
 
 #[tokio::test]

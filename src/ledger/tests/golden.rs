@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::ledger::record::{
-    BasisPart, Body, CallerPart, ConnectPart, DeliveryPart, GapPart, GroundPart, Kind, NoticesPart, RefPart,
-    RefusalPart, RequestPart, SealedPart, SourcePart, Stand, StrangersPart, TargetPart, bytes, instant,
+    BasisPart, Body, CallerPart, ConnectPart, DeliveryPart, EventPart, GapPart, GroundPart, Kind,
+    NoticesPart, RefPart, RefusalPart, RequestPart, SealedPart, SourcePart, Stand, StrangersPart, TargetPart,
+    bytes, instant,
 };
 
 const GOLDEN: &str = include_str!("../../../tests/data/ledger-golden/records.jsonl");
@@ -161,6 +162,7 @@ fn all() -> Vec<(Kind, Body)> {
                     notice: "address-changed".into(),
                     result: "delivered".into(),
                     attempts: 2,
+                    together: None,
                 }),
                 ..Body::default()
             },
@@ -192,6 +194,57 @@ fn all() -> Vec<(Kind, Body)> {
                 side_effects: vec!["SecondaryEmail".into()],
                 inputs: Some(sealed()),
                 notices: Some(notices()),
+                ..Body::default()
+            },
+        ),
+        (
+            Kind::Event,
+            Body {
+                policy: Some("5e".repeat(32)),
+                inputs: Some(sealed()),
+                notices: Some(notices()),
+                event: Some(EventPart {
+                    event: "policy-changed".into(),
+                    record: Some(reference()),
+                    before: Some("4d".repeat(32)),
+                    counts: [("gains".to_owned(), 2), ("losses".to_owned(), 1)].into(),
+                    ..EventPart::default()
+                }),
+                ..Body::default()
+            },
+        ),
+        (
+            Kind::Event,
+            Body {
+                inputs: Some(sealed()),
+                event: Some(EventPart {
+                    event: "chain-broken".into(),
+                    rule: Some("identity-desk-email".into()),
+                    place: Some("desk.toml:3".into()),
+                    channel: Some("hook:pager".into()),
+                    chain: Some("gw-1".into()),
+                    seq: Some(7),
+                    since: Some(instant(0)),
+                    ends: Some(instant(1_784_800_000_000)),
+                    changes_refused: Some(true),
+                    ..EventPart::default()
+                }),
+                ..Body::default()
+            },
+        ),
+        (
+            Kind::Delivery,
+            Body {
+                inputs: Some(sealed()),
+                delivery: Some(DeliveryPart {
+                    record: reference(),
+                    channel: "hook:pager".into(),
+                    audience: "security".into(),
+                    notice: "repeated-refusals".into(),
+                    result: "delivered".into(),
+                    attempts: 1,
+                    together: Some(1_000),
+                }),
                 ..Body::default()
             },
         ),

@@ -141,7 +141,9 @@ async fn s15_the_same_invocation_is_the_same_attempt_under_another_signature() {
 async fn g4_a_quota_is_counted_over_intents() {
     let bench = Bench::new();
     let ledger = bench.ledger().await;
-    let with = |n, signature: &str, of| permit_from(&bench, n, OLD, NEW, signature, vec![quota(2, of)]);
+    let with = |n, signature: &str, of| {
+        permit_from(&bench, n, &old_of(n), &new_of(n), signature, vec![quota(2, of)])
+    };
     applied(&bench, &ledger, with(1, "a", QuotaOf::User)).await;
     bench.pass(600);
     applied(&bench, &ledger, with(1, "b", QuotaOf::User)).await;
@@ -164,7 +166,8 @@ async fn g4_a_quota_of_a_caller_or_an_instance_spans_users() {
     for of in [QuotaOf::Caller, QuotaOf::Instance] {
         let bench = Bench::new();
         let ledger = bench.ledger().await;
-        let with = |n, signature: &str| permit_from(&bench, n, OLD, NEW, signature, vec![quota(1, of)]);
+        let with =
+            |n, signature: &str| permit_from(&bench, n, OLD, &new_of(n), signature, vec![quota(1, of)]);
         applied(&bench, &ledger, with(1, "a")).await;
         assert!(matches!(not_intended(&ledger, with(2, "b")).await, Unintended::Quota { .. }), "{of:?}");
     }
@@ -202,7 +205,7 @@ async fn c1_a_username_is_one_target() {
     let ledger = bench.ledger().await;
     let with = |name: &str, signature: &str| {
         let body = format!(
-            r#"{{"Username":"{name}","PhoneConfig":{{"PhoneType":"SOFT_PHONE"}},"SecurityProfileIds":["p1"],"RoutingProfileId":"r1","Password":"Secret-password-1","IdentityInfo":{{"Email":"{NEW}"}}}}"#
+            r#"{{"Username":"{name}","PhoneConfig":{{"PhoneType":"SOFT_PHONE"}},"SecurityProfileIds":["p1"],"RoutingProfileId":"r1","Password":"Secret-password-1","IdentityInfo":{{"Email":"{name}"}}}}"#
         );
         let change = change("PUT", &format!("/users/{INSTANCE}"), &body);
         let who = (caller(), attempt(signature, name), change);

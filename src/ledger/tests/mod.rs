@@ -1,7 +1,11 @@
 //! The ledger on real `SQLite` files.
 
+mod addresses;
 mod chain;
+mod desk;
+mod events;
 mod faults;
+mod folding;
 mod golden;
 mod intents;
 mod notes;
@@ -9,6 +13,7 @@ mod outbox;
 mod outcomes;
 mod privacy;
 mod recovery;
+mod upkeep;
 mod watch;
 
 use std::time::Duration;
@@ -18,13 +23,13 @@ use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
 
 use super::{
-    Answered, Earlier, Intent, Ledger, LedgerFault, LedgerOptions, Open, Orphan, Recorded, Sent, Unintended,
-    Unwritten,
+    Answered, Claimed, Earlier, Intent, Ledger, LedgerFault, LedgerOptions, Open, Orphan, Queue, Recorded,
+    Sent, Unintended, Unwritten,
 };
 use crate::{
     caller::Attempt,
     clock::Clock,
-    notice::{Finding, Plan, Routing, Shows},
+    notice::{Channel, Finding, Plan, Routing, Shows, Urgency},
     operation::{
         Address, Change, Effect, Field, Identity, Profile, Seen, User, UserId,
         testing::{INSTANCE, caller, change},
@@ -171,6 +176,16 @@ fn quota(changes: u32, of: QuotaOf) -> QuotaClaim {
     }
 }
 
+/// The new address of a user: no two have one.
+fn new_of(n: u32) -> String {
+    if n == 1 { NEW.into() } else { format!("mary{n}@example.org") }
+}
+
+/// The address a user has before.
+fn old_of(n: u32) -> String {
+    if n == 1 { OLD.into() } else { format!("mary.major{n}@example.com") }
+}
+
 /// A permit for a user's address to become another, asked under this signature.
 fn permit_from(
     bench: &Bench,
@@ -187,7 +202,7 @@ fn permit_from(
 }
 
 fn permit(bench: &Bench, n: u32, signature: &str) -> Permit<Change> {
-    permit_from(bench, n, OLD, NEW, signature, Vec::new())
+    permit_from(bench, n, &old_of(n), &new_of(n), signature, Vec::new())
 }
 
 fn plan(permit: &Permit<Change>) -> Plan {
@@ -195,7 +210,18 @@ fn plan(permit: &Permit<Change>) -> Plan {
 }
 
 fn routing() -> Routing {
-    Routing { security: vec![Address::read(SECURITY).unwrap()], language: "en".into() }
+    Routing::simple(vec![Address::read(SECURITY).unwrap()])
+}
+
+fn queue(urgency: Urgency) -> Queue {
+    Queue { channel: Channel::Mail, urgency }
+}
+
+/// Mail that is due: urgent ones first.
+async fn claim(ledger: &Ledger, most: usize) -> Vec<Claimed> {
+    let mut claimed = ledger.claim(&queue(Urgency::Now), most).await.unwrap();
+    claimed.extend(ledger.claim(&queue(Urgency::Later), most - claimed.len()).await.unwrap());
+    claimed
 }
 
 async fn intend(ledger: &Ledger, permit: Permit<Change>) -> Result<Intent, Unintended> {

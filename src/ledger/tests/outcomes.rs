@@ -96,7 +96,7 @@ async fn an_outcome_is_written_once() {
     let second = closed(&ledger, twin, bench.finding(Effect::Applied)).await;
     assert_eq!(first.record(), second.record());
     assert_eq!(bench.kinds().await, ["intent", "outcome"]);
-    assert_eq!(ledger.claim(10).await.unwrap().len(), 4);
+    assert_eq!(claim(&ledger, 10).await.len(), 4);
 }
 
 #[tokio::test]
@@ -167,4 +167,49 @@ async fn the_addresses_of_a_new_user_are_its_own() {
     };
     assert!(ledger.recall(&ask(5)).await.unwrap().in_use.is_empty());
     assert_eq!(ledger.recall(&ask(6)).await.unwrap().in_use.len(), 1);
+}
+
+/// What people are told of a change that turned out not to be made.
+async fn told(ledger: &Ledger) -> usize {
+    let claimed = claim(ledger, 100).await;
+    claimed.iter().filter(|claimed| claimed.delivery.kind == crate::notice::Kind::NotChangedAfterAll).count()
+}
+
+#[tokio::test]
+async fn nobody_hears_that_it_was_not_changed_after_all_who_did_not_hear_that_it_may_be() {
+    let bench = Bench::new();
+    let ledger = bench.ledger().await;
+    let intent = intend(&ledger, permit(&bench, 1, "a")).await.ok().unwrap();
+    let open = intent.sent(Sent::Unknown("reset".into()));
+    let switch = bench.file().with_extension("fail");
+    std::fs::write(&switch, "").unwrap();
+    assert!(ledger.unknown(&open, bench.clock.now()).await.is_err());
+    std::fs::remove_file(&switch).unwrap();
+    // The finder believes that people were told.
+    let finding = Finding { told_unknown: true, ..bench.finding(Effect::InferredNotApplied) };
+    close(&ledger, open, finding).await;
+    assert_eq!(told(&ledger).await, 0);
+    assert_eq!(bench.kinds().await, ["intent", "outcome"]);
+}
+
+#[tokio::test]
+async fn who_heard_that_it_may_be_hears_how_it_ended_whatever_the_finder_believes() {
+    let bench = Bench::new();
+    let ledger = bench.ledger().await;
+    let intent = intend(&ledger, permit(&bench, 1, "a")).await.ok().unwrap();
+    let open = intent.sent(Sent::Unknown("reset".into()));
+    let _ = ledger.unknown(&open, bench.clock.now()).await.unwrap();
+    close(&ledger, open, bench.finding(Effect::InferredNotApplied)).await;
+    assert_eq!(told(&ledger).await, 4);
+    // After a crash between the two, too.
+    let intent = intend(&ledger, permit(&bench, 2, "b")).await.ok().unwrap();
+    let open = intent.sent(Sent::Unknown("reset".into()));
+    let _ = ledger.unknown(&open, bench.clock.now()).await.unwrap();
+    drop(open);
+    ledger.crash().await;
+    let ledger = bench.ledger().await;
+    let open = open_orphans(&ledger).await.pop().unwrap();
+    close(&ledger, open, bench.finding(Effect::InferredNotApplied)).await;
+    // The four of before were claimed and not reported: they are due again.
+    assert_eq!(told(&ledger).await, 4 + 4);
 }

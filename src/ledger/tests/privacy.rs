@@ -1,6 +1,7 @@
 //! No address, name or secret in any byte of the store; a person erased, and the chain holds.
 
 use super::*;
+use crate::notice::Event;
 
 /// Every byte of every file of the store.
 fn bytes(bench: &Bench) -> Vec<u8> {
@@ -23,12 +24,12 @@ async fn a_busy_day(bench: &Bench, ledger: &Ledger) {
     close(ledger, open, bench.finding(Effect::Undetermined)).await;
     let refused = notes::refused(Some(3));
     ledger.refuse(&refused, Plan::of_refusal(&refused, &routing(), bench.clock.now())).await.unwrap();
-    for claimed in ledger.claim(100).await.unwrap() {
+    for claimed in claim(ledger, 100).await {
         let reply = format!("250 2.1.5 <{}> ok", claimed.delivery.recipient);
         ledger.delivered(&claimed, super::super::DeliveryOutcome::Delivered { reply }).await.unwrap();
     }
     let body = format!(
-        r#"{{"Username":"{NEW}","PhoneConfig":{{"PhoneType":"SOFT_PHONE"}},"SecurityProfileIds":["p1"],"RoutingProfileId":"r1","Password":"Secret-password-1","IdentityInfo":{{"FirstName":"Mary","LastName":"Major","Email":"{NEW}"}}}}"#
+        r#"{{"Username":"{NEW}","PhoneConfig":{{"PhoneType":"SOFT_PHONE"}},"SecurityProfileIds":["p1"],"RoutingProfileId":"r1","Password":"Secret-password-1","IdentityInfo":{{"FirstName":"Mary","LastName":"Major","Email":"created@example.org"}}}}"#
     );
     let change = change("PUT", &format!("/users/{INSTANCE}"), &body);
     let who = (caller(), attempt("a", "create"), change);
@@ -38,6 +39,9 @@ async fn a_busy_day(bench: &Bench, ledger: &Ledger) {
         Permit::for_tests(who, Seen::default(), Vec::new(), Vec::new(), bench.clock.now()),
     )
     .await;
+    let (scope, by, reason) = (format!("user {OLD}"), NEW.to_owned(), "for mary.major".to_owned());
+    let event = Event::Frozen { scope, by, reason };
+    assert!(ledger.say(&event, &routing(), Some(OLD)).await.unwrap());
 }
 
 #[tokio::test]
@@ -74,7 +78,7 @@ async fn i12_no_hash_in_the_chain_can_be_tried_against_a_guess() {
     let target = update(1, NEW).target().clone();
     for text in [OLD, NEW, OLD_SECOND, SECURITY] {
         let known = core.address(&target, text);
-        for guess in [Digest::of(text.as_bytes()).hex(), known.exact, known.folded] {
+        for guess in [Digest::of(text.as_bytes()).hex(), known.exact, known.folded, known.mailbox] {
             assert!(!shows(&chain, &guess), "{text}");
         }
     }

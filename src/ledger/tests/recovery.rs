@@ -27,7 +27,7 @@ async fn i2_an_intent_outlives_a_crash_and_is_taken_over() {
     // Nobody else gets it meanwhile.
     assert!(open_orphans(&ledger).await.is_empty());
     close(&ledger, open, bench.finding(Effect::InferredApplied)).await;
-    assert_eq!(ledger.claim(10).await.unwrap().len(), 4);
+    assert_eq!(claim(&ledger, 10).await.len(), 4);
     assert_eq!(bench.sound().await, 0);
     // The retry of the caller whose connection the crash cut.
     let principal = caller().principal;

@@ -41,7 +41,7 @@ async fn confirm(ledger: &Ledger, watch: Watch, found: Confirmation) {
 
 /// Who is told what, from now on.
 async fn told(ledger: &Ledger) -> Vec<(Kind, Audience)> {
-    let claimed = ledger.claim(100).await.unwrap();
+    let claimed = claim(ledger, 100).await;
     claimed.iter().map(|claimed| (claimed.delivery.kind, claimed.delivery.audience)).collect()
 }
 

@@ -68,6 +68,8 @@ pub struct Limiter<C: Clock + Clone = MonotonicClock> {
 struct State<C: Clock> {
     failures: Gauge<C>,
     sources: Kept<Source>,
+    /// Of known keys, at each source.
+    pairs: Kept<(Source, Arc<str>)>,
     caller: Gauge<C>,
     callers: Kept<Arc<str>>,
     /// By guard's read; none when callers have no share of it.
@@ -129,6 +131,7 @@ impl<C: Clock + Clone> Limiter<C> {
         let state = State {
             failures: gauge(rates.failures, RateOf::Failures, Start::Full)?,
             sources: Kept::new(rates.keys),
+            pairs: Kept::new(rates.keys),
             caller: gauge(rates.caller, RateOf::Caller, Start::Full)?,
             callers: Kept::new(rates.keys),
             shares,
@@ -142,25 +145,34 @@ impl<C: Clock + Clone> Limiter<C> {
         Ok(Self { state: Mutex::new(state), limited: Default::default() })
     }
 
-    /// Whether a source may try to prove itself. Charges nothing; answered before any signature is computed.
+    /// Whether a source may try to prove itself, as the owner of `key` when it names one that is known. Charges nothing;
+    /// answered before any signature is computed.
+    ///
+    /// A known key has a bucket of its own at each source, and only that is asked: whatever others fail with at the same
+    /// address (behind one NAT), its owner is heard. Who names a known key and cannot prove it shuts that key out at
+    /// his own source, and nowhere else.
     ///
     /// # Errors
-    /// The source has failed too often; or it is not known and as many others as can be kept are failing right now.
-    pub fn may_try(&self, source: IpAddr) -> Result<(), Limited> {
-        self.judge(|state| {
-            state
-                .sources
-                .take(&state.failures, &source.into(), NonZeroU32::MIN, Take::Nothing)
-                .map_err(|wait| Limited { bucket: Bucket::Source, wait })
-        })
+    /// It has failed too often; or it is not held and as many others as can be kept are failing right now.
+    pub fn may_try(&self, source: IpAddr, key: Option<&str>) -> Result<(), Limited> {
+        self.judge(|state| state.failure(source.into(), key, Take::Nothing))
     }
 
-    /// Charges a failed proof to its source. What a source has beyond its burst (of proofs judged at the same time) is
-    /// not held against it.
-    pub fn failed(&self, source: IpAddr) {
-        // Refusing is `may_try`'s: here an empty bucket stays empty, and is not counted again.
-        let _ = self
-            .with(|state| state.sources.take(&state.failures, &source.into(), NonZeroU32::MIN, Take::Cells));
+    /// Charges a failed proof to its source, and to the known key that it names there.
+    ///
+    /// # Errors
+    /// The source has none left, so that this was judged for the sake of the key alone. Then the answer is this one and
+    /// no other: it does not tell whether the key is known. What a source or a key has beyond its burst (of proofs
+    /// judged at the same time) is not held against it.
+    pub fn failed(&self, source: IpAddr, key: Option<&str>) -> Result<(), Limited> {
+        let source = Source::from(source);
+        self.with(|state| {
+            if key.is_some() {
+                // Refusing is `may_try`'s: here an empty bucket stays empty, and is not counted again.
+                let _ = state.failure(source, key, Take::Cells);
+            }
+            state.failure(source, None, Take::Cells)
+        })
     }
 
     /// Whether a caller who is proven may ask for anything. Charges nothing: what is admitted is charged by
@@ -266,6 +278,7 @@ impl<C: Clock + Clone> Limiter<C> {
     pub fn stats(&self) -> LimiterStats {
         let keys = self.with(|state| {
             state.sources.len()
+                + state.pairs.len()
                 + state.callers.len()
                 + state.sharers.len()
                 + state.vain.len()
@@ -294,6 +307,16 @@ impl<C: Clock + Clone> Limiter<C> {
 }
 
 impl<C: Clock + Clone> State<C> {
+    /// Charges a failed proof, or looks whether there is room for one: of a known key at a source, or else of the source.
+    fn failure(&mut self, source: Source, key: Option<&str>, take: Take) -> Result<(), Limited> {
+        let Self { failures, sources, pairs, .. } = self;
+        match key {
+            Some(key) => pairs.take(failures, &(source, key.into()), NonZeroU32::MIN, take),
+            None => sources.take(failures, &source, NonZeroU32::MIN, take),
+        }
+        .map_err(|wait| Limited { bucket: Bucket::Source, wait })
+    }
+
     /// Charges an ordinary request to Connect's rate, and a guard's read to its caller's share.
     fn ordinary(&mut self, caller: Arc<str>, place: Place) -> Result<(), Limited> {
         let Self { shares, sharers, connect, connect_named, places, .. } = self;

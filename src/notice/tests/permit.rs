@@ -94,7 +94,7 @@ pub(crate) fn update(body: &str, user: User) -> Permit<Change> {
 }
 
 pub(crate) fn routing() -> Routing {
-    Routing { security: vec![Address::read("security@example.com").unwrap()], language: "en".to_owned() }
+    Routing::simple(vec![Address::read("security@example.com").unwrap()])
 }
 
 fn told(plan: &Plan) -> Vec<(Audience, String)> {

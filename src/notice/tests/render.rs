@@ -1,14 +1,13 @@
-//! Golden files of each kind for each audience, and what no message may do.
+//! Golden files of each kind for each audience in each language, and what no message may do.
 
-use std::{fs, path::PathBuf};
-
-use proptest::prelude::*;
+use std::{fs, path::PathBuf, sync::LazyLock};
 
 use super::*;
-use crate::notice::{Later, Rendered, Templates, Untold};
-
-const AUDIENCES: [(Audience, &str); 3] =
-    [(Audience::Security, "security"), (Audience::OldPrimary, "old"), (Audience::New, "new")];
+use crate::notice::{
+    About, Rendered, Templates, Untold, built_in, check,
+    engine::Engine,
+    sample::{self, Shape},
+};
 
 /// What a hostile person, caller or answer may hold.
 pub(crate) const HOSTILE: [&str; 10] = [
@@ -24,73 +23,72 @@ pub(crate) const HOSTILE: [&str; 10] = [
     "\" onload=\"x' --> ]]>&lt;",
 ];
 
-fn of_kind(kind: Kind, audience: Audience) -> Option<Delivery> {
-    let (matter, finding) = leading_to(kind);
-    let mut facts = facts(matter);
-    if kind == Kind::AddressChangeRefused {
-        facts.refusal = Some("denied-by: a rule denies a change of `Email`".to_owned());
-        facts.rules = vec!["no-changes-in-audit-week (freeze.toml:9)".to_owned()];
-        return (audience != Audience::New).then(|| one(audience, facts).refusal(&record()));
+pub(super) const AUDIENCES: [(Audience, &str); 4] = [
+    (Audience::Security, "security"),
+    (Audience::Masked, "masked"),
+    (Audience::OldPrimary, "old"),
+    (Audience::New, "new"),
+];
+
+/// Whether this kind is ever told to this audience.
+pub(super) fn is_told(kind: Kind, audience: Audience) -> bool {
+    use Kind::{
+        AddressChangeRefused, AddressChanged, AddressRemoved, ChangedAfterAll, MayHaveChanged,
+        NotChangedAfterAll, RepeatedRefusals, SecondaryChanged, SideEffect, Undetermined, UserCreated,
+    };
+    let all = [AddressChanged, SecondaryChanged, MayHaveChanged, NotChangedAfterAll, Undetermined];
+    match audience {
+        Audience::Security | Audience::Masked => true,
+        Audience::OldPrimary | Audience::OldSecondary => {
+            let old = [AddressRemoved, ChangedAfterAll, SideEffect, AddressChangeRefused, RepeatedRefusals];
+            all.contains(&kind) || old.contains(&kind)
+        }
+        Audience::New => all.contains(&kind) || kind == UserCreated,
     }
-    if kind == Kind::NotShown {
-        return one(audience, facts).confirmed(&confirmation(Later::NotShown), &record());
-    }
-    let creation = matter == Matter::Creation || matter == Matter::Sensitive;
-    if (creation && audience == Audience::OldPrimary)
-        || (audience == Audience::New && !matches!(matter, Matter::Addresses | Matter::Creation))
-        || (audience == Audience::New && kind == Kind::SideEffect)
-    {
-        return None;
-    }
-    let found = one(audience, facts).resolve(&finding, &record());
-    assert_eq!(found.as_ref().map(|delivery| delivery.kind), Some(kind));
-    found
+}
+
+pub(super) fn of_kind(kind: Kind, audience: Audience, shape: Shape<'_>, language: &str) -> Delivery {
+    let matters = [
+        (Kind::UserCreated, Matter::Creation),
+        (Kind::SensitiveDone, Matter::Sensitive),
+        (Kind::ChangedAfterAll, Matter::Details),
+    ];
+    let matter = matters.iter().find(|(of, _)| *of == kind).map_or(Matter::Addresses, |(_, matter)| *matter);
+    sample::sample(kind, audience, matter, shape, language)
+}
+
+/// Each kind for each audience it is told to.
+pub(super) fn each(language: &str) -> impl Iterator<Item = (Delivery, &'static str)> {
+    Kind::ALL.into_iter().flat_map(move |kind| {
+        let told = AUDIENCES.into_iter().filter(move |(audience, _)| is_told(kind, *audience));
+        told.map(move |(audience, name)| (of_kind(kind, audience, Shape::Usual, language), name))
+    })
 }
 
 pub(crate) fn hostile(text: &str, audience: Audience) -> Delivery {
-    let mut hostile =
-        one(audience, facts(Matter::Addresses)).resolve(&side_effect_or_not(audience), &record()).unwrap();
-    let some = || Some(text.to_owned());
-    hostile.facts = Facts {
-        request_id: text.to_owned(),
-        operation: text.to_owned(),
-        account: text.to_owned(),
-        region: text.to_owned(),
-        instance: some(),
-        subject: text.to_owned(),
-        username: some(),
-        person: some(),
-        principal: text.to_owned(),
-        unique_id: some(),
-        proof: text.to_owned(),
-        source: text.to_owned(),
-        user_agent: some(),
-        rules: vec![text.to_owned()],
-        refusal: some(),
-        fields: vec![field("Email", Some(text), Some(text)), field("FirstName", Some(text), Some(text))],
-        policy: text.to_owned(),
-        ..hostile.facts
-    };
-    if !hostile.side_effects.is_empty() {
-        hostile.side_effects = vec![field(text, Some(text), Some(text))];
-    }
+    let kind = if audience == Audience::New { Kind::AddressChanged } else { Kind::SideEffect };
+    let mut hostile = of_kind(kind, audience, Shape::Hostile(text, 2), "en");
+    hostile.record = record();
+    hostile.recipient = "someone@example.com".to_owned();
     hostile
 }
 
-fn side_effect_or_not(audience: Audience) -> Finding {
-    match audience {
-        Audience::Security | Audience::OldPrimary | Audience::OldSecondary => side_effect(Effect::Applied),
-        Audience::New => finding(Effect::Applied),
+fn facts_of(delivery: &mut Delivery) -> &mut Facts {
+    match &mut delivery.about {
+        About::Change(told) => &mut told.facts,
+        About::Guard(_) | About::Refusals(_) => panic!("not a change"),
     }
 }
 
 fn render(delivery: &Delivery) -> Rendered {
-    Templates::built_in().unwrap().render(delivery).unwrap()
+    static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| Templates::built_in().unwrap());
+    TEMPLATES.render(delivery).unwrap()
 }
 
-fn golden(name: &str, actual: &str) {
+pub(super) fn golden(name: &str, actual: &str) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/notices").join(name);
     if option_env!("RENEW_GOLDEN").is_some() {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, actual).unwrap();
     }
     let expected = fs::read_to_string(&path).unwrap_or_default();
@@ -100,51 +98,140 @@ fn golden(name: &str, actual: &str) {
 #[test]
 fn each_kind_for_each_audience_is_as_reviewed() {
     let templates = Templates::built_in().unwrap();
-    for kind in Kind::ALL {
-        for (audience, name) in AUDIENCES {
-            let Some(delivery) = of_kind(kind, audience) else { continue };
+    for language in ["en", "de"] {
+        for (delivery, name) in each(language) {
+            let kind = delivery.kind;
             let rendered = templates.render(&delivery).unwrap();
-            golden(&format!("{kind}.{name}.txt"), &format!("{}\n\n{}", rendered.subject, rendered.text));
-            if kind == Kind::AddressChanged {
-                golden(&format!("{kind}.{name}.html"), &rendered.html);
+            golden(
+                &format!("{language}/{kind}.{name}.txt"),
+                &format!("{}\n\n{}", rendered.subject, rendered.text),
+            );
+            if matches!(kind, Kind::AddressChanged | Kind::RepeatedRefusals | Kind::PolicyChanged) {
+                golden(&format!("{language}/{kind}.{name}.html"), &rendered.html);
             }
         }
+    }
+}
+
+#[test]
+fn what_is_built_in_passes_the_check_of_the_operators_own() {
+    let faults = check::faults(&Engine::new(&[]).unwrap());
+    assert!(faults.is_empty(), "{}", faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
+}
+
+#[test]
+fn every_template_is_used_and_every_kind_has_its_words() {
+    let templates = fs::read_dir(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/notice/templates"));
+    let german = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/notice/templates/de");
+    let names = |entry: std::io::Result<fs::DirEntry>| entry.unwrap().file_name().into_string().unwrap();
+    let mut found: Vec<String> = templates.unwrap().map(names).filter(|name| name != "de").collect();
+    found.extend(fs::read_dir(german).unwrap().map(|entry| format!("de/{}", names(entry))));
+    found.sort();
+    let mut known: Vec<_> = built_in::FILES.iter().map(|(name, _)| (*name).to_owned()).collect();
+    known.sort();
+    assert_eq!(found, known);
+    for word in built_in::words() {
+        assert!(known.contains(&word) && known.contains(&format!("de/{word}")), "{word}");
     }
 }
 
 #[test]
 fn text_and_html_hold_the_same() {
-    for kind in Kind::ALL {
-        for (audience, _) in AUDIENCES {
-            let Some(delivery) = of_kind(kind, audience) else { continue };
+    for language in ["en", "de"] {
+        for (delivery, _) in each(language) {
             let rendered = render(&delivery);
-            for row in rendered.html.split("<td ").skip(1) {
-                let value = row.split_once('>').unwrap().1.split_once("</td>").unwrap().0;
-                let value = value.replace("&gt;", ">").replace("&#x2f;", "/");
-                let text = rendered.text.replace('\n', " ");
-                assert!(text.contains(&value), "{kind}: `{value}` is missing in the text");
+            let text = rendered.text.split_whitespace().collect::<Vec<_>>().join(" ");
+            let plain = |html: &str| html.replace("&gt;", ">").replace("&#x2f;", "/").replace("&#x27;", "'");
+            let cells = rendered.html.split("<tr>").skip(1).map(|row| {
+                let cell = |tag: &str| {
+                    let cell = row.split_once(&format!("<{tag} ")).unwrap().1;
+                    plain(cell.split_once('>').unwrap().1.split_once("</").unwrap().0)
+                };
+                format!("{}: {}", cell("th"), cell("td"))
+            });
+            let items = rendered.html.split("<li ").skip(1);
+            let items = items.map(|item| plain(item.split_once('>').unwrap().1.split_once("</").unwrap().0));
+            for value in cells.chain(items) {
+                assert!(text.contains(&value), "{}: `{value}` is missing in the text", delivery.kind);
             }
         }
     }
 }
 
 #[test]
+fn each_message_says_what_has_to_be_said() {
+    for language in ["en", "de"] {
+        for (delivery, name) in each(language) {
+            let rendered = render(&delivery);
+            let kind = delivery.kind;
+            assert!(rendered.fault.is_none());
+            assert!(!rendered.lead.is_empty() && !rendered.steps.is_empty(), "{kind} {name}");
+            let text = rendered.text.split_whitespace().collect::<Vec<_>>().join(" ");
+            for said in ["guard-1", " 42 ", "b94d27b9934d3e08", "connect-guard audit verify", "UTC"] {
+                assert!(text.contains(said), "{kind} {name}: `{said}`");
+            }
+            let whole = text.contains(&delivery.record.hash);
+            assert_eq!(whole, delivery.audience.is_security(), "{kind} {name}: the chain's head");
+            if let (Some(told), true) = (delivery.told(), delivery.audience != Audience::New) {
+                for said in
+                    [&told.facts.principal, &told.facts.proof, &told.facts.source, &told.facts.rules[0]]
+                {
+                    assert!(text.contains(said), "{kind} {name}: `{said}`");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn n11_a_secondary_address_says_where_notifications_go() {
+    for audience in [Audience::Security, Audience::OldPrimary, Audience::New] {
+        let rendered = render(&of_kind(Kind::SecondaryChanged, audience, Shape::Usual, "en"));
+        let lead = rendered.lead.to_lowercase();
+        assert!(lead.contains("notifications") && lead.contains("other than password resets"), "{lead}");
+        let rendered = render(&of_kind(Kind::SecondaryChanged, audience, Shape::Usual, "de"));
+        assert!(rendered.lead.contains("außer dem Zurücksetzen des Passworts"), "{}", rendered.lead);
+    }
+}
+
+#[test]
+fn a_language_is_the_one_asked_for_its_base_or_english() {
+    let templates = Templates::built_in().unwrap();
+    assert_eq!(templates.languages(), ["de", "en"]);
+    let lead = |language: &str| {
+        let delivery = of_kind(Kind::Test, Audience::Security, Shape::Usual, language);
+        let rendered = templates.render(&delivery).unwrap();
+        let base = language.split('-').next().unwrap().replace("fr", "en");
+        assert!(rendered.html.contains(&format!("<html lang=\"{base}\">")));
+        rendered.lead
+    };
+    assert!(lead("de").starts_with("Jemand"));
+    assert_eq!(lead("de-AT"), lead("de"));
+    assert!(lead("en").starts_with("Somebody"));
+    assert_eq!(lead("fr"), lead("en"));
+}
+
+#[test]
 fn the_security_team_sees_values_and_the_rest_do_not() {
-    for kind in Kind::ALL {
-        for (audience, name) in AUDIENCES {
-            let Some(delivery) = of_kind(kind, audience) else { continue };
-            let Rendered { subject, text, html } = render(&delivery);
+    for language in ["en", "de"] {
+        for (delivery, name) in each(language) {
+            let Rendered { subject, text, html, .. } = render(&delivery);
+            let Some(told) = delivery.told() else { continue };
+            let kind = delivery.kind;
             for value in ["mary.major@example.com", "mary@example.org", "5555550100", "Mary Major"] {
                 let seen = text.contains(value) || html.contains(value);
                 let in_it = value == "Mary Major"
-                    || delivery.facts.fields.iter().any(|field| {
+                    || told.facts.fields.iter().any(|field| {
                         [&field.before, &field.after].into_iter().flatten().any(|text| text.contains(value))
                     });
-                assert_eq!(seen, audience == Audience::Security && in_it, "{kind} {name} {value}");
-                assert!(!subject.contains(value));
+                assert_eq!(seen, delivery.audience == Audience::Security && in_it, "{kind} {name} {value}");
+                assert!(!subject.as_str().contains(value));
             }
-            if audience != Audience::Security {
-                assert!(!subject.contains("mmajor"), "{kind} {name}");
+            if delivery.audience != Audience::Security {
+                assert!(!subject.as_str().contains("mmajor"), "{kind} {name}");
+            }
+            if matches!(delivery.audience, Audience::Masked | Audience::New) {
+                assert!(!text.contains("mmajor") && !html.contains("mmajor"), "{kind} {name}");
             }
         }
     }
@@ -152,92 +239,50 @@ fn the_security_team_sees_values_and_the_rest_do_not() {
 
 #[test]
 fn the_new_address_learns_nothing_of_the_caller_or_the_user() {
-    let Rendered { text, html, .. } = render(&of_kind(Kind::AddressChanged, Audience::New).unwrap());
-    for value in [
-        "IdentityDesk",
-        "GKEXAMPLE",
-        "192.0.2.7",
-        "aws-sdk",
-        "desk.toml",
-        "mmajor",
-        "Major",
-        "a1b2c3d4",
-        "m***@example.com",
-    ] {
-        assert!(!text.contains(value) && !html.contains(value), "`{value}`");
-    }
-}
-
-#[test]
-fn an_old_address_learns_who_and_from_where() {
-    let Rendered { text, .. } = render(&of_kind(Kind::AddressChanged, Audience::OldSecondary).unwrap());
-    for value in
-        ["assumed-role/IdentityDesk/kim", "guard-key:GKEXAMPLE", "192.0.2.7", "desk.toml:3", "number 42"]
-    {
-        assert!(text.contains(value), "`{value}`");
+    for kind in Kind::ALL.into_iter().filter(|kind| is_told(*kind, Audience::New)) {
+        let Rendered { text, html, .. } = render(&of_kind(kind, Audience::New, Shape::Usual, "en"));
+        for value in [
+            "IdentityDesk",
+            "GKEXAMPLE",
+            "192.0.2.7",
+            "aws-sdk",
+            "desk.toml",
+            "mmajor",
+            "Major",
+            "a1b2c3d4",
+            "111122223333",
+            "m***@example.com",
+            "m***@home",
+        ] {
+            assert!(!text.contains(value) && !html.contains(value), "{kind}: `{value}`");
+        }
     }
 }
 
 #[test]
 fn addresses_that_cannot_be_told_are_named_to_the_security_team() {
-    let mut delivery = of_kind(Kind::AddressChanged, Audience::Security).unwrap();
-    delivery.facts.untold = vec![Untold::OldPrimary, Untold::OldSecondary, Untold::New];
-    let text = render(&delivery).text.replace('\n', " ");
-    assert_eq!(text.matches("could not be told: not a plain address").count(), 3);
+    let mut delivery = of_kind(Kind::AddressChanged, Audience::Security, Shape::Usual, "en");
+    facts_of(&mut delivery).untold = vec![Untold::OldPrimary, Untold::OldSecondary, Untold::New];
+    assert_eq!(render(&delivery).text.matches("Not told: ").count(), 3);
     delivery.audience = Audience::OldSecondary;
-    assert!(!render(&delivery).text.contains("could not be told"));
+    assert!(!render(&delivery).text.contains("Not told"));
 }
 
 #[test]
-fn h1_h2_hostile_values_neither_end_a_line_nor_become_markup_or_links() {
-    for text in
-        HOSTILE.iter().map(|text| (*text).to_owned()).chain(["a".repeat(255), "\u{1f600}".repeat(255)])
-    {
-        for audience in [Audience::Security, Audience::OldPrimary, Audience::New] {
-            let calm = render(&hostile("calm", audience));
-            let rendered = render(&hostile(&text, audience));
-            inert(&rendered);
-            let labels = |text: &str| text.matches("scope=\"row\"").count();
-            assert_eq!(labels(&rendered.html), labels(&calm.html), "one row each: {text:?}");
-            assert_eq!(rendered.html.matches('<').count(), calm.html.matches('<').count(), "{text:?}");
-            assert!(!rendered.text.contains("49"), "values are no templates");
-        }
-    }
-}
-
-#[test]
-fn h11_there_is_no_link_image_or_script_in_any_message() {
-    for kind in Kind::ALL {
-        for (audience, _) in AUDIENCES {
-            let Some(delivery) = of_kind(kind, audience) else { continue };
+fn a_subject_is_short_and_text_keeps_to_its_columns() {
+    for language in ["en", "de"] {
+        for (delivery, _) in each(language) {
             let rendered = render(&delivery);
-            inert(&rendered);
-            assert!(rendered.subject.len() <= 100, "`{}` is long", rendered.subject);
-            assert!(rendered.text.lines().all(|line| line.chars().count() <= 110), "{}", rendered.text);
-        }
-    }
-}
-
-fn inert(rendered: &Rendered) {
-    let Rendered { subject, text, html } = rendered;
-    assert!(subject.chars().all(|letter| letter == ' ' || letter.is_ascii_graphic()), "{subject:?}");
-    assert!(text.chars().all(|letter| letter == '\n' || !letter.is_control()));
-    assert!(html.chars().all(|letter| letter == '\n' || !letter.is_control()));
-    let lower = html.to_lowercase();
-    for part in ["://", "<a ", "<img", "<script", "<iframe", "url(", "<link", "<form", "javascript:"] {
-        assert!(!lower.contains(part), "`{part}` in {html}");
-    }
-    assert!(!text.contains("://") && !subject.contains("://"));
-    for letter in ['\u{202e}', '\u{2066}', '\u{200b}', '\u{feff}', '\u{2028}'] {
-        assert!(!text.contains(letter) && !html.contains(letter));
-    }
-}
-
-proptest! {
-    #[test]
-    fn any_value_is_rendered_inert(text in any::<String>()) {
-        for audience in [Audience::Security, Audience::OldPrimary, Audience::New] {
-            inert(&render(&hostile(&text, audience)));
+            let kind = delivery.kind;
+            assert!(
+                rendered.subject.as_str().chars().count() <= 120,
+                "{kind}: `{}` is long",
+                rendered.subject
+            );
+            for line in rendered.text.lines() {
+                let word = line.split_whitespace().map(|word| word.chars().count()).max().unwrap_or(0);
+                assert!(line.chars().count() <= 76 || word > 60, "{kind}: {line}");
+            }
         }
     }
 }

@@ -24,9 +24,9 @@ fn to_mary() -> Delivery {
 async fn waits_for(mailbox: &Mailbox, mail: &Arc<Mail>, fault: Fault) -> Unsent {
     mailbox.fail(fault);
     let unsent = hand_in(mail, to_mary()).await.unwrap_err();
-    assert_eq!(unsent.verdict(), Verdict::Again, "{unsent}");
+    assert_ne!(unsent.verdict(), Verdict::Never, "{unsent}");
     assert!(!unsent.to_string().contains('@'), "{unsent}");
-    mailbox.heal();
+    mailbox.healed().await;
     let before = mailbox.letters().len();
     hand_in(mail, to_mary()).await.unwrap();
     assert_eq!(mailbox.received(before + 1).await.len(), before + 1);
@@ -160,7 +160,7 @@ async fn h5_another_ca_or_name_is_refused() {
     let (options, _ca_file) = options(&mailbox, MailTls::StartTls, &other.ca_pem);
     let unsent = hand_in(&Arc::new(Mail::new(options).unwrap()), to_mary()).await.unwrap_err();
     assert!(matches!(unsent, Unsent::Tls(_)), "{unsent}");
-    assert_eq!(unsent.verdict(), Verdict::Again);
+    assert_eq!(unsent.verdict(), Verdict::Channel);
 
     let named = MailboxOptions { names: vec!["mail.example.com".to_owned()], ..MailboxOptions::default() };
     let named = Mailbox::start(named).await.unwrap();
@@ -212,14 +212,14 @@ async fn h10_permanent_refusals_that_are_about_us_are_not_final() {
 async fn h10_a_missing_password_is_not_final() {
     let mailbox = mailbox(Protection::StartTls).await;
     let unsent = hand_in(&over(&mailbox, |options| options.credentials = None), to_mary()).await.unwrap_err();
-    assert_eq!(unsent.verdict(), Verdict::Again, "{unsent}");
+    assert_eq!(unsent.verdict(), Verdict::Channel, "{unsent}");
 }
 
 #[tokio::test]
 async fn a_server_that_never_answers_auth_is_left_in_time() {
     let mailbox = mailbox(Protection::StartTls).await;
     let mail = over(&mailbox, |options| options.timeout = Duration::from_millis(500));
-    assert!(matches!(waits_for(&mailbox, &mail, Fault::SilentAuth).await, Unsent::Timeout(_)));
+    assert!(matches!(waits_for(&mailbox, &mail, Fault::SilentAuth).await, Unsent::Timeout { .. }));
 }
 
 #[tokio::test]
@@ -234,6 +234,118 @@ async fn h10_a_drop_after_the_content_is_repeated_with_the_same_id() {
     assert_eq!(letters[0].header("Date"), letters[1].header("Date"));
 }
 
+/// Each step has its own time, and the message says which one it was.
+#[tokio::test]
+async fn each_step_that_is_never_answered_is_named() {
+    let mailbox = mailbox(Protection::StartTls).await;
+    let fresh = || over(&mailbox, |options| options.timeout = Duration::from_millis(400));
+    let mail = fresh();
+    for (silent, step) in [
+        ("greeting", Step::Greeting),
+        ("EHLO", Step::Hello),
+        ("STARTTLS", Step::StartTls),
+        ("tls", Step::Tls),
+        ("AUTH", Step::Auth),
+        ("MAIL", Step::Sender),
+        ("RCPT", Step::Recipient),
+        ("DATA", Step::Data),
+    ] {
+        let unsent = waits_for(&mailbox, &fresh(), Fault::Silent(silent)).await;
+        assert!(matches!(unsent, Unsent::Timeout { step: named, .. } if named == step), "{silent}: {unsent}");
+        assert_eq!(unsent.verdict(), Verdict::Channel);
+    }
+    mailbox.fail(Fault::SilentContent(1));
+    let unsent = hand_in(&mail, to_mary()).await.unwrap_err();
+    assert!(matches!(unsent, Unsent::Timeout { step: Step::Content, .. }), "{unsent}");
+}
+
+#[tokio::test]
+async fn h10_each_reply_has_its_meaning() {
+    let mailbox = mailbox(Protection::StartTls).await;
+    let mail = over(&mailbox, |_| ());
+    for (command, reply, verdict) in [
+        ("MAIL", "421 4.3.2 closing", Verdict::Channel),
+        ("MAIL", "451 4.3.2 busy", Verdict::Channel),
+        ("MAIL", "530 5.7.0 authentication required", Verdict::Channel),
+        ("MAIL", "550 5.7.1 not from you", Verdict::Channel),
+        ("MAIL", "550 no", Verdict::Channel),
+        ("RCPT", "421 4.3.2 closing", Verdict::Channel),
+        ("RCPT", "450 4.2.1 greylisted", Verdict::Message),
+        ("RCPT", "451 later", Verdict::Message),
+        ("RCPT", "452 4.2.2 full", Verdict::Message),
+        ("RCPT", "530 5.7.0 authentication required", Verdict::Channel),
+        ("RCPT", "535 5.7.8 who?", Verdict::Channel),
+        ("RCPT", "550 5.7.1 relaying denied", Verdict::Channel),
+        ("RCPT", "550 5.1.1 unknown", Verdict::Never),
+        ("RCPT", "550 unknown", Verdict::Never),
+        ("RCPT", "551 5.1.6 moved", Verdict::Never),
+        ("RCPT", "552 5.2.2 full for good", Verdict::Never),
+        ("RCPT", "553 5.1.3 no address", Verdict::Never),
+        ("RCPT", "556 5.1.10 takes no mail", Verdict::Never),
+        ("RCPT", "554 5.7.1 no", Verdict::Channel),
+        ("DATA", "451 4.3.0 later", Verdict::Channel),
+        ("DATA", "554 5.5.1 no recipients", Verdict::Channel),
+    ] {
+        mailbox.fail(Fault::Says(command, reply));
+        let unsent = hand_in(&mail, to_mary()).await.unwrap_err();
+        assert_eq!(unsent.verdict(), verdict, "{command}: {reply}: {unsent}");
+    }
+    for (reply, verdict) in [
+        ("421 4.3.2 closing", Verdict::Channel),
+        ("451 4.3.0 later", Verdict::Channel),
+        ("550 5.1.1 unknown after all", Verdict::Never),
+        ("554 5.2.1 disabled", Verdict::Never),
+        ("552 5.3.4 too long", Verdict::Message),
+        ("554 5.7.1 looks like spam", Verdict::Message),
+    ] {
+        mailbox.fail(Fault::Content(reply));
+        let unsent = hand_in(&mail, to_mary()).await.unwrap_err();
+        assert_eq!(unsent.verdict(), verdict, "content: {reply}: {unsent}");
+    }
+    assert!(mailbox.letters().is_empty());
+}
+
+#[tokio::test]
+async fn a_check_goes_as_far_as_it_can_without_a_message() {
+    let mailbox = mailbox(Protection::StartTls).await;
+    let mail = over(&mailbox, |options| options.timeout = Duration::from_secs(3));
+    mail.check().await.unwrap();
+    for (fault, ends) in [
+        (Fault::Down, "cannot be reached"),
+        (Fault::NoStartTls, "STARTTLS"),
+        (Fault::WrongPassword, "535"),
+        (Fault::Silent("AUTH"), "AUTH was not answered"),
+        (Fault::Says("NOOP", "502 5.5.2 what?"), "NOOP"),
+    ] {
+        mailbox.fail(fault.clone());
+        let unsent = mail.check().await.unwrap_err().to_string();
+        assert!(unsent.contains(ends), "{fault:?}: {unsent}");
+        mailbox.healed().await;
+    }
+    mailbox.fail(Fault::Silent("QUIT"));
+    mail.check().await.unwrap();
+    assert!(mailbox.letters().is_empty());
+}
+
+#[tokio::test]
+async fn a_password_is_replaced_while_messages_wait() {
+    let mailbox = mailbox(Protection::StartTls).await;
+    let mail =
+        over(&mailbox, |options| options.credentials = Some((USER.to_owned(), Secret::new(b"old".to_vec()))));
+    assert_eq!(hand_in(&mail, to_mary()).await.unwrap_err().verdict(), Verdict::Channel);
+    mail.replace_credentials(Some((USER.to_owned(), Secret::new(PASSWORD.into())))).unwrap();
+    hand_in(&mail, to_mary()).await.unwrap();
+    assert!(matches!(
+        mail.replace_credentials(Some((USER.to_owned(), Secret::new(vec![0xff])))),
+        Err(MailFault::Password)
+    ));
+    hand_in(&mail, to_mary()).await.unwrap();
+    assert_eq!(mailbox.connections(), 2, "the connection in use stays");
+    mail.replace_credentials(None).unwrap();
+    hand_in(&mail, to_mary()).await.unwrap_err();
+    assert_eq!(mailbox.connections(), 3, "what was authenticated otherwise is not used again");
+}
+
 /// A connection with a reply outstanding is not used again: its late reply would be believed for the next message.
 #[tokio::test]
 async fn a_late_reply_is_not_believed_for_another_message() {
@@ -241,7 +353,7 @@ async fn a_late_reply_is_not_believed_for_another_message() {
     let mail = over(&mailbox, |options| options.timeout = Duration::from_millis(500));
     hand_in(&mail, to_mary()).await.unwrap();
     mailbox.fail(Fault::SilentContent(1));
-    assert!(matches!(hand_in(&mail, to_mary()).await.unwrap_err(), Unsent::Timeout(_)));
+    assert!(matches!(hand_in(&mail, to_mary()).await.unwrap_err(), Unsent::Timeout { .. }));
     assert_eq!(mailbox.connections(), 1);
     hand_in(&mail, to_mary()).await.unwrap();
     assert_eq!(mailbox.connections(), 2);

@@ -1,8 +1,12 @@
-//! Mail and courier against the embedded mail server.
+//! Mail, webhooks and courier against the embedded mail server and an embedded receiver.
 
+mod announcer;
 mod courier;
+mod hook;
 mod ledger;
 mod mail;
+mod memory;
+mod receiver;
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,6 +19,8 @@ use crate::{
     operation::Address,
     secret::Secret,
 };
+
+const LONG: Duration = Duration::from_secs(10);
 
 const USER: &str = "guard";
 const PASSWORD: &str = "an example, not a secret";
@@ -51,5 +57,5 @@ fn templates() -> Arc<Templates> {
 }
 
 async fn hand_in(mail: &Arc<Mail>, delivery: Delivery) -> Result<String, Unsent> {
-    mail.hand_in(&templates(), delivery).await
+    mail.hand_in(&templates(), &delivery).await
 }

@@ -33,7 +33,7 @@ const BACKLOG: u32 = 1024;
 /// How long nothing is accepted after accepting failed: without descriptors it would fail again at once.
 pub(super) const BACK_OFF: Duration = Duration::from_millis(50);
 /// How long tasks are waited for that have been told to end at once.
-const LAST_WAIT: Duration = Duration::from_secs(1);
+pub(super) const LAST_WAIT: Duration = Duration::from_secs(1);
 
 /// A listener that is bound and does not yet serve.
 pub(crate) struct Server {

@@ -8,6 +8,7 @@ use http_body::Body as _;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use serde::Serialize;
+use tokio::task::spawn_blocking;
 
 use super::{Reason, Watched, metrics, shared::Shared};
 
@@ -60,7 +61,11 @@ impl<W: Watched> Desk<W> {
 
     async fn metrics(&self) -> Response<Full<Bytes>> {
         let watched = Arc::clone(&self.watched);
-        match self.metrics.of(async move { metrics::exposition(watched.measure().await) }).await {
+        let measuring = async move {
+            let measurements = watched.measure().await;
+            spawn_blocking(move || metrics::exposition(measurements)).await.ok().flatten()
+        };
+        match self.metrics.of(measuring).await {
             Ok(exposition) => answer(StatusCode::OK, metrics::CONTENT_TYPE, exposition),
             Err(why) => text(StatusCode::SERVICE_UNAVAILABLE, &format!("{why}\n")),
         }

@@ -15,7 +15,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{Watched, answer::Desk};
 use crate::server::{
     BindError, Tls,
-    listener::{BACK_OFF, bind},
+    listener::{BACK_OFF, LAST_WAIT, bind},
 };
 
 /// Connections at once; one more is closed.
@@ -58,8 +58,8 @@ impl StatusServer {
         self.address
     }
 
-    /// Serves until `shutdown` is done; what is under way then may end, which takes a few seconds at most. (So whoever
-    /// asks while the guard drains is told so, it should be the last to be shut down.)
+    /// Serves until `shutdown` is done; what is under way then has another second. (So that whoever asks while the guard
+    /// drains is answered, it should be the last to be shut down.)
     pub(crate) async fn run<W: Watched>(self, watched: Arc<W>, shutdown: impl Future<Output = ()>) {
         let Self { listener, tls, .. } = self;
         let desk = Arc::new(Desk::new(watched));
@@ -90,7 +90,10 @@ impl StatusServer {
         }
         drop(listener);
         tasks.close();
-        tasks.wait().await;
+        if timeout(LAST_WAIT, tasks.wait()).await.is_err() {
+            kill.cancel();
+            tasks.wait().await;
+        }
     }
 }
 

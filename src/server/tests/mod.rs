@@ -1,5 +1,6 @@
 //! The edge over real sockets and real TLS: a service that records what it saw, and a client that sends raw octets.
 
+mod clients;
 mod flow;
 mod framing;
 mod proxy;
@@ -19,6 +20,7 @@ use std::{
 
 use bytes::Bytes;
 use http_body::Frame;
+use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
 use rustls_pki_types::ServerName;
 use tokio::{
@@ -163,10 +165,19 @@ impl Recorder {
 
 impl Pair {
     pub(super) fn fresh() -> Self {
-        let made = rcgen::generate_simple_self_signed([NAME.to_owned()]).unwrap();
+        Self::valid((2000, 1, 1), (4000, 1, 1))
+    }
+
+    /// Valid from and until these days.
+    fn valid(from: (i32, u8, u8), until: (i32, u8, u8)) -> Self {
+        let mut params = CertificateParams::new([NAME.to_owned()]).unwrap();
+        params.not_before = date_time_ymd(from.0, from.1, from.2);
+        params.not_after = date_time_ymd(until.0, until.1, until.2);
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.self_signed(&key).unwrap();
         let mut roots = RootCertStore::empty();
-        roots.add(made.cert.der().clone()).unwrap();
-        Self { chain: made.cert.pem(), key: made.signing_key.serialize_pem(), roots }
+        roots.add(certificate.der().clone()).unwrap();
+        Self { chain: certificate.pem(), key: key.serialize_pem(), roots }
     }
 
     pub(super) fn tls(&self) -> Tls {
@@ -199,7 +210,10 @@ pub(super) fn options() -> Options {
 
 impl Running {
     pub(super) fn start(options: Options) -> Self {
-        let tls = pair().tls();
+        Self::over(options, pair().tls())
+    }
+
+    pub(super) fn over(options: Options, tls: Tls) -> Self {
         let server = Server::bind(options, tls.clone()).unwrap();
         let (address, counts) = (server.address(), server.counts());
         let service = Arc::<Recorder>::default();

@@ -59,7 +59,7 @@ async fn d13_a_target_that_is_not_exactly_of_a_site_is_sent_nowhere() {
     assert!(matches!(upstream.observe(&nowhere, &look).await.err(), Some(Unseen::Unavailable(_))));
     assert!(upstream.observe(&nowhere, &Look::default()).await.is_ok());
     assert_eq!((stats.opened, stats.connect), (0, 0));
-    assert!(upstream.ready().await.is_ok());
+    assert!(upstream.credentials().await.iter().all(|(_, ready)| ready.is_ok()));
 }
 
 #[tokio::test]
@@ -70,8 +70,8 @@ async fn a_site_without_credentials_is_named() {
     let client = server.client(ClientBounds::default());
     let reach = SiteClient::of(place(), client, Arc::new(cache), reach.limiter.clone(), clock);
     let upstream = Upstream { sites: [("main".to_owned(), reach)].into() };
-    let fault = upstream.ready().await.unwrap_err();
-    assert_eq!(fault.to_string(), "upstream `main`: the credentials that were given are at their end");
+    let why = "the credentials that were given are at their end";
+    assert_eq!(upstream.credentials().await, [("main".to_owned(), Err(why.to_owned()))]);
     let look = Look { user: Some(UserId::read(USER).unwrap()), ..Look::default() };
     assert!(matches!(upstream.observe(&target(), &look).await.err(), Some(Unseen::Credentials(_))));
 }

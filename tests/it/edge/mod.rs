@@ -14,6 +14,7 @@ use crate::{
 };
 
 mod bodies;
+mod descriptors;
 mod heads;
 mod paths;
 mod proofs;

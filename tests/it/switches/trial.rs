@@ -126,11 +126,11 @@ impl Trial<'_> {
         let removal = Request::update_identity(INSTANCE, &before.id, &[("SecondaryEmail", "")]);
         self.done("IdentityDesk", &removal).await;
         let old = [&*security(&before), &before.email, &before.secondary_email];
-        let mut told = self.told(&old, &[&new], "address-changed");
+        let mut told = self.told(&old, &[&new], "secondary-changed");
         // What was cleared by the first is not cleared again by the second.
         let mut second = vec![security(&before), new];
         second.extend((!self.clears()).then(|| before.email.clone()));
-        told.extend(second.into_iter().map(|to| (to, "address-changed")));
+        told.extend(second.into_iter().map(|to| (to, "address-removed")));
         Expected {
             user: self.without(User { secondary_email: String::new(), ..before }, LEFT),
             changes: vec![self.cleared(LEFT), &[]],

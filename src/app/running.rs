@@ -1,0 +1,218 @@
+//! Running everything, and ending it: no new requests first, then those under way, then the work that belongs to the
+//! guard, then what is on its way to people, then the ledger. Status answers to the last.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use serde::Serialize;
+use tokio::{
+    sync::watch,
+    task::{JoinError, JoinSet},
+    time::timeout,
+};
+
+use super::{App, AppFault, failed, service::Gateway, standing::Phase, supervisor, watched::Watch};
+use crate::{
+    client::ClientStats,
+    server::{Server, StatusServer, Watched},
+};
+
+/// How often it is looked whether every site has credentials.
+const CREDENTIALS: Duration = Duration::from_secs(30);
+
+/// What a part of the guard is called, and how it ended.
+type Ended = (&'static str, Result<(), JoinError>);
+
+/// Parts that work until they are told to stop.
+struct Working {
+    tasks: JoinSet<Ended>,
+    stop: watch::Sender<()>,
+}
+
+impl App {
+    /// Serves until `shutdown` resolves; then ends what is under way, lets the guard finish its work, and closes the
+    /// ledger. A part that ends by itself ends all of it: half a guard is none.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), AppFault> {
+        let Self {
+            guard,
+            ledger,
+            courier,
+            servers,
+            statuses,
+            standing,
+            watch,
+            drain,
+            reload,
+            reload_again,
+            renewal,
+            renewal_again,
+            renew,
+            calendar,
+            telling,
+        } = self;
+        // Whoever has it read again has a copy; a copy of ours would keep nobody from ending, but says nothing either.
+        drop(renew);
+        let at = servers.iter().map(|server| server.address().to_string()).collect::<Vec<_>>().join(", ");
+        let mut status = Working::default();
+        status.statuses(statuses, &watch);
+        let mut mail = Working::default();
+        mail.part("courier", |stopped| courier.clone().run(stopped));
+        mail.part("teller", |stopped| telling.run(stopped));
+        let mut serving = Working::default();
+        serving.servers(servers, &Arc::new(Gateway::new(guard.clone())));
+        serving.part("reload", |stopped| reload.run(reload_again, stopped));
+        serving.part("renewal", |stopped| renewal.run(renewal_again, stopped));
+        serving.part("calendar", |stopped| calendar.run(stopped));
+        serving.part("sweep", |stopped| guard.clone().sweep(stopped));
+        serving.part("credentials", |stopped| credentials(watch.clone(), stopped));
+        serving.part("watchdog", |stopped| {
+            let watch = watch.clone();
+            supervisor::watched(move || watch.live().is_empty(), stopped)
+        });
+        standing.phase(Phase::Serving);
+        supervisor::ready(&format!("listening on {at}"));
+
+        let broken = tokio::select! {
+            () = shutdown => None,
+            ended = serving.ended() => Some(ended),
+            ended = mail.ended() => Some(ended),
+            ended = status.ended() => Some(ended),
+        };
+        standing.phase(Phase::Stopping);
+        supervisor::stopping(drain.requests * 2 + drain.notices);
+        match broken {
+            None => tracing::info!("stopping"),
+            Some((part, why)) => {
+                standing.ended(part);
+                tracing::error!(part, why, "a part of the guard ended: stopping");
+            }
+        }
+        serving.stop().await;
+        if timeout(drain.requests, guard.drain()).await.is_err() {
+            tracing::warn!("open changes are left to the next start");
+        }
+        if timeout(drain.notices, mail.stop()).await.is_err() {
+            tracing::warn!("notices are left to the next start");
+        }
+        watch.counted();
+        let closed = ledger.stop().await;
+        counted("ledger", &ledger.stats());
+        status.stop().await;
+        closed.map_err(|fault| failed("the ledger cannot be closed", &fault))?;
+        broken.map_or(Ok(()), |(part, why)| Err(failed(&format!("the part `{part}` ended"), &why)))
+    }
+}
+
+impl Default for Working {
+    fn default() -> Self {
+        Self { tasks: JoinSet::new(), stop: watch::channel(()).0 }
+    }
+}
+
+impl Working {
+    /// Adds a part.
+    fn part<F: Future<Output = ()> + Send + 'static>(
+        &mut self,
+        name: &'static str,
+        work: impl FnOnce(Stopped) -> F,
+    ) {
+        let work = tokio::spawn(work(Box::pin(told(self.stop.subscribe()))));
+        self.tasks.spawn(async move { (name, work.await) });
+    }
+
+    fn servers(&mut self, servers: Vec<Server>, gateway: &Arc<Gateway>) {
+        for server in servers {
+            let gateway = gateway.clone();
+            self.part("listener", |stopped| async move {
+                let drained = server.run(gateway, stopped).await;
+                if drained.cut > 0 {
+                    tracing::warn!(connections = drained.cut, "cut: they did not end in time");
+                }
+            });
+        }
+    }
+
+    fn statuses(&mut self, statuses: Vec<StatusServer>, watch: &Arc<Watch>) {
+        for status in statuses {
+            let watch = watch.clone();
+            self.part("status", |stopped| status.run(watch, stopped));
+        }
+    }
+
+    /// The first part that ends, and why; never when there is none.
+    async fn ended(&mut self) -> (&'static str, &'static str) {
+        match self.tasks.join_next().await {
+            Some(Ok((part, Ok(())))) => (part, "it was not told to"),
+            Some(Ok((part, Err(_)))) => (part, "it panicked"),
+            Some(Err(_)) => ("a part", "it panicked"),
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Tells all parts to stop, and waits until they have.
+    async fn stop(mut self) {
+        drop(self.stop);
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+/// Resolves when the guard is told to stop.
+type Stopped = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Resolves when the sender is gone.
+async fn told(mut stopped: watch::Receiver<()>) {
+    // Nothing is ever sent.
+    while stopped.changed().await.is_ok() {}
+}
+
+/// Looks again and again whether every site has credentials. They are kept and renewed where they are used.
+async fn credentials(watch: Arc<Watch>, mut shutdown: Stopped) {
+    loop {
+        tokio::select! {
+            () = &mut shutdown => return,
+            () = watch.credentials() => {}
+        }
+        tokio::select! {
+            () = &mut shutdown => return,
+            () = tokio::time::sleep(CREDENTIALS) => {}
+        }
+    }
+}
+
+impl Watch {
+    /// Notes which sites have credentials.
+    async fn credentials(&self) {
+        for (site, ready) in self.guard.credentials().await {
+            let fault = ready.err();
+            if let (Some(why), true) = (&fault, self.standing.credentials(&site, fault.clone())) {
+                tracing::warn!(
+                    upstream = site,
+                    why,
+                    "no credentials: changes and operations are answered 503"
+                );
+            }
+        }
+    }
+
+    /// Logs what was counted, at the end.
+    fn counted(&self) {
+        for (address, counts) in &self.listeners {
+            counted(&address.to_string(), &counts.stats());
+        }
+        let connect: Vec<(String, ClientStats)> =
+            self.guard.connect().map(|(site, counts)| (site.to_owned(), counts)).collect();
+        for (site, counts) in connect {
+            counted(&site, &counts);
+        }
+        counted("guard", &self.guard.stats());
+        counted("rates", &self.guard.rates());
+        counted("notices", &self.courier.stats());
+    }
+}
+
+/// What a part counted, at its end.
+fn counted(part: &str, counts: &impl Serialize) {
+    match serde_json::to_string(counts) {
+        Ok(counts) => tracing::info!(part, counts, "counted"),
+        Err(error) => tracing::error!(part, %error, "counts cannot be written"),
+    }
+}

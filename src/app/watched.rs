@@ -1,0 +1,151 @@
+//! What status is told: why the guard is not ready, and everything that is counted.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use super::standing::{Known, Phase, Standing};
+use crate::{
+    clock::{Clock, Now},
+    guard::Guard,
+    ledger::{Ledger, LedgerStats, OutboxStats, Timing as LedgerTiming},
+    notice::Urgency,
+    notify::Courier,
+    server::{Counts, DiskState, Measurements, PolicyState, QueueState, Reason, Spread, Tls, Watched},
+};
+
+/// The guard as a whole, seen from outside.
+pub(super) struct Watch {
+    pub(super) guard: Arc<Guard>,
+    pub(super) ledger: Ledger,
+    pub(super) courier: Arc<Courier>,
+    pub(super) standing: Arc<Standing>,
+    pub(super) listeners: Vec<(SocketAddr, Arc<Counts>)>,
+    pub(super) certificates: Vec<(SocketAddr, Tls)>,
+    pub(super) clock: Clock,
+    /// When the process started.
+    pub(super) since: Now,
+}
+
+impl Watch {
+    fn policy(&self, known: &Known) -> PolicyState {
+        let Some(policy) = &known.policy else { return PolicyState::default() };
+        let (allows, denies, _) = self.guard.policy().counts();
+        PolicyState {
+            digest: policy.digest.hex(),
+            since: policy.since.millis(),
+            stale_since: known.directory.as_ref().map(|(since, _)| since.millis()),
+            frozen: policy.frozen.is_some(),
+            rules: (allows + denies) as u64,
+        }
+    }
+}
+
+impl Watched for Watch {
+    /// Parts that ended, and nothing that could be mended by waiting: what is broken outside is no reason to start anew.
+    fn live(&self) -> Vec<Reason> {
+        let known = self.standing.known();
+        known.ended.iter().map(|part| because(part, "it ended without being told to".into())).collect()
+    }
+
+    fn ready(&self) -> Vec<Reason> {
+        let known = self.standing.known();
+        let mut reasons = self.live();
+        match known.phase {
+            Phase::Starting => reasons.push(because("start", "it is not done".into())),
+            Phase::Serving => {}
+            Phase::Stopping => reasons.push(because("start", "the guard stops".into())),
+        }
+        if let Some(why) = known.policy.and_then(|policy| policy.frozen) {
+            reasons.push(because("policy", format!("every change is refused: {why}")));
+        }
+        if let Some((since, why)) = known.directory {
+            let since = since.timestamp().strftime("%Y-%m-%dT%H:%M:%SZ");
+            reasons.push(because(
+                "policy",
+                format!("at fault since {since}, the rules in force are kept: {why}"),
+            ));
+        }
+        for (site, why) in known.without_credentials {
+            reasons.push(because("upstream", format!("`{site}` has no credentials: {why}")));
+        }
+        let ledger = self.ledger.stats();
+        if !ledger.writable {
+            reasons.push(because("ledger", "the last write failed: changes are refused".into()));
+        }
+        if let Some(broken) = &ledger.broken {
+            reasons.push(because(
+                "ledger",
+                format!("record {} of chain `{}` does not follow: {}", broken.seq, broken.chain, broken.why),
+            ));
+        }
+        let now = self.clock.now().millis();
+        for (address, tls) in &self.certificates {
+            if tls.expires() <= now {
+                reasons.push(because("certificate", format!("that of {address} has expired")));
+            }
+        }
+        reasons
+    }
+
+    fn started(&self) -> Vec<Reason> {
+        match self.standing.known().phase {
+            Phase::Starting => vec![because("start", "it is not done".into())],
+            Phase::Serving | Phase::Stopping => Vec::new(),
+        }
+    }
+
+    async fn measure(&self) -> Measurements {
+        let known = self.standing.known();
+        Measurements {
+            version: env!("CARGO_PKG_VERSION"),
+            started: self.since.millis(),
+            guard: self.guard.stats(),
+            disk: disk(&self.ledger.stats()),
+            outbox: queues(self.ledger.outbox().await.unwrap_or_default()),
+            ledger: self.ledger.stats(),
+            courier: self.courier.stats(),
+            limiter: self.guard.rates(),
+            connect: self.guard.connect().map(|(site, counts)| (site.to_owned(), counts)).collect(),
+            listeners: self
+                .listeners
+                .iter()
+                .map(|(address, counts)| (address.to_string(), counts.stats()))
+                .collect(),
+            certificates: self
+                .certificates
+                .iter()
+                .map(|(address, tls)| (address.to_string(), tls.expires()))
+                .collect(),
+            keys: self.guard.key_ends(),
+            policy: self.policy(&known),
+        }
+    }
+}
+
+fn because(part: &'static str, why: String) -> Reason {
+    Reason { part, why }
+}
+
+fn disk(stats: &LedgerStats) -> DiskState {
+    let bounds = LedgerTiming::BOUNDS.map(Duration::from_nanos);
+    DiskState {
+        queue_capacity: stats.queue_capacity,
+        sync: Spread::new(&bounds, &stats.sync.buckets, Duration::from_nanos(stats.sync.sum)),
+        free_bytes: stats.free_bytes,
+        broken: stats.broken.is_some(),
+    }
+}
+
+fn queues(all: Vec<OutboxStats>) -> Vec<QueueState> {
+    all.into_iter()
+        .map(|queue| QueueState {
+            channel: queue.channel.to_string(),
+            urgency: match queue.urgency {
+                Urgency::Now => "now",
+                Urgency::Later => "later",
+            },
+            waiting: queue.waiting,
+            oldest: queue.oldest,
+            dead: queue.dead,
+        })
+        .collect()
+}

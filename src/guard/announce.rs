@@ -1,0 +1,45 @@
+//! Announcing: whoever has to know of a change before it is made is told, and waited for. Without their acknowledgement,
+//! on record, there is no leave to send it.
+
+use std::time::Duration;
+
+use super::{Guard, Stage, tally::Spent};
+use crate::{
+    ledger::{Cleared, Intent},
+    notice::{Before, Delivery, Routing},
+};
+
+impl Guard {
+    /// Leave to send an intent, or the intent and why not, without addresses.
+    pub(super) async fn announced(
+        &self,
+        intent: Intent,
+        routing: &Routing,
+        spent: &Spent,
+    ) -> Result<Cleared, (Intent, String)> {
+        let deliveries = intent.announcement(self.clock.now());
+        let taken = if deliveries.is_empty() {
+            Vec::new()
+        } else {
+            match self.tally.stage(Stage::Announce, spent, self.taken(deliveries, routing)).await {
+                Ok(taken) => taken,
+                Err(why) => return Err((intent, why)),
+            }
+        };
+        self.ledger.clear(intent, &taken).await.map_err(|(intent, uncleared)| (intent, uncleared.to_string()))
+    }
+
+    /// Hands over what has to be acknowledged.
+    async fn taken(
+        &self,
+        deliveries: Vec<Delivery>,
+        routing: &Routing,
+    ) -> Result<Vec<(Delivery, String)>, String> {
+        let Some(announcer) = &self.announcer else { return Err("nothing to announce with".to_owned()) };
+        let patience = match routing.before {
+            Before::Acknowledged { patience, .. } => patience,
+            Before::Queued => Duration::ZERO,
+        };
+        announcer.announce(deliveries, patience).await.map_err(|unannounced| unannounced.to_string())
+    }
+}

@@ -1,0 +1,92 @@
+//! Opening the ledger: the store, the end of the chain, the writer.
+
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::mpsc;
+
+use crate::{
+    secret::{Digest, random},
+    store::{Head, Location, Medium, RecordRow, Writer},
+};
+
+use super::{
+    Broken, Ledger, LedgerFault, LedgerOptions, book::Inner, core::Core, lease::AtWork, queue::Shared,
+    verify::Verifier, writer::Task,
+};
+
+/// Steps that wait for the writer at most: beyond that the ledger is overloaded.
+const WAITING: usize = 1_024;
+/// Records checked at the end of the chain when it is opened, and every time it is looked at again.
+pub(super) const TAIL: u32 = 1_000;
+
+impl Ledger {
+    /// Opens (and on first use creates) the store, takes it for this process alone, checks the chain's tail, and starts
+    /// the writer.
+    ///
+    /// # Errors
+    /// When the store cannot be opened or is another process's, and when the end of the chain does not hold.
+    pub async fn open(options: LedgerOptions) -> Result<Self, LedgerFault> {
+        let location = Location::read(&options.url)?;
+        let medium = match options.ephemeral {
+            Some(sentence) if !sentence.trim().is_empty() => Medium::Any,
+            Some(_) | None => Medium::Lasting,
+        };
+        let (mut writer, reader) = Writer::open(location, medium, options.timeout).await?;
+        let head = writer.head(&options.replica).await?;
+        let rows = reader.up_to(&options.replica, head.seq, TAIL).await?;
+        if let Some(Broken { chain, seq, why }) = flaw(&options.replica, &rows, head) {
+            return Err(LedgerFault::Broken { chain, seq, why });
+        }
+        let owner = random::<12>().map_err(LedgerFault::Randomness)?;
+        let core = Arc::new(Core {
+            chain: options.replica.into(),
+            owner: hex::encode(owner),
+            seal: options.seal,
+            hash: options.hash,
+            clock: options.clock,
+            lease: i64::try_from(options.lease.as_millis()).unwrap_or(i64::MAX),
+            timeout: options.timeout,
+        });
+        let shared = Arc::new(Shared::default());
+        shared.set_head(head);
+        let at_work = AtWork::default();
+        let (requests, requested) = mpsc::channel(WAITING);
+        let (notes, for_notes) = mpsc::channel(options.queue.max(1));
+        let task = Task::new(
+            Arc::clone(&core),
+            Arc::clone(&shared),
+            at_work.clone(),
+            (writer, reader.clone(), head),
+            (requested, for_notes),
+        );
+        let task = Mutex::new(Some(tokio::spawn(task.run())));
+        Ok(Self { inner: Arc::new(Inner { core, shared, at_work, reader, requests, notes, task }) })
+    }
+}
+
+/// What is wrong with the end of a chain: each record has to follow from the one before it, and the last one is the head.
+pub(super) fn flaw(chain: &str, rows: &[RecordRow], head: Head) -> Option<Broken> {
+    let broken = |seq, why: &str| Some(Broken { chain: chain.into(), seq, why: why.into() });
+    let mut verifier = Verifier::default();
+    let mut following = rows.iter();
+    if head.seq > u64::from(TAIL)
+        && let Some(first) = following.next()
+    {
+        verifier.after(chain, first.seq.unsigned_abs(), Digest::of(&first.bytes));
+    }
+    for row in following {
+        verifier.link(row);
+    }
+    if let Some((_, seq, why)) = verifier.finish().faults.first() {
+        return broken(*seq, why);
+    }
+    match rows.last() {
+        None if head.seq == 0 => None,
+        Some(last) if last.seq.unsigned_abs() != head.seq => broken(head.seq, "is missing"),
+        Some(last) if Digest::of(&last.bytes) != head.hash => {
+            broken(head.seq, "was changed: it is not the one that was written")
+        }
+        Some(_) => None,
+        None => broken(head.seq, "is missing"),
+    }
+}

@@ -1,0 +1,98 @@
+//! One address, one user: looked at again in the intent's own transaction.
+
+use sqlx::Connection as _;
+
+use super::*;
+
+/// A permit that was decided when the address was nobody's.
+fn to(bench: &Bench, n: u32, address: &str) -> Permit<Change> {
+    permit_from(bench, n, &old_of(n), address, &format!("{n} {address}"), Vec::new())
+}
+
+fn create(bench: &Bench, name: &str, address: &str) -> Permit<Change> {
+    let body = format!(
+        r#"{{"Username":"{name}","PhoneConfig":{{"PhoneType":"SOFT_PHONE"}},"SecurityProfileIds":["p1"],"RoutingProfileId":"r1","IdentityInfo":{{"Email":"{address}"}}}}"#
+    );
+    let change = change("PUT", &format!("/users/{INSTANCE}"), &body);
+    let who = (caller(), attempt(name, address), change);
+    Permit::for_tests(who, Seen::default(), Vec::new(), Vec::new(), bench.clock.now())
+}
+
+#[tokio::test]
+async fn of_two_at_once_one_gets_the_address() {
+    for (one, other) in [
+        ("same@example.org", "same@example.org"),
+        ("same@example.org", "same+x@example.org"),
+        ("Same+a@example.org", "sAME+b@EXAMPLE.org"),
+    ] {
+        let bench = Bench::new();
+        let ledger = bench.ledger().await;
+        let (first, second) =
+            tokio::join!(intend(&ledger, to(&bench, 1, one)), intend(&ledger, to(&bench, 2, other)));
+        let (made, refused): (Vec<_>, Vec<_>) = [first, second].into_iter().partition(Result::is_ok);
+        assert_eq!((made.len(), refused.len()), (1, 1), "{one} {other}");
+        assert!(matches!(refused.into_iter().next(), Some(Err(Unintended::InUse))), "{one} {other}");
+        let records = bench.records().await;
+        assert_eq!(records[1]["refusal"]["code"], "address-in-use");
+        assert_eq!(bench.sound().await, 1);
+    }
+}
+
+#[tokio::test]
+async fn many_at_once_and_one_gets_it() {
+    let bench = Bench::new();
+    let ledger = bench.ledger().await;
+    let all = (0..32).map(|n| {
+        let (ledger, permit) = (ledger.clone(), to(&bench, n, &format!("same+{n}@example.org")));
+        tokio::spawn(async move { intend(&ledger, permit).await.is_ok() })
+    });
+    let mut made = 0;
+    for task in all.collect::<Vec<_>>() {
+        made += usize::from(task.await.unwrap());
+    }
+    assert_eq!(made, 1);
+}
+
+#[tokio::test]
+async fn what_was_not_done_leaves_the_address_free() {
+    let bench = Bench::new();
+    let ledger = bench.ledger().await;
+    let first = intend(&ledger, to(&bench, 1, "same@example.org")).await.ok().unwrap();
+    assert_eq!(not_intended(&ledger, to(&bench, 2, "same@example.org")).await, Unintended::InUse);
+    close(&ledger, first.sent(Sent::NotSent("no route".into())), bench.finding(Effect::NotApplied)).await;
+    applied(&bench, &ledger, to(&bench, 2, "same@example.org")).await;
+    assert_eq!(not_intended(&ledger, to(&bench, 1, "same+1@example.org")).await, Unintended::InUse);
+    assert_eq!(not_intended(&ledger, create(&bench, "new", "same@example.org")).await, Unintended::InUse);
+}
+
+#[tokio::test]
+async fn a_users_own_mailbox_is_its_own() {
+    let bench = Bench::new();
+    let ledger = bench.ledger().await;
+    applied(&bench, &ledger, to(&bench, 1, "same@example.org")).await;
+    let again = permit_from(&bench, 1, "same@example.org", "same+x@example.org", "b", Vec::new());
+    applied(&bench, &ledger, again).await;
+}
+
+#[tokio::test]
+async fn two_new_users_do_not_get_one_address() {
+    let bench = Bench::new();
+    let ledger = bench.ledger().await;
+    assert!(intend(&ledger, create(&bench, "one", "same@example.org")).await.is_ok());
+    assert_eq!(not_intended(&ledger, create(&bench, "two", "same@example.org")).await, Unintended::InUse);
+    assert_eq!(not_intended(&ledger, to(&bench, 1, "same@example.org")).await, Unintended::InUse);
+}
+
+#[tokio::test]
+async fn rows_from_before_there_were_mailboxes_are_found() {
+    let bench = Bench::new();
+    let ledger = bench.ledger().await;
+    applied(&bench, &ledger, to(&bench, 1, "same@example.org")).await;
+    let mut other =
+        sqlx::SqliteConnection::connect(&format!("sqlite:{}", bench.file().display())).await.unwrap();
+    sqlx::raw_sql("UPDATE addresses SET mailbox = NULL").execute(&mut other).await.unwrap();
+    for address in ["same@example.org", "SAME@example.org", "same+x@example.org"] {
+        assert_eq!(not_intended(&ledger, to(&bench, 2, address)).await, Unintended::InUse, "{address}");
+    }
+    assert!(intend(&ledger, to(&bench, 2, "other@example.org")).await.is_ok());
+}

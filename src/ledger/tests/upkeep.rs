@@ -1,0 +1,195 @@
+//! What the writer does of its own accord, and what it says of itself.
+
+use std::fs;
+
+use sqlx::{Connection as _, SqliteConnection, query_scalar};
+
+use super::*;
+use crate::{
+    ledger::{DeliveryOutcome, LedgerStats, Reserve},
+    policy::Recall,
+};
+
+/// A ledger that looks around often.
+async fn busy(bench: &Bench) -> Ledger {
+    bench.opened(LedgerOptions { lease: Duration::from_millis(150), ..bench.options() }).await
+}
+
+async fn outsider(bench: &Bench) -> SqliteConnection {
+    SqliteConnection::connect(&format!("sqlite:{}", bench.file().display())).await.unwrap()
+}
+
+async fn until(ledger: &Ledger, is: impl Fn(&LedgerStats) -> bool) {
+    let mut tries = 0;
+    while !is(&ledger.stats()) {
+        tries += 1;
+        assert!(tries < 500, "{:?}", ledger.stats());
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+async fn count(other: &mut SqliteConnection, sql: &'static str) -> i64 {
+    query_scalar(sql).fetch_one(other).await.unwrap()
+}
+
+async fn until_none(other: &mut SqliteConnection, sql: &'static str) {
+    let mut tries = 0;
+    while count(other, sql).await > 0 {
+        tries += 1;
+        assert!(tries < 500, "{sql}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
+async fn i3_a_chain_changed_under_a_running_guard_is_found_and_takes_no_change() {
+    let bench = Bench::new();
+    let ledger = busy(&bench).await;
+    ledger.started(Digest::of(b"policy")).await.unwrap();
+    let open = intend(&ledger, permit(&bench, 1, "a")).await.ok().unwrap();
+    let mut other = outsider(&bench).await;
+    bench.pass(601);
+    ledger.started(Digest::of(b"policy")).await.unwrap();
+    sqlx::raw_sql(
+        "DROP TRIGGER records_are_not_changed; \
+         UPDATE records SET bytes = CAST(replace(CAST(bytes AS TEXT), 'gw-1', 'gw-2') AS BLOB) WHERE seq = 1",
+    )
+    .execute(&mut other)
+    .await
+    .unwrap();
+    bench.pass(601);
+    until(&ledger, |stats| stats.broken.is_some()).await;
+    let broken = ledger.stats().broken.unwrap();
+    assert_eq!((broken.chain.as_str(), broken.seq), ("gw-1", 1));
+    assert_eq!(not_intended(&ledger, permit(&bench, 2, "b")).await, Unintended::Unwritten(Unwritten::Broken));
+    // What was begun is brought to its end, and people can be told.
+    close(&ledger, open.sent(Sent::Accepted(answered(200))), bench.finding(Effect::Applied)).await;
+    let event = crate::notice::Event::ChainBroken { chain: broken.chain, seq: broken.seq, why: broken.why };
+    assert!(ledger.say(&event, &routing(), Some("chain gw-1")).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_chain_that_holds_is_not_called_broken() {
+    let bench = Bench::new();
+    let ledger = busy(&bench).await;
+    for _ in 0..3 {
+        ledger.started(Digest::of(b"policy")).await.unwrap();
+        bench.pass(601);
+        let before = ledger.stats().commits;
+        // The look is begun in the turn that prunes: that one is over when another commit follows.
+        until(&ledger, |stats| stats.commits > before).await;
+    }
+    assert_eq!(ledger.stats().broken, None);
+    applied(&bench, &ledger, permit(&bench, 1, "a")).await;
+}
+
+#[tokio::test]
+async fn the_head_is_compared_with_what_was_written() {
+    let bench = Bench::new();
+    let ledger = busy(&bench).await;
+    ledger.started(Digest::of(b"policy")).await.unwrap();
+    assert_eq!(ledger.head().seq, 1);
+    let mut other = outsider(&bench).await;
+    // The last record, which nothing follows yet.
+    sqlx::raw_sql(
+        "DROP TRIGGER records_are_not_changed; \
+         UPDATE records SET bytes = CAST(replace(CAST(bytes AS TEXT), 'start', 'stop!') AS BLOB) WHERE seq = 1",
+    )
+    .execute(&mut other)
+    .await
+    .unwrap();
+    bench.pass(601);
+    until(&ledger, |stats| stats.broken.is_some()).await;
+    assert_eq!(ledger.stats().broken.unwrap().seq, 1);
+}
+
+#[tokio::test]
+async fn what_is_settled_is_forgotten_after_thirty_days_and_what_waits_never() {
+    let bench = Bench::new();
+    let ledger = busy(&bench).await;
+    applied(&bench, &ledger, permit(&bench, 1, "a")).await;
+    let claimed = ledger.claim(&queue(Urgency::Now), 2).await.unwrap();
+    let delivered = DeliveryOutcome::Delivered { reply: "250 ok".into() };
+    ledger.delivered(&claimed[0], delivered).await.unwrap();
+    ledger.delivered(&claimed[1], DeliveryOutcome::Dead { why: "550".into() }).await.unwrap();
+    let records = bench.records().await;
+    let mut other = outsider(&bench).await;
+    bench.pass(29 * 24 * 3600);
+    until_none(&mut other, "SELECT count(*) FROM attempts").await;
+    assert_eq!(count(&mut other, "SELECT count(*) FROM outbox").await, 4);
+    bench.pass(2 * 24 * 3600);
+    until_none(&mut other, "SELECT count(*) FROM outbox WHERE state <> 'due'").await;
+    assert_eq!(count(&mut other, "SELECT count(*) FROM outbox").await, 2);
+    assert_eq!(count(&mut other, "SELECT count(*) FROM intents WHERE answer IS NOT NULL").await, 0);
+    // Records, and what is known of addresses, are not.
+    assert_eq!(bench.records().await, records);
+    let ask = Recall {
+        target: update(2, NEW).target().clone(),
+        addresses: vec![Address::read(NEW).unwrap()],
+        permissions: std::collections::BTreeSet::new(),
+    };
+    assert_eq!(ledger.recall(&ask).await.unwrap().in_use.len(), 1);
+}
+
+#[tokio::test]
+async fn counts_keys_and_windows_are_forgotten_in_small_parts() {
+    let bench = Bench::new();
+    let ledger = busy(&bench).await;
+    let with = permit_from(&bench, 1, OLD, NEW, "a", vec![quota(9, QuotaOf::User)]);
+    applied(&bench, &ledger, with).await;
+    let event = crate::notice::Event::Test { channel: "mail".into() };
+    assert!(ledger.say(&event, &routing(), Some("once")).await.unwrap());
+    let mut other = outsider(&bench).await;
+    sqlx::raw_sql(
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000) \
+         INSERT INTO said (key, at) SELECT 'k' || i, 0 FROM n; \
+         INSERT INTO folds (fold, span, until) SELECT key, 60000, 0 FROM said",
+    )
+    .execute(&mut other)
+    .await
+    .unwrap();
+    bench.pass(61);
+    until_none(&mut other, "SELECT count(*) FROM said WHERE at = 0").await;
+    until_none(&mut other, "SELECT count(*) FROM folds WHERE until = 0").await;
+    assert!(ledger.stats().commits >= 5, "200 rows at a time");
+    bench.pass(365 * 24 * 3600);
+    assert!(!ledger.say(&event, &routing(), Some("once")).await.unwrap());
+    assert_eq!(count(&mut other, "SELECT count(*) FROM counts").await, 1);
+    bench.pass(2 * 24 * 3600);
+    until_none(&mut other, "SELECT count(*) FROM counts").await;
+    bench.pass(34 * 24 * 3600);
+    until_none(&mut other, "SELECT count(*) FROM said").await;
+    assert!(ledger.say(&event, &routing(), Some("once")).await.unwrap());
+}
+
+#[tokio::test]
+async fn commits_are_timed_and_failures_named() {
+    let bench = Bench::new();
+    let ledger = bench.ledger().await;
+    for _ in 0..3 {
+        ledger.started(Digest::of(b"policy")).await.unwrap();
+    }
+    let stats = ledger.stats();
+    assert_eq!((stats.sync.count, stats.sync.buckets.iter().sum()), (3, 3));
+    assert!(stats.sync.sum >= stats.sync.max && stats.sync.max > 0);
+    assert!(stats.free_bytes > 0);
+    assert_eq!((stats.reserve, stats.last_failure), (Reserve::Untouched, None));
+    assert_eq!((stats.waiting, stats.queue_capacity), (0, 1_024 + 4_096));
+    let head = ledger.head();
+    assert_eq!((head.seq, &head.hash), (3, &stats.head));
+    let switch = bench.file().with_extension("fail");
+    fs::write(&switch, "").unwrap();
+    assert!(ledger.started(Digest::of(b"policy")).await.is_err());
+    fs::remove_file(&switch).unwrap();
+    let failure = ledger.stats().last_failure.unwrap();
+    assert_eq!((failure.word, failure.at), ("database", bench.clock.now().millis()));
+}
+
+#[tokio::test]
+async fn a_reserve_that_is_begun_shows() {
+    let bench = Bench::new();
+    let url = format!("sqlite:{}?reserve=1000000&max_bytes=1000000", bench.file().display());
+    let ledger = bench.opened(LedgerOptions { url, ..bench.options() }).await;
+    assert!(ledger.started(Digest::of(b"policy")).await.is_err());
+    assert_eq!(ledger.stats().reserve, Reserve::Begun);
+}

@@ -1,0 +1,115 @@
+//! What the writer does of its own accord: a look at the files, renewals, summaries, forgetting, and a look at the end of
+//! the chain.
+
+use std::sync::{Arc, atomic::Ordering};
+
+use super::{Task, commit::Slot};
+use crate::{
+    ledger::{
+        core::MEMORY,
+        open::{TAIL, flaw},
+        queue::Shared,
+        summary,
+    },
+    store::{Bounds, FOLD_LONGEST, Head, Reader, Step},
+};
+
+/// How often summaries are written, milliseconds.
+pub(super) const SUMMARY: i64 = 60_000;
+/// How often is pruned.
+pub(super) const PRUNE: i64 = 60_000;
+/// How late pruning may be before it is done although somebody waits.
+const PRUNE_LATE: i64 = 10 * 60_000;
+/// How often the end of the chain is looked at.
+pub(super) const CHECK: i64 = 10 * 60_000;
+/// Rows of each table pruned at once: some milliseconds.
+const PRUNED: u32 = 200;
+
+const DAY: i64 = 24 * 60 * 60 * 1000;
+/// How long a delivery is kept that is settled.
+const DELIVERIES: i64 = 30 * DAY;
+/// How long is kept what quotas are counted over: no policy has a longer window.
+const COUNTS: i64 = 366 * DAY;
+/// How long is remembered what is to be said once.
+const SAID: i64 = 400 * DAY;
+
+impl Task {
+    /// What is to be written of the writer's own accord. `idle`: nobody waits for this transaction.
+    pub(super) async fn upkeep(&mut self, idle: bool) -> Vec<(Slot, Step)> {
+        let now = self.core.now();
+        let mut own = Vec::new();
+        // A file that went away shows even when nothing is to be written.
+        match self.writer.look().await {
+            Ok(space) => self.shared.set_space(space),
+            Err(error) => {
+                tracing::error!(%error, "the ledger cannot be written");
+                self.shared.unwritable.store(true, Ordering::Relaxed);
+                self.shared.failed(now, error.word());
+            }
+        }
+        // A guard that is not ready gets no requests: it has to find out by itself that the store is back.
+        if self.shared.unwritable.load(Ordering::Relaxed) {
+            own.push((Slot::Own, Step::Probe { now }));
+        }
+        let intents = self.at_work.all();
+        if !intents.is_empty() {
+            let until = now.saturating_add(self.core.lease);
+            own.push((Slot::Own, Step::Renew { owner: self.core.owner.clone(), until, intents }));
+        }
+        if now >= self.summary_at {
+            self.summary_at = now.saturating_add(SUMMARY);
+            if let Some(strangers) = self.shared.take_strangers() {
+                let step = summary::strangers(&self.core, now, &strangers);
+                own.push((Slot::Strangers(strangers), step));
+            }
+        }
+        if now >= self.prune_at && (idle || now >= self.prune_at.saturating_add(PRUNE_LATE)) {
+            self.prune_at = now.saturating_add(PRUNE);
+            own.push((Slot::Prune, Step::Prune(bounds(now))));
+        }
+        self.look_at_the_end(now);
+        own
+    }
+
+    /// Looks at the end of the chain every ten minutes, beside the work: what this writer wrote is to be there.
+    fn look_at_the_end(&mut self, now: i64) {
+        let under_way = self.check.as_ref().is_some_and(|check| !check.is_finished());
+        if now < self.check_at || under_way {
+            return;
+        }
+        self.check_at = now.saturating_add(CHECK);
+        let chain = Arc::clone(&self.core.chain);
+        let check = check(self.reader.clone(), Arc::clone(&self.shared), chain, self.head);
+        self.check = Some(tokio::spawn(check));
+    }
+}
+
+/// Before when what is forgotten.
+fn bounds(now: i64) -> Bounds {
+    Bounds {
+        answers: now.saturating_sub(MEMORY),
+        deliveries: now.saturating_sub(DELIVERIES),
+        counts: now.saturating_sub(COUNTS),
+        said: now.saturating_sub(SAID),
+        folds: now.saturating_sub(FOLD_LONGEST),
+        most: PRUNED,
+    }
+}
+
+/// Looks at the last records up to where the chain ended. One that cannot be read is looked at the next time.
+async fn check(reader: Reader, shared: Arc<Shared>, chain: Arc<str>, head: Head) {
+    match reader.up_to(&chain, head.seq, TAIL).await {
+        Ok(rows) => {
+            if let Some(broken) = flaw(&chain, &rows, head) {
+                tracing::error!(
+                    chain = broken.chain,
+                    seq = broken.seq,
+                    why = broken.why,
+                    "the chain is broken"
+                );
+                shared.set_broken(broken);
+            }
+        }
+        Err(error) => tracing::error!(%error, "the end of the chain cannot be read"),
+    }
+}

@@ -1,0 +1,79 @@
+//! Deliveries handed over now, outside the outbox: for what has to be acknowledged before a change is made.
+
+use std::{error::Error, fmt, sync::Arc, time::Duration};
+
+use tokio::{
+    task::JoinSet,
+    time::{Instant, timeout_at},
+};
+
+use super::{Channels, unsent::Unsent};
+use crate::notice::{Delivery, Templates};
+
+/// Hands deliveries over at once.
+#[derive(Clone)]
+pub(crate) struct Announcer {
+    channels: Arc<Channels>,
+    templates: Arc<Templates>,
+}
+
+/// Not everything was taken in time.
+pub(crate) struct Unannounced {
+    /// What was taken all the same, each with what was answered: those people have been told.
+    pub taken: Vec<(Delivery, String)>,
+    /// What was not, each with why (no addresses). Of a timeout it is not known whether it was taken.
+    pub untaken: Vec<(Delivery, Unsent)>,
+}
+
+impl Announcer {
+    /// Over these channels.
+    pub(crate) fn new(channels: Arc<Channels>, templates: Arc<Templates>) -> Self {
+        Self { channels, templates }
+    }
+
+    /// Hands all of them over in parallel and gives what each receiver answered, within `patience`.
+    ///
+    /// # Errors
+    /// When one of them was not taken.
+    pub(crate) async fn announce(
+        &self,
+        deliveries: Vec<Delivery>,
+        patience: Duration,
+    ) -> Result<Vec<(Delivery, String)>, Unannounced> {
+        let until = Instant::now() + patience.min(Duration::from_hours(1));
+        let mut attempts = JoinSet::new();
+        for delivery in deliveries {
+            let this = self.clone();
+            attempts.spawn(async move {
+                let attempt = timeout_at(until, this.channels.send(&this.templates, &delivery)).await;
+                (delivery, attempt.unwrap_or(Err(Unsent::Late(patience))))
+            });
+        }
+        let (mut taken, mut untaken) = (Vec::new(), Vec::new());
+        while let Some(attempt) = attempts.join_next().await {
+            match attempt {
+                Ok((delivery, Ok(reply))) => taken.push((delivery, reply)),
+                Ok((delivery, Err(unsent))) => untaken.push((delivery, unsent)),
+                // The attempt itself is a task within this one: nothing of what is left here panics.
+                Err(error) => tracing::error!(%error, "an announcement ended"),
+            }
+        }
+        if untaken.is_empty() { Ok(taken) } else { Err(Unannounced { taken, untaken }) }
+    }
+}
+
+/// Says why of each, without addresses.
+impl fmt::Display for Unannounced {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {} not taken", self.untaken.len(), self.taken.len() + self.untaken.len())?;
+        self.untaken.iter().try_for_each(|(delivery, why)| write!(f, "; {}: {why}", delivery.channel))
+    }
+}
+
+impl fmt::Debug for Unannounced {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Error for Unannounced {}

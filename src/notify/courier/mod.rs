@@ -1,0 +1,94 @@
+//! The courier: claims what is due, hands it over, and says what became of it. What fails is tried again for ever; only
+//! what a receiver refuses for good is given up on, and then others are told. Each channel has a lane of its own.
+
+use serde::Serialize;
+use std::{future::Future, sync::Arc};
+
+use tokio::{sync::watch, task::JoinSet};
+
+use self::lane::Lane;
+use super::Channels;
+use crate::{clock::Clock, notice::Templates};
+
+mod lane;
+mod outbox;
+mod standing;
+
+pub(crate) use outbox::{Alarm, Outbox, Post};
+
+/// Brings deliveries to people.
+pub(crate) struct Courier<O = Post> {
+    outbox: Arc<O>,
+    lanes: Vec<Arc<Lane<O>>>,
+}
+
+/// Plain counts for status.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct CourierStats {
+    /// Each channel.
+    pub channels: Vec<ChannelStats>,
+}
+
+/// Plain counts of one channel.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct ChannelStats {
+    /// Its name: `mail`, `hook:NAME`.
+    pub channel: String,
+    /// Since when it has been failing, milliseconds since 1970; none while it works.
+    pub failing_since: Option<i64>,
+    /// Why it fails; no addresses.
+    pub why: Option<String>,
+    /// Delivered.
+    pub delivered: u64,
+    /// Attempts that failed and will be repeated.
+    pub retried: u64,
+    /// Given up.
+    pub dead: u64,
+}
+
+impl<O: Outbox> Courier<O> {
+    /// A courier over these channels.
+    pub(crate) fn new(
+        outbox: O,
+        templates: &Arc<Templates>,
+        channels: &Arc<Channels>,
+        clock: &Clock,
+    ) -> Self {
+        let outbox = Arc::new(outbox);
+        let lane = |channel| {
+            let (outbox, channels) = (Arc::clone(&outbox), Arc::clone(channels));
+            Arc::new(Lane::new(channel, outbox, channels, Arc::clone(templates), clock.clone()))
+        };
+        Self { lanes: channels.all().into_iter().map(lane).collect(), outbox }
+    }
+
+    /// Works until `shutdown` resolves; finishes the attempts under way.
+    pub(crate) async fn run(self: Arc<Self>, shutdown: impl Future<Output = ()> + Send) {
+        let (wake, woken) = watch::channel(0_u64);
+        let (stop, stopped) = watch::channel(());
+        let mut working = JoinSet::new();
+        for lane in &self.lanes {
+            working.spawn(Arc::clone(lane).run(woken.clone(), stopped.clone()));
+        }
+        drop((woken, stopped));
+        tokio::pin!(shutdown);
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut shutdown => break,
+                Some(ended) = working.join_next() => {
+                    tracing::error!(?ended, "a lane of the courier ended");
+                    break;
+                }
+                () = self.outbox.due() => wake.send_modify(|count| *count = count.wrapping_add(1)),
+            }
+        }
+        drop(stop);
+        while working.join_next().await.is_some() {}
+    }
+
+    /// Counts.
+    pub(crate) fn stats(&self) -> CourierStats {
+        CourierStats { channels: self.lanes.iter().map(|lane| lane.stats()).collect() }
+    }
+}

@@ -1,1 +1,0 @@
-//! Status over real sockets.
