@@ -1,15 +1,14 @@
 //! What status is told: why the guard is not ready, and everything that is counted.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc};
 
 use super::standing::{Known, Phase, Standing};
 use crate::{
     clock::{Clock, Now},
     guard::Guard,
-    ledger::{Ledger, LedgerStats, OutboxStats, Timing as LedgerTiming},
-    notice::Urgency,
+    ledger::Ledger,
     notify::Courier,
-    server::{Counts, DiskState, Measurements, PolicyState, QueueState, Reason, Spread, Tls, Watched},
+    server::{Counts, Measurements, PolicyState, Reason, Tls, Watched},
 };
 
 /// The guard as a whole, seen from outside.
@@ -99,8 +98,7 @@ impl Watched for Watch {
             version: env!("CARGO_PKG_VERSION"),
             started: self.since.millis(),
             guard: self.guard.stats(),
-            disk: disk(&self.ledger.stats()),
-            outbox: queues(self.ledger.outbox().await.unwrap_or_default()),
+            outbox: self.ledger.outbox().await.unwrap_or_default(),
             ledger: self.ledger.stats(),
             courier: self.courier.stats(),
             limiter: self.guard.rates(),
@@ -123,29 +121,4 @@ impl Watched for Watch {
 
 fn because(part: &'static str, why: String) -> Reason {
     Reason { part, why }
-}
-
-fn disk(stats: &LedgerStats) -> DiskState {
-    let bounds = LedgerTiming::BOUNDS.map(Duration::from_nanos);
-    DiskState {
-        queue_capacity: stats.queue_capacity,
-        sync: Spread::new(&bounds, &stats.sync.buckets, Duration::from_nanos(stats.sync.sum)),
-        free_bytes: stats.free_bytes,
-        broken: stats.broken.is_some(),
-    }
-}
-
-fn queues(all: Vec<OutboxStats>) -> Vec<QueueState> {
-    all.into_iter()
-        .map(|queue| QueueState {
-            channel: queue.channel.to_string(),
-            urgency: match queue.urgency {
-                Urgency::Now => "now",
-                Urgency::Later => "later",
-            },
-            waiting: queue.waiting,
-            oldest: queue.oldest,
-            dead: queue.dead,
-        })
-        .collect()
 }

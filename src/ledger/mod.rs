@@ -44,7 +44,7 @@ pub use fault::{LedgerFault, Unintended, Unwritten};
 pub use options::{Earlier, LedgerOptions, Stranger};
 pub use outbox::{Claimed, DeliveryOutcome, OutboxStats, Queue};
 pub use record::Kind;
-pub use stats::{Broken, Failure, LedgerStats, Reserve, Timing};
+pub use stats::{Broken, Failure, LedgerStats, Reserve};
 pub use token::{Answered, Closed, Intent, Noted, Open, Recorded, Sent, Told};
 pub use verify::Verification;
 pub use watch::{Orphan, Since, Watch};

@@ -7,7 +7,7 @@ use std::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use tokio::sync::{Notify, oneshot};
@@ -16,9 +16,10 @@ use crate::{
     notice::RecordRef,
     secret::Digest,
     store::{Compose, Done, Head, Space, Step},
+    timing::Timer,
 };
 
-use super::{Broken, Failure, Reserve, Stranger, Timing, Unwritten, record::SourcePart};
+use super::{Broken, Failure, Reserve, Stranger, Unwritten, record::SourcePart};
 
 /// Kinds of strangers kept at most until the next summary: what is beyond is only counted.
 const STRANGERS: usize = 4_096;
@@ -73,7 +74,6 @@ pub(super) struct Strangers {
 /// How the store does.
 #[derive(Default, Clone)]
 pub(super) struct StoreState {
-    pub(super) sync: Timing,
     pub(super) free_bytes: u64,
     pub(super) reserve: Reserve,
     pub(super) last_failure: Option<Failure>,
@@ -88,6 +88,8 @@ pub(super) struct Shared {
     head: Mutex<Option<Head>>,
     state: Mutex<StoreState>,
     policy: Mutex<Option<(Digest, RecordRef)>>,
+    /// How long commits took.
+    pub(super) sync: Timer,
     pub(super) gaps: AtomicU64,
     pub(super) commits: AtomicU64,
     pub(super) failures: AtomicU64,
@@ -160,11 +162,6 @@ impl Shared {
     /// How the store does.
     pub(super) fn state(&self) -> StoreState {
         lock(&self.state).clone()
-    }
-
-    /// A commit took so long.
-    pub(super) fn committed(&self, took: Duration) {
-        lock(&self.state).sync.add(took);
     }
 
     /// There is so much room.

@@ -1,11 +1,11 @@
 //! What the ledger says of itself, for status: plain numbers.
 
-use std::{sync::atomic::Ordering, time::Duration};
+use std::sync::atomic::Ordering;
 
 use serde::Serialize;
 
 use super::Ledger;
-use crate::{notice::RecordRef, store::Room};
+use crate::{notice::RecordRef, store::Room, timing::Timing};
 
 /// Plain counts for status.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -71,51 +71,6 @@ pub struct Broken {
     pub why: String,
 }
 
-/// How long something took: a histogram, in nanoseconds.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Timing {
-    /// How often.
-    pub count: u64,
-    /// All together, nanoseconds.
-    pub sum: u64,
-    /// The longest, nanoseconds.
-    pub max: u64,
-    /// How many took at most the bound of the same place in [`Timing::BOUNDS`], and more than the one before it; the last
-    /// took longer than every bound.
-    pub buckets: [u64; Self::BOUNDS.len() + 1],
-}
-
-impl Timing {
-    /// Upper bounds, nanoseconds: 100 µs to 1 s.
-    pub const BOUNDS: [u64; 13] = [
-        100_000,
-        250_000,
-        500_000,
-        1_000_000,
-        2_500_000,
-        5_000_000,
-        10_000_000,
-        25_000_000,
-        50_000_000,
-        100_000_000,
-        250_000_000,
-        500_000_000,
-        1_000_000_000,
-    ];
-
-    /// One more.
-    pub(super) fn add(&mut self, took: Duration) {
-        let took = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
-        self.count = self.count.saturating_add(1);
-        self.sum = self.sum.saturating_add(took);
-        self.max = self.max.max(took);
-        let place = Self::BOUNDS.iter().position(|bound| took <= *bound).unwrap_or(Self::BOUNDS.len());
-        if let Some(bucket) = self.buckets.get_mut(place) {
-            *bucket = bucket.saturating_add(1);
-        }
-    }
-}
-
 impl From<Room> for Reserve {
     fn from(room: Room) -> Self {
         match room {
@@ -144,7 +99,7 @@ impl Ledger {
             last_failure: state.last_failure,
             gaps: shared.gaps.load(Ordering::Relaxed),
             writable: !shared.unwritable.load(Ordering::Relaxed),
-            sync: state.sync,
+            sync: shared.sync.read(),
             free_bytes: state.free_bytes,
             reserve: state.reserve,
             broken: state.broken,
@@ -158,23 +113,5 @@ impl Ledger {
             Some(head) => RecordRef { chain, seq: head.seq, hash: head.hash.hex() },
             None => RecordRef { chain, seq: 0, hash: "0".repeat(64) },
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_took_long_is_in_a_later_bucket() {
-        let mut timing = Timing::default();
-        for nanos in [0, 100_000, 100_001, 1_000_000_000, 1_000_000_001] {
-            timing.add(Duration::from_nanos(nanos));
-        }
-        assert_eq!((timing.count, timing.max), (5, 1_000_000_001));
-        assert_eq!(timing.sum, 2_000_200_002);
-        assert_eq!((timing.buckets[0], timing.buckets[1]), (2, 1));
-        assert_eq!((timing.buckets[12], timing.buckets[13]), (1, 1));
-        assert_eq!(timing.buckets.iter().sum::<u64>(), timing.count);
     }
 }

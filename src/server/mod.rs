@@ -29,9 +29,7 @@ pub(crate) use counts::Counts;
 use listener::Drained;
 pub(crate) use listener::{BindError, Server};
 pub(crate) use options::{Caps, Options, ProxyProtocol, Timeouts};
-pub(crate) use status::{
-    DiskState, Measurements, PolicyState, QueueState, Reason, Spread, StatusOptions, StatusServer, Watched,
-};
+pub(crate) use status::{Measurements, PolicyState, Reason, StatusOptions, StatusServer, Watched};
 pub(crate) use tls::{Tls, TlsFault};
 
 /// What a listener serves.

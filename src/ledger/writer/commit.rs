@@ -79,7 +79,7 @@ impl Task {
             Ok(appended) => {
                 self.head = appended.head;
                 self.shared.set_head(appended.head);
-                self.shared.committed(appended.sync);
+                self.shared.sync.took(appended.sync);
                 self.shared.set_space(appended.space);
                 self.shared.commits.fetch_add(1, Ordering::Relaxed);
                 self.shared.unwritable.store(false, Ordering::Relaxed);

@@ -1,12 +1,16 @@
 //! What status is told: whether the parts of the guard work, and everything that is counted.
 
-use std::{future::Future, time::Duration};
+use std::future::Future;
 
 use serde::Serialize;
 
 use crate::{
-    client::ClientStats, guard::GuardStats, ledger::LedgerStats, limit::LimiterStats, notify::CourierStats,
-    server::counts::ServerStats, timing::Timing,
+    client::ClientStats,
+    guard::GuardStats,
+    ledger::{LedgerStats, OutboxStats},
+    limit::LimiterStats,
+    notify::CourierStats,
+    server::counts::ServerStats,
 };
 
 /// What a status listener watches.
@@ -46,10 +50,8 @@ pub(crate) struct Measurements {
     pub guard: GuardStats,
     /// The ledger.
     pub ledger: LedgerStats,
-    /// How the ledger's disk does.
-    pub disk: DiskState,
     /// What waits to be delivered, by queue.
-    pub outbox: Vec<QueueState>,
+    pub outbox: Vec<OutboxStats>,
     /// The courier, by channel.
     pub courier: CourierStats,
     /// Rates.
@@ -64,62 +66,6 @@ pub(crate) struct Measurements {
     pub keys: Vec<(String, i64)>,
     /// The policy.
     pub policy: PolicyState,
-}
-
-/// What the ledger writes to.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct DiskState {
-    /// Steps and notes that may wait for the writer at most.
-    pub queue_capacity: usize,
-    /// How long commits took.
-    pub sync: Spread,
-    /// Bytes that are free: on the disk, and as far as the store may grow.
-    pub free_bytes: u64,
-    /// Whether the chain was found broken: then no change is made.
-    pub broken: bool,
-}
-
-/// One queue of deliveries.
-#[derive(Debug, Clone)]
-pub(crate) struct QueueState {
-    /// `mail`, `hook:NAME`.
-    pub channel: String,
-    /// `now`, `later`.
-    pub urgency: &'static str,
-    /// Deliveries that wait.
-    pub waiting: u64,
-    /// When the oldest of them was written: milliseconds since 1970. None: none waits.
-    pub oldest: Option<i64>,
-    /// Deliveries that were given up.
-    pub dead: u64,
-}
-
-/// How long things took: a histogram.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Spread {
-    /// Each size with its upper bound in seconds, ascending, the last without end; how many were of it. Not cumulative.
-    pub(super) sizes: Vec<(f64, u64)>,
-    /// All of them together, seconds.
-    pub(super) sum: f64,
-}
-
-impl Spread {
-    /// Of upper bounds, all but that of the last size, and how many were of each; all of them together.
-    pub(crate) fn new(bounds: &[Duration], counts: &[u64], sum: Duration) -> Self {
-        let bounds = bounds.iter().map(Duration::as_secs_f64).chain([f64::INFINITY]);
-        Self { sizes: bounds.zip(counts.iter().copied()).collect(), sum: sum.as_secs_f64() }
-    }
-
-    /// How many there were.
-    pub(super) fn count(&self) -> u64 {
-        self.sizes.iter().map(|(_, count)| count).sum()
-    }
-}
-
-impl From<Timing> for Spread {
-    fn from(timing: Timing) -> Self {
-        Self::new(&Timing::bounds(), &timing.counts, Duration::from_nanos(timing.nanos))
-    }
 }
 
 /// The policy in force.

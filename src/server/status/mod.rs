@@ -12,7 +12,7 @@ mod metrics;
 mod shared;
 
 pub(crate) use listener::{StatusOptions, StatusServer};
-pub(crate) use measured::{DiskState, Measurements, PolicyState, QueueState, Reason, Spread, Watched};
+pub(crate) use measured::{Measurements, PolicyState, Reason, Watched};
 
 #[cfg(test)]
 mod tests;

@@ -73,8 +73,8 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use super::{Measurements, QueueState};
-use crate::{client::ClientStats, server::counts::ServerStats};
+use super::Measurements;
+use crate::{client::ClientStats, ledger::OutboxStats, notice::Urgency, server::counts::ServerStats};
 
 use page::{Family, Page, family};
 use process::Process;
@@ -123,7 +123,7 @@ impl Measurements {
         )?;
         page.timings(
             family("stage", "How long each part of a request's path took"),
-            guard.stages.iter().map(|(stage, timing)| ([("stage", stage.as_str())], (*timing).into())),
+            guard.stages.iter().map(|(stage, timing)| ([("stage", stage.as_str())], *timing)),
         )?;
         let open = family("changes_open", "Changes on record without an outcome that are worked on");
         page.gauge(open, number(guard.open_changes))?;
@@ -183,7 +183,7 @@ impl Measurements {
         });
         page.counters(family("upstream_failures", "Requests to Connect without a whole answer"), failures)?;
         let latency = family("upstream", "Until the head of Connect's answer");
-        page.timings(latency, sites().map(|(of, it)| (of, it.latency.into())))?;
+        page.timings(latency, sites().map(|(of, it)| (of, it.latency)))?;
         let in_flight = family("upstream_in_flight", "Requests to Connect under way");
         page.gauges(in_flight, sites().map(|(of, it)| (of, number(it.in_flight))))?;
         let opened = family("upstream_connections_opened", "Connections to Connect opened");
@@ -206,16 +206,17 @@ impl Measurements {
         let rows = prefix.map(|bits| ([], number(bits)));
         page.gauges(family("ledger_head_prefix", "The first 48 bits of its hash, as a number"), rows)?;
         page.gauge(family("ledger_waiting", "What waits for the writer"), size(ledger.waiting))?;
-        let disk = &self.disk;
         page.gauge(
             family("ledger_waiting_limit", "What may wait for the writer"),
-            size(disk.queue_capacity),
+            size(ledger.queue_capacity),
         )?;
-        let sync = (!disk.sync.sizes.is_empty()).then(|| ([], disk.sync.clone()));
-        page.timings(family("ledger_commit", "How long commits took"), sync)?;
+        page.timings(family("ledger_commit", "How long commits took"), [([], ledger.sync)])?;
         let free = family("ledger_free", "Room on the disk, and as far as the store may grow").bytes();
-        page.gauge(free, number(disk.free_bytes))?;
-        page.gauge(family("ledger_broken", "1 once the chain was found broken"), truth(disk.broken))?;
+        page.gauge(free, number(ledger.free_bytes))?;
+        page.gauge(
+            family("ledger_broken", "1 once the chain was found broken"),
+            truth(ledger.broken.is_some()),
+        )?;
         page.counter(family("ledger_commits", "Transactions committed"), ledger.commits)?;
         page.counter(family("ledger_failures", "Writes that failed"), ledger.failures)?;
         page.counter(family("ledger_gaps", "Ordinary operations not recorded singly"), ledger.gaps)?;
@@ -224,12 +225,13 @@ impl Measurements {
 
     fn notices(&self, page: &mut Page<'_>) -> fmt::Result {
         let waiting = family("outbox_waiting", "Deliveries that wait");
-        page.gauges(waiting, self.outbox.iter().map(|of| (of.labels(), number(of.waiting))))?;
-        let oldest = self.outbox.iter().filter_map(|of| Some((of.labels(), seconds(of.oldest?))));
+        let queues = Queues::of(&self.outbox);
+        page.gauges(waiting, queues.rows(|of| Some(number(of.waiting))))?;
+        let oldest = queues.rows(|of| of.oldest.map(seconds));
         let name = family("outbox_oldest_timestamp", "When the oldest delivery that waits was written");
         page.gauges(name.seconds(), oldest)?;
         let dead = family("outbox_dead", "Deliveries that were given up");
-        page.gauges(dead, self.outbox.iter().map(|of| (of.labels(), number(of.dead))))?;
+        page.gauges(dead, queues.rows(|of| Some(number(of.dead))))?;
         let channels = &self.courier.channels;
         let results = channels.iter().flat_map(|of| {
             [("delivered", of.delivered), ("retried", of.retried), ("dead", of.dead)]
@@ -260,9 +262,26 @@ impl Measurements {
     }
 }
 
-impl QueueState {
-    fn labels(&self) -> page::Labels<'_, 2> {
-        [("channel", self.channel.as_str()), ("urgency", self.urgency)]
+/// Queues of the outbox, each with its channel's name.
+struct Queues<'a>(Vec<(String, &'a OutboxStats)>);
+
+impl<'a> Queues<'a> {
+    fn of(outbox: &'a [OutboxStats]) -> Self {
+        Self(outbox.iter().map(|queue| (queue.channel.to_string(), queue)).collect())
+    }
+
+    /// A row for each queue that there is a value for.
+    fn rows(
+        &self,
+        value: impl Fn(&OutboxStats) -> Option<f64>,
+    ) -> impl Iterator<Item = (page::Labels<'_, 2>, f64)> {
+        self.0.iter().filter_map(move |(channel, queue)| {
+            let urgency = match queue.urgency {
+                Urgency::Now => "now",
+                Urgency::Later => "later",
+            };
+            Some(([("channel", channel.as_str()), ("urgency", urgency)], value(queue)?))
+        })
     }
 }
 

@@ -1,6 +1,6 @@
 //! Families of metrics on a page: the only place that speaks to the encoder.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use prometheus_client::{
     encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet},
@@ -8,7 +8,7 @@ use prometheus_client::{
     registry::Unit,
 };
 
-use crate::server::status::measured::Spread;
+use crate::timing::Timing;
 
 /// Names and values; the names are literals and the values come from a closed list or from the configuration.
 pub(super) type Labels<'a, const N: usize> = [(&'static str, &'a str); N];
@@ -80,10 +80,13 @@ impl Page<'_> {
     pub(super) fn timings<'a, const N: usize>(
         &mut self,
         family: Family,
-        rows: impl IntoIterator<Item = (Labels<'a, N>, Spread)>,
+        rows: impl IntoIterator<Item = (Labels<'a, N>, Timing)>,
     ) -> fmt::Result {
-        self.rows(family.seconds(), MetricType::Histogram, rows, |to, spread| {
-            to.encode_histogram::<NoLabelSet>(spread.sum, spread.count(), &spread.sizes, None)
+        self.rows(family.seconds(), MetricType::Histogram, rows, |to, timing| {
+            let bounds = Timing::bounds().map(|bound| bound.as_secs_f64());
+            let sizes: Vec<_> = bounds.into_iter().chain([f64::INFINITY]).zip(timing.counts).collect();
+            let sum = Duration::from_nanos(timing.nanos).as_secs_f64();
+            to.encode_histogram::<NoLabelSet>(sum, timing.count(), &sizes, None)
         })
     }
 

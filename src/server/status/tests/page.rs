@@ -4,8 +4,9 @@ use super::*;
 use crate::{
     client::ClientStats,
     guard::{Counted, GuardStats, Stage},
-    ledger::LedgerStats,
+    ledger::{LedgerStats, OutboxStats},
     limit::LimiterStats,
+    notice::{Channel, Urgency},
     notify::{ChannelStats, CourierStats},
     server::{Counts, counts::ServerStats},
     timing::Timer,
@@ -29,13 +30,7 @@ pub(super) fn measurements() -> Measurements {
         delivered: 7,
         ..ChannelStats::default()
     };
-    let queue = |channel: &str, urgency, oldest| QueueState {
-        channel: channel.to_owned(),
-        urgency,
-        waiting: 6,
-        oldest,
-        dead: 2,
-    };
+    let queue = |channel, urgency, oldest| OutboxStats { channel, urgency, waiting: 6, oldest, dead: 2 };
     Measurements {
         version: "1.2.3",
         started: 1_700_000_000_500,
@@ -49,18 +44,15 @@ pub(super) fn measurements() -> Measurements {
             seq: 41,
             head: format!("{}{}", "0123456789ab", "f".repeat(52)),
             writable: true,
+            queue_capacity: 64,
+            sync: timer.read(),
+            free_bytes: 1 << 30,
             ..LedgerStats::default()
         },
-        disk: DiskState {
-            queue_capacity: 64,
-            sync: Spread::new(&[Duration::from_millis(1)], &[3, 4], Duration::from_millis(500)),
-            free_bytes: 1 << 30,
-            broken: false,
-        },
         outbox: vec![
-            queue("mail", "now", Some(1_700_000_000_000)),
-            queue("mail", "later", None),
-            queue("hook:chat", "now", None),
+            queue(Channel::Mail, Urgency::Now, Some(1_700_000_000_000)),
+            queue(Channel::Mail, Urgency::Later, None),
+            queue(Channel::Hook("chat".to_owned()), Urgency::Now, None),
         ],
         courier: CourierStats {
             channels: vec![channel("mail", None), channel("hook:chat", Some(1_700_000_000_000))],
@@ -108,8 +100,8 @@ async fn the_page_is_open_metrics_and_says_what_was_measured() {
         "connect_guard_upstream_failures_total{site=\"main\",kind=\"tls\"} 2",
         "connect_guard_limiter_refusals_total{bucket=\"caller-reads\"} 3",
         "connect_guard_ledger_head_sequence 41.0",
-        "connect_guard_ledger_commit_seconds_bucket{le=\"0.001\"} 3",
-        "connect_guard_ledger_commit_seconds_count 7",
+        "connect_guard_ledger_commit_seconds_bucket{le=\"0.001\"} 1",
+        "connect_guard_ledger_commit_seconds_count 5",
         "connect_guard_ledger_free_bytes 1073741824.0",
         "connect_guard_outbox_oldest_timestamp_seconds{channel=\"mail\",urgency=\"now\"} 1700000000.0",
         "connect_guard_outbox_waiting{channel=\"hook:chat\",urgency=\"now\"} 6.0",
@@ -168,7 +160,6 @@ async fn nothing_measured_is_open_metrics_too() {
     empty.guard = GuardStats { requests: vec![], stages: vec![], open_changes: 0, watched: 0 };
     empty.courier.channels.clear();
     empty.outbox.clear();
-    empty.disk = DiskState::default();
     empty.ledger = LedgerStats::default();
     (empty.connect, empty.listeners, empty.certificates, empty.keys) = (vec![], vec![], vec![], vec![]);
     empty.policy = PolicyState::default();
