@@ -250,7 +250,7 @@ pub struct HookPlace {
     /// Its name: `hook:NAME`.
     pub name: String,
     /// Where it is.
-    pub url: HookUrl,
+    pub url: UrlPlace,
     /// What it is told, and in which form.
     pub format: HookFormat,
     /// What its calls are signed with (Standard Webhooks), or its routing key (PagerDuty): the current one first, then
@@ -272,7 +272,7 @@ impl HookPlace {
 }
 
 /// Where a hook is: `https` only, without credentials or fragment.
-pub enum HookUrl {
+pub enum UrlPlace {
     /// As written.
     Written(String),
     /// Where the URL is a secret itself, as Slack's and Teams' are.

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::{Config, HookPlace, HookUrl, Located, hook_url};
+use super::{Config, HookPlace, Located, UrlPlace};
 use crate::{
-    diagnostic::{Fault, Faults},
+    diagnostic::{Fault, Faults, Place},
+    notify::{HookUrl, HookUrlFault},
     secret::{Secret, SecretRef},
 };
 
@@ -82,18 +83,19 @@ fn file(at: &Located<PathBuf>, what: &str, faults: &mut Faults) -> Option<Vec<u8
 /// Every secret of a hook, or none of them.
 fn hook(place: &HookPlace, faults: &mut Faults) -> Option<HookSecrets> {
     let url = match &place.url {
-        HookUrl::Written(url) => Some(Secret::new(url.clone().into_bytes())),
-        HookUrl::Secret(at) => read(at, faults).filter(|url| {
-            let fault = url.expose_str().map_or(Err("cannot be read"), hook_url).err();
-            if let Some(why) = fault {
-                let message = format!("the URL of a hook {why}");
-                faults.push(Fault::error(message, at.place.clone()).hint("https://HOST[:PORT]/PATH"));
-            }
-            fault.is_none()
+        UrlPlace::Written(url) => Some(Secret::new(url.clone().into_bytes())),
+        UrlPlace::Secret(at) => read(at, faults).filter(|url| {
+            let url = url.expose_str().ok_or(HookUrlFault::Unreadable).and_then(HookUrl::read);
+            url.map_err(|fault| faults.push(url_fault(fault, at.place.clone()))).is_ok()
         }),
     };
     let secrets: Vec<Option<Secret>> = place.secrets.iter().map(|at| read(at, faults)).collect();
     Some(HookSecrets { url: url?, secrets: secrets.into_iter().collect::<Option<_>>()? })
+}
+
+/// A hook cannot be posted to there.
+pub(super) fn url_fault(fault: HookUrlFault, place: Place) -> Fault {
+    Fault::error(format!("the URL of a hook {fault}"), place).hint("https://HOST[:PORT]/PATH")
 }
 
 /// A key of 32 bytes: given raw, or as 64 hexadecimal digits.

@@ -72,8 +72,9 @@ impl Stop {
             Self::Unseen(Unseen::Overloaded) | Self::Overloaded => {
                 (ErrorType::ServiceUnavailable, Some(OVERLOADED))
             }
-            Self::Unseen(Unseen::Throttled(wait)) | Self::Unintended(Unintended::Quota { wait, .. }) => {
-                (ErrorType::Throttling, Some(*wait))
+            Self::Unseen(Unseen::Throttled(wait)) => (ErrorType::Throttling, Some(*wait)),
+            Self::Unintended(Unintended::Quota { wait, .. }) => {
+                (ErrorType::Throttling, Some(*wait).filter(|wait| *wait <= SOON))
             }
             Self::Unintended(Unintended::InUse) => (ErrorType::AccessDenied, None),
             Self::Unintended(Unintended::Busy | Unintended::Repeated)
@@ -186,6 +187,9 @@ fn without_addresses(words: &str) -> String {
     words.split(' ').map(|word| if word.contains('@') { "***" } else { word }).collect::<Vec<_>>().join(" ")
 }
 
+/// Longest wait for a quota that a caller is told of. SDKs sleep as long as `Retry-After` says, some without a bound of
+/// their own (aws-sdk-go adds it to its own delay): told of an hour, a program would hang for that hour instead of failing.
+const SOON: Duration = Duration::from_secs(30);
 /// When to come back after Connect's own 429 on a change.
 const THROTTLED: Duration = Duration::from_secs(1);
 const EXCEEDED: &str = "Rate exceeded";
@@ -220,5 +224,25 @@ pub fn answer(recorded: &Recorded, id: &RequestId) -> Reply {
             // Connect's own 429: when to come back is not on record, and nobody is to come back at once.
             if error == ErrorType::Throttling { reply.retry_after(THROTTLED) } else { reply }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::RuleRef;
+
+    #[test]
+    fn a_quota_is_waited_for_only_when_there_is_room_soon() {
+        let told = |wait| {
+            let rule = RuleRef { id: "desk".into(), place: "desk.toml:1".into() };
+            let reply = Stop::Unintended(Unintended::Quota { rule, wait }).reply(&"request".into());
+            assert_eq!(reply.status, 429);
+            let wait = |(name, value): &(&str, String)| name.contains("retry-after").then(|| value.clone());
+            reply.headers.iter().filter_map(wait).collect::<Vec<_>>()
+        };
+        assert_eq!(told(SOON), ["30", "30000"]);
+        assert!(told(SOON + Duration::from_millis(1)).is_empty());
+        assert!(told(Duration::from_hours(1)).is_empty());
     }
 }

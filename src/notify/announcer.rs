@@ -2,10 +2,8 @@
 
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
-use tokio::{
-    task::JoinSet,
-    time::{Instant, timeout_at},
-};
+use tokio::time::{Instant, timeout_at};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{Channels, unsent::Unsent};
 use crate::notice::{Delivery, Templates};
@@ -41,21 +39,21 @@ impl Announcer {
         patience: Duration,
     ) -> Result<Vec<(Delivery, String)>, Unannounced> {
         let until = Instant::now() + patience.min(Duration::from_hours(1));
-        let mut attempts = JoinSet::new();
-        for delivery in deliveries {
-            let this = self.clone();
-            attempts.spawn(async move {
-                let attempt = timeout_at(until, this.channels.send(&this.templates, &delivery)).await;
-                (delivery, attempt.unwrap_or(Err(Unsent::Late(patience))))
-            });
-        }
+        let attempt = |delivery: Delivery| {
+            let (this, sent) = (self.clone(), delivery.clone());
+            let attempt = async move {
+                let sending = this.channels.send(&this.templates, &sent);
+                timeout_at(until, sending).await.unwrap_or(Err(Unsent::Late(patience)))
+            };
+            (delivery, AbortOnDropHandle::new(tokio::spawn(attempt)))
+        };
+        // All of them are under way before the first is waited for.
+        let attempts: Vec<_> = deliveries.into_iter().map(attempt).collect();
         let (mut taken, mut untaken) = (Vec::new(), Vec::new());
-        while let Some(attempt) = attempts.join_next().await {
-            match attempt {
-                Ok((delivery, Ok(reply))) => taken.push((delivery, reply)),
-                Ok((delivery, Err(unsent))) => untaken.push((delivery, unsent)),
-                // The attempt itself is a task within this one: nothing of what is left here panics.
-                Err(error) => tracing::error!(%error, "an announcement ended"),
+        for (delivery, attempt) in attempts {
+            match attempt.await.unwrap_or(Err(Unsent::Panicked)) {
+                Ok(reply) => taken.push((delivery, reply)),
+                Err(unsent) => untaken.push((delivery, unsent)),
             }
         }
         if untaken.is_empty() { Ok(taken) } else { Err(Unannounced { taken, untaken }) }

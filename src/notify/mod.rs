@@ -16,7 +16,7 @@ mod unsent;
 pub(crate) use announcer::Announcer;
 pub(crate) use channels::Channels;
 pub(crate) use courier::{Courier, CourierStats, Post};
-pub(crate) use hook::{Hook, HookFormat, HookOptions};
+pub(crate) use hook::{Hook, HookFormat, HookOptions, HookUrl, HookUrlFault};
 pub(crate) use mail::{Mail, MailOptions, MailTls};
 #[cfg(test)]
 pub(crate) use {courier::ChannelStats, hook::HookFault};

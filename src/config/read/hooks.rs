@@ -7,11 +7,12 @@ use serde_spanned::Spanned;
 use super::{Reader, is_name, values::references};
 use crate::{
     config::{
-        HookPlace, HookUrl, Located, hook_url,
+        HookPlace, Located, UrlPlace,
         raw::{self, Text},
+        secrets::url_fault,
     },
     diagnostic::{Fault, Place, nearest},
-    notify::HookFormat,
+    notify::{HookFormat, HookUrl},
     secret::SecretRef,
 };
 
@@ -93,7 +94,7 @@ impl Reader<'_> {
     }
 
     /// Written in the file, or kept like a secret: whoever knows Slack's or Teams' may post there.
-    fn hook_url(&mut self, raw: &raw::Hook, place: &Place) -> Option<HookUrl> {
+    fn hook_url(&mut self, raw: &raw::Hook, place: &Place) -> Option<UrlPlace> {
         let references = references!(raw, "url", url_file, url_credential, url_command, url_env);
         let Some(text) = &raw.url else {
             if references.given() == 0 {
@@ -103,17 +104,16 @@ impl Reader<'_> {
                 );
                 return None;
             }
-            return self.reference(&references, place.clone()).map(HookUrl::Secret);
+            return self.reference(&references, place.clone()).map(UrlPlace::Secret);
         };
         if references.given() > 0 {
             let fault = Fault::error("`url`, and a reference to another", self.hidden(text));
             self.faults.push(fault.hint("give one of them"));
         }
-        match hook_url(text.get_ref()) {
-            Ok(()) => Some(HookUrl::Written(text.get_ref().clone())),
-            Err(why) => {
-                let fault = Fault::error(format!("the URL of a hook {why}"), self.hidden(text));
-                self.faults.push(fault.hint("https://HOST[:PORT]/PATH"));
+        match HookUrl::read(text.get_ref()) {
+            Ok(_) => Some(UrlPlace::Written(text.get_ref().clone())),
+            Err(fault) => {
+                self.faults.push(url_fault(fault, self.hidden(text)));
                 None
             }
         }

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use super::{Shown, duration, list};
 use crate::{
     config::{
-        CallerKey, Config, HookPlace, HookUrl, Listen, Located, LogFormat, MailPlace, Overrides, StatusListen,
+        CallerKey, Config, HookPlace, Listen, Located, LogFormat, MailPlace, Overrides, StatusListen,
+        UrlPlace,
     },
     limit::Rate,
     notice::{Before, Recipient, Route, Routing},
@@ -207,8 +208,8 @@ impl Shown<'_> {
         self.say(format!("{key}.name"), hook.name.as_str());
         self.say(format!("{key}.format"), hook.format.as_str());
         match &hook.url {
-            HookUrl::Written(url) => self.say(format!("{key}.url"), shown_url(url, hook.format)),
-            HookUrl::Secret(at) => self.secret(&format!("{key}.url"), at),
+            UrlPlace::Written(url) => self.say(format!("{key}.url"), shown_url(url, hook.format)),
+            UrlPlace::Secret(at) => self.secret(&format!("{key}.url"), at),
         }
         for (what, secret) in ["secret", "previous"].into_iter().zip(&hook.secrets) {
             self.secret(&format!("{key}.{what}"), secret);

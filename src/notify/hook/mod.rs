@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http_body::Body;
 use ipnet::IpNet;
 
-use self::{body::Message, signature::Keys, url::Url};
+use self::{body::Message, signature::Keys};
 use super::{
     mail::without_addresses,
     unsent::{Step, Unsent},
@@ -29,6 +29,8 @@ pub(super) mod answer;
 mod body;
 mod signature;
 mod url;
+
+pub(crate) use url::{HookUrl, HookUrlFault};
 
 /// For name, TCP and TLS together, at most.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -76,7 +78,7 @@ pub(crate) enum HookFormat {
 #[derive(Debug)]
 pub(crate) enum HookFault {
     /// The URL is not `https://host[:port]/path`.
-    Url,
+    Url(HookUrlFault),
     /// The host, its port or the CA file cannot be used.
     Client(Unusable),
     /// A secret is not `whsec_` and 24 to 64 bytes in base64.
@@ -154,7 +156,8 @@ impl Hook {
 
 impl Aim {
     fn new(options: &HookOptions) -> Result<Self, HookFault> {
-        let url = options.url.expose_str().and_then(|url| Url::read(url.trim_end())).ok_or(HookFault::Url)?;
+        let url = options.url.expose_str().ok_or(HookUrlFault::Unreadable).and_then(HookUrl::read);
+        let url = url.map_err(HookFault::Url)?;
         let (shape, keys) = match (options.format, options.secrets.as_slice()) {
             (HookFormat::PagerDuty, [key]) if is_routing_key(key) => (Shape::PagerDuty(key.clone()), &[][..]),
             (HookFormat::PagerDuty, _) => return Err(HookFault::RoutingKey),
@@ -276,7 +279,7 @@ impl fmt::Display for HookFormat {
 impl fmt::Display for HookFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Url => f.write_str("the url is not `https://host[:port]/path`"),
+            Self::Url(fault) => write!(f, "its url {fault}"),
             Self::Client(fault) => fault.fmt(f),
             Self::Secret => f.write_str("a secret is not `whsec_` and 24 to 64 bytes in base64"),
             Self::Unsigned => f.write_str("cloudevents are signed, and there is no secret to sign with"),
@@ -291,7 +294,8 @@ impl Error for HookFault {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Client(fault) => Some(fault),
-            Self::Url | Self::Secret | Self::Unsigned | Self::RoutingKey => None,
+            Self::Url(fault) => Some(fault),
+            Self::Secret | Self::Unsigned | Self::RoutingKey => None,
         }
     }
 }

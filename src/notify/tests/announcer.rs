@@ -15,11 +15,14 @@ use crate::{
 };
 
 fn announcer(mailbox: &Mailbox, receiver: &Receiver) -> Announcer {
+    Announcer::new(Arc::new(channels(mailbox, receiver)), templates())
+}
+
+fn channels(mailbox: &Mailbox, receiver: &Receiver) -> Channels {
     let (options, _ca_file) = options(mailbox, MailTls::StartTls, &mailbox.ca_pem);
     let hooks = BTreeMap::from([("siem".to_owned(), hook_over(receiver, |_| ()))]);
     let clock = Clock::manual("2027-03-12T10:00:00Z".parse().unwrap());
-    let channels = Channels::new(Some(Mail::new(options).unwrap()), hooks, clock);
-    Announcer::new(Arc::new(channels), templates())
+    Channels::new(Some(Mail::new(options).unwrap()), hooks, clock)
 }
 
 fn both() -> Vec<Delivery> {
@@ -62,4 +65,15 @@ async fn patience_ends_and_nobody_waits_for_the_others_in_turn() {
     assert!(began.elapsed() < patience * 3, "{:?}", began.elapsed());
     assert_eq!(unannounced.untaken.len(), 4);
     assert!(unannounced.untaken.iter().all(|(_, why)| matches!(why, Unsent::Late(_))), "{unannounced}");
+}
+
+#[tokio::test]
+async fn an_attempt_that_panics_is_not_taken() {
+    let (mailbox, receiver) = (mailbox(Protection::StartTls).await, Receiver::start().await);
+    let all = both();
+    let mut channels = channels(&mailbox, &receiver);
+    channels.panics_on = Some(all[0].message_id.clone());
+    let unannounced =
+        Announcer::new(Arc::new(channels), templates()).announce(all, LONG).await.err().unwrap();
+    assert_eq!(unannounced.to_string(), "1 of 2 not taken; mail: the attempt ended in a panic");
 }
