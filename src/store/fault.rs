@@ -6,13 +6,13 @@ use std::{error::Error, fmt, path::PathBuf};
 #[derive(Debug)]
 pub enum StoreError {
     /// The URL is not one of a store.
-    Url(String),
+    Url(UrlFault),
     /// The directory or a file of the store is not fit: owner, mode, kind.
     Unfit {
         /// Which.
         path: PathBuf,
         /// Why.
-        why: String,
+        why: Unfit,
     },
     /// Another process has it.
     Held(PathBuf),
@@ -61,6 +61,34 @@ pub enum StoreError {
     },
 }
 
+/// Why a URL is not one of a store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UrlFault {
+    /// It does not begin with `sqlite:`.
+    Scheme,
+    /// It names no file.
+    NoFile,
+    /// The value of this parameter is not a number of bytes.
+    Bytes(String),
+    /// There is no such parameter.
+    Unknown(String),
+}
+
+/// Why a directory or a file of the store is not fit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unfit {
+    /// It is not a directory.
+    NotADirectory,
+    /// Others may write in the directory, and so replace the store.
+    Open,
+    /// It is not a file.
+    NotAFile,
+    /// Others may read or write the file.
+    Mode,
+    /// It has another name as well.
+    Linked,
+}
+
 impl StoreError {
     /// For `map_err`: the database said no in this step.
     pub(super) fn at(step: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
@@ -88,7 +116,7 @@ impl StoreError {
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Url(why) => write!(f, "store url: {why}"),
+            Self::Url(fault) => write!(f, "store url: {fault}"),
             Self::Unfit { path, why } => write!(f, "`{}` {why}", path.display()),
             Self::Held(path) => write!(f, "another process has the store: `{}` is locked", path.display()),
             Self::Medium { path, medium } => write!(
@@ -120,8 +148,8 @@ impl Error for StoreError {
             Self::Io { source, .. } => Some(source),
             Self::Database { source, .. } => Some(source),
             Self::Tables(source) => Some(source),
-            Self::Url(_)
-            | Self::Unfit { .. }
+            Self::Url(fault) => Some(fault),
+            Self::Unfit { .. }
             | Self::Held(_)
             | Self::Medium { .. }
             | Self::Replaced(_)
@@ -130,5 +158,30 @@ impl Error for StoreError {
             | Self::Row(_)
             | Self::Schema { .. } => None,
         }
+    }
+}
+
+impl fmt::Display for UrlFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Scheme => f.write_str("it begins with `sqlite:`"),
+            Self::NoFile => f.write_str("it names a file"),
+            Self::Bytes(name) => write!(f, "`{name}` is a number of bytes"),
+            Self::Unknown(name) => write!(f, "unknown parameter `{name}`"),
+        }
+    }
+}
+
+impl Error for UrlFault {}
+
+impl fmt::Display for Unfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotADirectory => "is not a directory",
+            Self::Open => "may be written by others: anybody could replace the store in it",
+            Self::NotAFile => "is not a file",
+            Self::Mode => "may be read or written by others: its mode is to be 0600 or 0640",
+            Self::Linked => "has another name as well",
+        })
     }
 }

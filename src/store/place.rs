@@ -15,6 +15,7 @@ use sqlx::{
 use super::{
     StoreError,
     dialect::{Connection, Pool},
+    fault::{Unfit, UrlFault},
 };
 
 /// What the reserve holds unless the URL says otherwise: 16 MiB, some thousands of intents and their outcomes.
@@ -44,22 +45,20 @@ pub(crate) enum Medium {
 impl Location {
     /// Reads a URL.
     pub(crate) fn read(url: &str) -> Result<Self, StoreError> {
-        let rest =
-            url.strip_prefix("sqlite:").ok_or_else(|| StoreError::Url("it begins with `sqlite:`".into()))?;
+        let rest = url.strip_prefix("sqlite:").ok_or_else(|| StoreError::Url(UrlFault::Scheme))?;
         let rest = rest.strip_prefix("//").unwrap_or(rest);
         let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
         if path.is_empty() || path.starts_with(":memory") {
-            return Err(StoreError::Url("it names a file".into()));
+            return Err(StoreError::Url(UrlFault::NoFile));
         }
         let mut location = Self { path: path.into(), reserve: RESERVE, max_bytes: None };
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let bytes =
-                value.parse().map_err(|_| StoreError::Url(format!("`{key}` is a number of bytes")))?;
+            let bytes = || value.parse().map_err(|_| StoreError::Url(UrlFault::Bytes(key.to_owned())));
             match key {
-                "reserve" => location.reserve = bytes,
-                "max_bytes" => location.max_bytes = Some(bytes),
-                _ => return Err(StoreError::Url(format!("unknown parameter `{key}`"))),
+                "reserve" => location.reserve = bytes()?,
+                "max_bytes" => location.max_bytes = Some(bytes()?),
+                _ => return Err(StoreError::Url(UrlFault::Unknown(key.to_owned()))),
             }
         }
         Ok(location)
@@ -85,10 +84,10 @@ impl Location {
         let directory = self.directory();
         let about = fs::metadata(directory).map_err(io(directory))?;
         if !about.is_dir() {
-            return Err(unfit(directory, "is not a directory"));
+            return Err(unfit(directory, Unfit::NotADirectory));
         }
         if about.permissions().mode() & 0o022 != 0 && about.permissions().mode() & 0o1000 == 0 {
-            return Err(unfit(directory, "may be written by others: anybody could replace the store in it"));
+            return Err(unfit(directory, Unfit::Open));
         }
         if medium == Medium::Lasting
             && let Some(medium) = forgetful(directory)?
@@ -98,16 +97,13 @@ impl Location {
         let file = private(&self.path)?;
         let about = file.metadata().map_err(io(&self.path))?;
         if !about.is_file() {
-            return Err(unfit(&self.path, "is not a file"));
+            return Err(unfit(&self.path, Unfit::NotAFile));
         }
         if about.permissions().mode() & 0o137 != 0 {
-            return Err(unfit(
-                &self.path,
-                "may be read or written by others: its mode is to be 0600 or 0640",
-            ));
+            return Err(unfit(&self.path, Unfit::Mode));
         }
         if about.nlink() != 1 {
-            return Err(unfit(&self.path, "has another name as well"));
+            return Err(unfit(&self.path, Unfit::Linked));
         }
         // The file's name is to outlive a power cut as its content does.
         File::open(directory).and_then(|directory| directory.sync_all()).map_err(io(directory))
@@ -169,8 +165,8 @@ pub(super) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> StoreError {
     move |source| StoreError::Io { path, source }
 }
 
-fn unfit(path: &Path, why: &str) -> StoreError {
-    StoreError::Unfit { path: path.into(), why: why.into() }
+fn unfit(path: &Path, why: Unfit) -> StoreError {
+    StoreError::Unfit { path: path.into(), why }
 }
 
 /// What a directory is on, when that forgets or cannot be locked (`statfs(2)`, `linux/magic.h`).
@@ -226,17 +222,21 @@ mod tests {
 
     #[test]
     fn other_urls_are_refused() {
-        for url in [
-            "",
-            "postgres://host/db",
-            "/var/lib/ledger.db",
-            "sqlite:",
-            "sqlite::memory:",
-            "sqlite:x?mode=ro",
-            "sqlite:x?reserve",
-            "sqlite:x?reserve=-1",
+        let unknown = || UrlFault::Unknown("mode".to_owned());
+        let bytes = || UrlFault::Bytes("reserve".to_owned());
+        for (url, expected) in [
+            ("", UrlFault::Scheme),
+            ("postgres://host/db", UrlFault::Scheme),
+            ("/var/lib/ledger.db", UrlFault::Scheme),
+            ("sqlite:", UrlFault::NoFile),
+            ("sqlite::memory:", UrlFault::NoFile),
+            ("sqlite:x?mode=ro", unknown()),
+            ("sqlite:x?reserve=1&mode=1", unknown()),
+            ("sqlite:x?reserve", bytes()),
+            ("sqlite:x?reserve=-1", bytes()),
         ] {
-            assert!(matches!(Location::read(url), Err(StoreError::Url(_))), "{url}");
+            let Err(StoreError::Url(fault)) = Location::read(url) else { panic!("{url}") };
+            assert_eq!(fault, expected, "{url}");
         }
     }
 
@@ -253,11 +253,11 @@ mod tests {
         location.prepare(Medium::Any).unwrap();
         assert_eq!(fs::metadata(&location.path).unwrap().permissions().mode() & 0o777, 0o600);
         fs::set_permissions(&location.path, fs::Permissions::from_mode(0o644)).unwrap();
-        assert!(matches!(location.prepare(Medium::Any), Err(StoreError::Unfit { .. })));
+        assert!(matches!(location.prepare(Medium::Any), Err(StoreError::Unfit { why: Unfit::Mode, .. })));
         fs::set_permissions(&location.path, fs::Permissions::from_mode(0o640)).unwrap();
         location.prepare(Medium::Any).unwrap();
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777)).unwrap();
-        assert!(matches!(location.prepare(Medium::Any), Err(StoreError::Unfit { .. })));
+        assert!(matches!(location.prepare(Medium::Any), Err(StoreError::Unfit { why: Unfit::Open, .. })));
     }
 
     #[tokio::test]
@@ -282,7 +282,7 @@ mod tests {
         let location = Location::read(&format!("sqlite:{}/l.db", directory.path().display())).unwrap();
         location.prepare(Medium::Any).unwrap();
         fs::hard_link(&location.path, directory.path().join("other")).unwrap();
-        assert!(matches!(location.prepare(Medium::Any), Err(StoreError::Unfit { .. })));
+        assert!(matches!(location.prepare(Medium::Any), Err(StoreError::Unfit { why: Unfit::Linked, .. })));
     }
 
     #[test]
