@@ -21,6 +21,15 @@ pub enum Misfit {
         /// Why.
         source: serde_json::Error,
     },
+    /// Another version of the program wrote it.
+    Version {
+        /// What.
+        what: &'static str,
+        /// The version it is of.
+        found: u32,
+        /// The version that this program knows.
+        known: u32,
+    },
     /// It is not there.
     Missing(&'static str),
 }
@@ -43,6 +52,9 @@ impl fmt::Display for Misfit {
             Self::Seal { what, source } => write!(f, "{what}: {source}"),
             // The parser's own words may quote what it read.
             Self::Form { what, .. } => write!(f, "{what}: not of a known form"),
+            Self::Version { what, found, known } => {
+                write!(f, "{what}: it is of version {found}, and this program knows version {known}")
+            }
             Self::Missing(what) => write!(f, "{what} is not there"),
         }
     }
@@ -53,7 +65,7 @@ impl Error for Misfit {
         match self {
             Self::Seal { source, .. } => Some(source),
             Self::Form { source, .. } => Some(source),
-            Self::Missing(_) => None,
+            Self::Version { .. } | Self::Missing(_) => None,
         }
     }
 }
