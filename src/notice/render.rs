@@ -104,6 +104,13 @@ impl Templates {
         if faults.is_empty() { Ok(Self { built_in, own: Some(own) }) } else { Err(faults) }
     }
 
+    /// The same, with nothing tried: what fails, fails when a delivery is rendered.
+    #[cfg(test)]
+    pub(crate) fn unchecked(overrides: &[TemplateFile]) -> Self {
+        let engine = |files| Engine::new(files).unwrap_or_else(|faults| panic!("{faults:?}"));
+        Self { built_in: engine(&[]), own: Some(engine(overrides)) }
+    }
+
     /// The languages there are.
     pub fn languages(&self) -> Vec<&str> {
         self.own.as_ref().unwrap_or(&self.built_in).languages().collect()

@@ -4,7 +4,11 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Hook, Mail, unsent::Unsent};
+use super::{
+    Hook, Mail,
+    unsent::Unsent,
+    words::{Said, Words},
+};
 use crate::{
     clock::Clock,
     notice::{Channel, Delivery, Templates},
@@ -15,6 +19,7 @@ pub(crate) struct Channels {
     mail: Option<Arc<Mail>>,
     hooks: BTreeMap<String, Arc<Hook>>,
     clock: Clock,
+    said: Said,
     /// A message whose attempt panics.
     #[cfg(test)]
     pub(super) panics_on: Option<String>,
@@ -34,6 +39,7 @@ impl Channels {
             mail: mail.map(Arc::new),
             hooks,
             clock,
+            said: Said::default(),
             #[cfg(test)]
             panics_on: None,
         }
@@ -74,15 +80,15 @@ impl Channels {
         delivery: &Delivery,
     ) -> Result<String, Unsent> {
         let way = self.way(&delivery.channel)?;
-        let (templates, delivery, now) = (Arc::clone(templates), delivery.clone(), self.clock.now());
+        let (words, delivery, now) = (Words::new(templates, &self.said), delivery.clone(), self.clock.now());
         #[cfg(test)]
         let panics = self.panics_on.as_ref() == Some(&delivery.message_id);
         let attempt = tokio::spawn(async move {
             #[cfg(test)]
             assert!(!panics, "as the test asked for");
             match way {
-                Way::Mail(mail) => mail.hand_in(&templates, &delivery).await,
-                Way::Hook(hook) => hook.post(&templates, &delivery, now).await,
+                Way::Mail(mail) => mail.hand_in(&words, &delivery).await,
+                Way::Hook(hook) => hook.post(&words, &delivery, now).await,
             }
         });
         AbortOnDropHandle::new(attempt).await.map_err(|_| Unsent::Panicked)?

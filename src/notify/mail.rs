@@ -25,10 +25,11 @@ use super::{
     letter::Letter,
     pace::Pace,
     unsent::{Step, Unsent},
+    words::Words,
 };
 use crate::{
     client::TrustFault,
-    notice::{Delivery, Templates, ascii},
+    notice::{Delivery, ascii},
     operation::Address,
     secret::Secret,
 };
@@ -120,9 +121,8 @@ impl Mail {
     ///
     /// # Errors
     /// When the server has not taken the message, or may have taken it and did not say so.
-    pub(super) async fn hand_in(&self, templates: &Templates, delivery: &Delivery) -> Result<String, Unsent> {
-        let rendered = templates.render(delivery).map_err(Unsent::Words)?;
-        let letter = Letter::new(delivery, rendered, &self.from, &self.domain)?;
+    pub(super) async fn hand_in(&self, words: &Words, delivery: &Delivery) -> Result<String, Unsent> {
+        let letter = Letter::new(delivery, words.of(delivery)?, &self.from, &self.domain)?;
         self.send(letter, &Pace::new(self.timeout)).await
     }
 

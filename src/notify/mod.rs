@@ -12,6 +12,7 @@ mod letter;
 mod mail;
 mod pace;
 mod unsent;
+mod words;
 
 pub(crate) use announcer::Announcer;
 pub(crate) use channels::Channels;

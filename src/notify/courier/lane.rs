@@ -81,6 +81,11 @@ impl<O: Outbox> Lane<O> {
         }
     }
 
+    /// Whether what is for this channel is brought by this lane.
+    pub(super) fn serves(&self, channel: &Channel) -> bool {
+        self.channel == *channel
+    }
+
     /// Works until `stop`; finishes the attempts under way. `wake` says that there may be something new.
     pub(super) async fn run(self: Arc<Self>, mut wake: watch::Receiver<u64>, mut stop: watch::Receiver<()>) {
         let mut under_way = JoinSet::new();

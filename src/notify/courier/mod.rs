@@ -1,13 +1,13 @@
 //! The courier: claims what is due, hands it over, and says what became of it. What fails is tried again for ever; only
 //! what a receiver refuses for good is given up on, and then others are told. Each channel has a lane of its own.
 
-use serde::Serialize;
-use std::{future::Future, sync::Arc};
+use std::{collections::BTreeMap, future::Future, sync::Arc};
 
+use serde::Serialize;
 use tokio::{sync::watch, task::JoinSet};
 
 use self::lane::Lane;
-use super::Channels;
+use super::{Channels, unsent::Unsent};
 use crate::{clock::Clock, notice::Templates};
 
 mod lane;
@@ -71,6 +71,7 @@ impl<O: Outbox> Courier<O> {
             working.spawn(Arc::clone(lane).run(woken.clone(), stopped.clone()));
         }
         drop((woken, stopped));
+        self.say_unclaimed().await;
         tokio::pin!(shutdown);
         loop {
             tokio::select! {
@@ -85,6 +86,33 @@ impl<O: Outbox> Courier<O> {
         }
         drop(stop);
         while working.join_next().await.is_some() {}
+    }
+
+    /// Says what waits for channels that are not configured any more: no lane claims it, so it waits until they are again.
+    async fn say_unclaimed(&self) {
+        let queues = match self.outbox.queues().await {
+            Ok(queues) => queues,
+            Err(error) => {
+                tracing::error!(%error, "whether notices wait for channels that are not configured cannot be read");
+                return;
+            }
+        };
+        let mut unclaimed: BTreeMap<String, (u64, i64)> = BTreeMap::new();
+        for queue in queues.iter().filter(|queue| !self.lanes.iter().any(|lane| lane.serves(&queue.channel)))
+        {
+            if let Some(oldest) = queue.oldest {
+                let (waiting, since) = unclaimed.entry(queue.channel.to_string()).or_insert((0, oldest));
+                *waiting += queue.waiting;
+                *since = oldest.min(*since);
+            }
+        }
+        for (channel, (waiting, since)) in unclaimed {
+            tracing::warn!(channel, waiting, "notices wait for a channel that is not configured");
+            let alarm = Alarm::Failing { channel, since, why: Unsent::NoChannel.to_string() };
+            if let Err(error) = self.outbox.say(&alarm).await {
+                tracing::error!(%error, "an alarm cannot be written");
+            }
+        }
     }
 
     /// Counts.

@@ -5,7 +5,7 @@ use std::{future::Future, sync::Arc};
 use arc_swap::ArcSwap;
 
 use crate::{
-    ledger::{Claimed, DeliveryOutcome, Ledger, Queue, Unwritten},
+    ledger::{Claimed, DeliveryOutcome, Ledger, OutboxStats, Queue, Unwritten},
     notice::{Event, Routing},
 };
 
@@ -53,6 +53,8 @@ pub(crate) trait Outbox: Send + Sync + 'static {
         claimed: &Claimed,
         outcome: DeliveryOutcome,
     ) -> impl Future<Output = Result<(), Unwritten>> + Send;
+    /// What waits, in queues of channels that are not configured any more too.
+    fn queues(&self) -> impl Future<Output = Result<Vec<OutboxStats>, Unwritten>> + Send;
     /// Resolves when there may be something new.
     fn due(&self) -> impl Future<Output = ()> + Send;
     /// Has something told; what has the same [`Alarm::once`] is told once.
@@ -73,7 +75,7 @@ impl Post {
 
     /// How many wait for a channel; none where that cannot be read: an alarm is not held back for it.
     async fn waiting(&self, channel: &str) -> u64 {
-        let queues = self.ledger.outbox().await.unwrap_or_default();
+        let queues = self.queues().await.unwrap_or_default();
         queues.iter().filter(|queue| queue.channel.to_string() == channel).map(|queue| queue.waiting).sum()
     }
 }
@@ -85,6 +87,10 @@ impl Outbox for Post {
 
     async fn delivered(&self, claimed: &Claimed, outcome: DeliveryOutcome) -> Result<(), Unwritten> {
         self.ledger.delivered(claimed, outcome).await
+    }
+
+    async fn queues(&self) -> Result<Vec<OutboxStats>, Unwritten> {
+        self.ledger.outbox().await
     }
 
     async fn due(&self) {

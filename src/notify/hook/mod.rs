@@ -16,11 +16,12 @@ use self::{body::Message, signature::Keys};
 use super::{
     mail::without_addresses,
     unsent::{Step, Unsent},
+    words::Words,
 };
 use crate::{
     client::{Client, ClientBounds, Endpoint, Outgoing, Reach, Unusable},
     clock::Now,
-    notice::{Delivery, Templates},
+    notice::Delivery,
     secret::Secret,
     wire::Broken,
 };
@@ -142,14 +143,9 @@ impl Hook {
     ///
     /// # Errors
     /// When the receiver has not taken it, or may have taken it and did not say so.
-    pub(super) async fn post(
-        &self,
-        templates: &Templates,
-        delivery: &Delivery,
-        now: Now,
-    ) -> Result<String, Unsent> {
+    pub(super) async fn post(&self, words: &Words, delivery: &Delivery, now: Now) -> Result<String, Unsent> {
         let aim = self.aim.load_full();
-        let request = aim.request(templates, delivery, now)?;
+        let request = aim.request(words, delivery, now)?;
         aim.exchange(request, now).await
     }
 }
@@ -183,10 +179,10 @@ impl Aim {
         Ok(Self { client, target: url.target, keys, shape, timeout: options.timeout })
     }
 
-    fn request(&self, templates: &Templates, delivery: &Delivery, now: Now) -> Result<Outgoing, Unsent> {
+    fn request(&self, words: &Words, delivery: &Delivery, now: Now) -> Result<Outgoing, Unsent> {
         let id = signature::id(&delivery.message_id);
         let message = Message { id: &id, delivery };
-        let words = || templates.render(delivery).map_err(Unsent::Words);
+        let words = || words.of(delivery);
         let (media, body) = match &self.shape {
             Shape::CloudEvents => ("application/cloudevents+json", message.cloud_event()),
             Shape::Slack => ("application/json", body::slack(&words()?)),

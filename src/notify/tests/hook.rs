@@ -61,7 +61,7 @@ fn now() -> Now {
 }
 
 async fn post(hook: &Hook) -> Result<String, Unsent> {
-    hook.post(&templates(), &to_siem(42), now()).await
+    hook.post(&words(), &to_siem(42), now()).await
 }
 
 /// RFC 2104 over SHA-256, written out.
@@ -254,7 +254,7 @@ async fn h1_h2_hostile_values_are_words_in_every_format() {
             if text.is_empty() {
                 continue;
             }
-            hook.post(&templates(), &delivery, now()).await.unwrap();
+            hook.post(&words(), &delivery, now()).await.unwrap();
             let posted = receiver.posted().pop().unwrap();
             if format != HookFormat::PagerDuty || !text.trim().is_empty() {
                 required(format, &posted.json());

@@ -16,7 +16,7 @@ use tokio::{
 use super::*;
 use crate::{
     clock::Clock,
-    ledger::{Claimed, DeliveryOutcome, Queue, Unwritten},
+    ledger::{Claimed, DeliveryOutcome, OutboxStats, Queue, Unwritten},
     notice::Urgency,
     notify::{
         ChannelStats, Channels, Courier,
@@ -144,6 +144,17 @@ impl Outbox for Arc<Memory> {
         }
         self.outcomes.send_modify(|outcomes| outcomes.push((id, outcome)));
         Ok(())
+    }
+
+    async fn queues(&self) -> Result<Vec<OutboxStats>, Unwritten> {
+        let one = |((name, urgency, due, _), _): (&Place, &_)| OutboxStats {
+            channel: name.parse().unwrap(),
+            urgency: *urgency,
+            waiting: 1,
+            oldest: Some(*due),
+            dead: 0,
+        };
+        Ok(self.waiting.lock().unwrap().iter().map(one).collect())
     }
 
     async fn due(&self) {

@@ -7,12 +7,18 @@ mod ledger;
 mod mail;
 mod memory;
 mod receiver;
+mod unclaimed;
 
 use std::{sync::Arc, time::Duration};
 
 use tempfile::NamedTempFile;
 
-use super::{Mail, MailOptions, MailTls, mail::MailFault, unsent::Unsent};
+use super::{
+    Mail, MailOptions, MailTls,
+    mail::MailFault,
+    unsent::Unsent,
+    words::{Said, Words},
+};
 use crate::{
     demo::mailbox::{Mailbox, MailboxOptions, Protection},
     notice::{Delivery, Templates},
@@ -56,6 +62,10 @@ fn templates() -> Arc<Templates> {
     Arc::new(Templates::built_in().unwrap())
 }
 
+fn words() -> Words {
+    Words::new(&templates(), &Said::default())
+}
+
 async fn hand_in(mail: &Arc<Mail>, delivery: Delivery) -> Result<String, Unsent> {
-    mail.hand_in(&templates(), &delivery).await
+    mail.hand_in(&words(), &delivery).await
 }
