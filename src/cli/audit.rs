@@ -53,7 +53,9 @@ fn report(found: &Verification, output: Output) -> Exit {
         let faults: Vec<_> = found
             .faults
             .iter()
-            .map(|(chain, seq, why)| serde_json::json!({ "chain": chain, "seq": seq, "why": why }))
+            .map(
+                |(chain, seq, why)| serde_json::json!({ "chain": chain, "seq": seq, "why": why.to_string() }),
+            )
             .collect();
         let report = serde_json::json!({
             "records": found.records, "open": found.open, "heads": heads, "faults": faults,

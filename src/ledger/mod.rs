@@ -46,5 +46,5 @@ pub use outbox::{Claimed, DeliveryOutcome, OutboxStats, Queue};
 pub use record::Kind;
 pub use stats::{Broken, Failure, LedgerStats, Reserve};
 pub use token::{Answered, Closed, Intent, Noted, Open, Recorded, Sent, Told};
-pub use verify::Verification;
+pub use verify::{Flaw, Verification};
 pub use watch::{Orphan, Since, Watch};

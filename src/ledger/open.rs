@@ -10,8 +10,13 @@ use crate::{
 };
 
 use super::{
-    Broken, Ledger, LedgerFault, LedgerOptions, book::Inner, core::Core, lease::AtWork, queue::Shared,
-    verify::Verifier, writer::Task,
+    Broken, Ledger, LedgerFault, LedgerOptions,
+    book::Inner,
+    core::Core,
+    lease::AtWork,
+    queue::Shared,
+    verify::{Flaw, Verifier},
+    writer::Task,
 };
 
 /// Steps that wait for the writer at most: beyond that the ledger is overloaded.
@@ -66,7 +71,7 @@ impl Ledger {
 
 /// What is wrong with the end of a chain: each record has to follow from the one before it, and the last one is the head.
 pub(super) fn flaw(chain: &str, rows: &[RecordRow], head: Head) -> Option<Broken> {
-    let broken = |seq, why: &str| Some(Broken { chain: chain.into(), seq, why: why.into() });
+    let broken = |seq, why: &dyn ToString| Some(Broken { chain: chain.into(), seq, why: why.to_string() });
     let mut verifier = Verifier::default();
     let mut following = rows.iter();
     if head.seq > u64::from(TAIL)
@@ -82,11 +87,11 @@ pub(super) fn flaw(chain: &str, rows: &[RecordRow], head: Head) -> Option<Broken
     }
     match rows.last() {
         None if head.seq == 0 => None,
-        Some(last) if last.seq.unsigned_abs() != head.seq => broken(head.seq, "is missing"),
+        Some(last) if last.seq.unsigned_abs() != head.seq => broken(head.seq, &Flaw::Missing),
         Some(last) if Digest::of(&last.bytes) != head.hash => {
-            broken(head.seq, "was changed: it is not the one that was written")
+            broken(head.seq, &"was changed: it is not the one that was written")
         }
         Some(_) => None,
-        None => broken(head.seq, "is missing"),
+        None => broken(head.seq, &Flaw::Missing),
     }
 }

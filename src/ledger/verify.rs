@@ -1,7 +1,10 @@
 //! Whether every link of every chain holds. What was cut off at a chain's end, nothing inside can show: compare the heads
 //! with those that were exported.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt,
+};
 
 use crate::{
     secret::Digest,
@@ -20,7 +23,26 @@ pub struct Verification {
     /// Intents without an outcome.
     pub open: u64,
     /// The first fault of each chain: `chain`, `seq`, what is wrong.
-    pub faults: Vec<(String, u64, String)>,
+    pub faults: Vec<(String, u64, Flaw)>,
+}
+
+/// What is wrong with a record; its message goes on "record 7".
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Flaw {
+    /// It is not of the form that every record has.
+    NotARecord,
+    /// It stands in another's place: the chain and the number it has itself.
+    Misplaced(String, u64),
+    /// Its number was there before.
+    Twice,
+    /// It is not there.
+    Missing,
+    /// It does not fit the record beside it.
+    Changed,
+    /// It closes an intent of another hash.
+    OtherIntent,
+    /// It closes an intent that is not open.
+    NoIntent,
 }
 
 /// Reads records one by one, chain by chain in order, and says what is wrong first in each.
@@ -36,7 +58,7 @@ pub(super) struct Verifier {
 struct Chain {
     seq: u64,
     hash: Option<Digest>,
-    fault: Option<(u64, String)>,
+    fault: Option<(u64, Flaw)>,
     /// The last record and the one before it do not fit: which was changed, the next one shows.
     doubt: Doubt,
 }
@@ -104,13 +126,13 @@ impl Verifier {
         for closing in &self.closing {
             let fault = match self.open.remove(&closing.intent) {
                 Some(hash) if hash == closing.hash => continue,
-                Some(_) => "closes an intent of another hash",
-                None => "closes an intent that is not there, or is closed already",
+                Some(_) => Flaw::OtherIntent,
+                None => Flaw::NoIntent,
             };
             if let Some(chain) = self.chains.get_mut(&closing.chain)
                 && chain.fault.as_ref().is_none_or(|(seq, _)| *seq > closing.seq)
             {
-                chain.fault = Some((closing.seq, fault.into()));
+                chain.fault = Some((closing.seq, fault));
             }
         }
         let hash = |chain: &Chain| chain.hash.map(|hash| hash.hex()).unwrap_or_default();
@@ -134,14 +156,14 @@ impl Chain {
         match (std::mem::take(&mut self.doubt), &self.fault) {
             // The last record fits neither before nor after: it was changed, and not the one before it.
             (Doubt::Last, Some(_)) if envelope.is_some_and(|next| Some(&next.prev) != last.as_ref()) => {
-                self.fault = Some((self.seq, CHANGED.into()));
+                self.fault = Some((self.seq, Flaw::Changed));
             }
             (_, Some(_)) => {}
             (_, None) => match self.follows(row, envelope) {
                 Ok(()) => {}
-                Err(Fault::At(seq, why)) => self.fault = Some((seq, why)),
+                Err(Fault::At(seq, flaw)) => self.fault = Some((seq, flaw)),
                 Err(Fault::Unlinked) => {
-                    self.fault = Some((self.seq.max(1), CHANGED.into()));
+                    self.fault = Some((self.seq.max(1), Flaw::Changed));
                     self.doubt = if self.seq == 0 { Doubt::None } else { Doubt::Last };
                 }
             },
@@ -152,28 +174,41 @@ impl Chain {
     fn follows(&self, row: &RecordRow, envelope: Option<&Envelope>) -> Result<(), Fault> {
         let seq = row.seq.unsigned_abs();
         let next = self.seq + 1;
-        let Some(envelope) = envelope else { return Err(Fault::At(seq, "is not a record".into())) };
+        let Some(envelope) = envelope else { return Err(Fault::At(seq, Flaw::NotARecord)) };
         if envelope.chain != row.chain || Some(envelope.seq) != u64::try_from(row.seq).ok() {
-            let (chain, at) = (&envelope.chain, envelope.seq);
-            return Err(Fault::At(seq, format!("holds record {at} of chain `{}`", chain.escape_debug())));
+            return Err(Fault::At(seq, Flaw::Misplaced(envelope.chain.clone(), envelope.seq)));
         }
         if seq < next {
-            return Err(Fault::At(seq, "stands twice".into()));
+            return Err(Fault::At(seq, Flaw::Twice));
         }
         if seq > next {
-            return Err(Fault::At(next, "is missing".into()));
+            return Err(Fault::At(next, Flaw::Missing));
         }
         let prev = self.hash.unwrap_or_else(|| Digest::from_bytes([0; 32]));
         if envelope.prev == prev.hex() { Ok(()) } else { Err(Fault::Unlinked) }
     }
 }
 
-const CHANGED: &str = "was changed: it does not fit the record beside it";
+impl fmt::Display for Flaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotARecord => f.write_str("is not a record"),
+            Self::Misplaced(chain, at) => {
+                write!(f, "holds record {at} of chain `{}`", chain.escape_debug())
+            }
+            Self::Twice => f.write_str("stands twice"),
+            Self::Missing => f.write_str("is missing"),
+            Self::Changed => f.write_str("was changed: it does not fit the record beside it"),
+            Self::OtherIntent => f.write_str("closes an intent of another hash"),
+            Self::NoIntent => f.write_str("closes an intent that is not there, or is closed already"),
+        }
+    }
+}
 
 /// Why a record does not follow.
 enum Fault {
     /// This record is at fault.
-    At(u64, String),
+    At(u64, Flaw),
     /// It names another hash than that of the record before it.
     Unlinked,
 }

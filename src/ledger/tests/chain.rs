@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use sqlx::Connection as _;
 
 use super::*;
-use crate::ledger::{Verification, record, verify::Verifier};
+use crate::ledger::{Flaw, Verification, record, verify::Verifier};
 
 /// Two chains of one record after another; the second closes an intent of the first.
 fn chains(lengths: [u64; 2]) -> Vec<RecordRow> {
@@ -38,7 +38,7 @@ fn verified(rows: &[RecordRow]) -> Verification {
     verifier.finish()
 }
 
-fn fault(rows: &[RecordRow]) -> Option<(u64, String)> {
+fn fault(rows: &[RecordRow]) -> Option<(u64, Flaw)> {
     let found = verified(rows);
     assert!(found.faults.iter().all(|(chain, ..)| chain == "gw-1"), "{:?}", found.faults);
     found.faults.into_iter().next().map(|(_, seq, why)| (seq, why))
@@ -59,17 +59,17 @@ fn i3_what_is_missing_doubled_or_moved_is_named() {
     for at in 0..6 {
         let mut missing = chains([7, 2]);
         missing.remove(at);
-        assert_eq!(fault(&missing), Some((at as u64 + 1, "is missing".into())));
+        assert_eq!(fault(&missing), Some((at as u64 + 1, Flaw::Missing)));
         let mut doubled = chains([7, 2]);
         doubled.insert(at, doubled[at].clone());
-        assert_eq!(fault(&doubled), Some((at as u64 + 1, "stands twice".into())));
+        assert_eq!(fault(&doubled), Some((at as u64 + 1, Flaw::Twice)));
         // Under its own number, but in another place's row.
         let mut swapped = chains([7, 2]);
         let (one, two) = (swapped[at].bytes.clone(), swapped[at + 1].bytes.clone());
         swapped[at].bytes = two;
         swapped[at + 1].bytes = one;
         let found = fault(&swapped).unwrap();
-        assert_eq!(found, (at as u64 + 1, format!("holds record {} of chain `gw-1`", at + 2)));
+        assert_eq!(found, (at as u64 + 1, Flaw::Misplaced("gw-1".to_owned(), at as u64 + 2)));
     }
 }
 
@@ -110,8 +110,7 @@ fn i3_an_outcome_of_no_intent_is_named() {
         r#"{{"v":1,"chain":"gw-1","seq":2,"prev":"{prev}","at":"x","kind":"outcome","intent":{{"chain":"gw-1","seq":1,"hash":"00"}}}}"#
     );
     rows.push(RecordRow { chain: "gw-1".into(), seq: 2, bytes: bytes.into_bytes() });
-    let why = "closes an intent that is not there, or is closed already";
-    assert_eq!(fault(&rows), Some((2, why.into())));
+    assert_eq!(fault(&rows), Some((2, Flaw::NoIntent)));
 }
 
 proptest! {
@@ -177,7 +176,7 @@ async fn i3_a_real_store_verifies_while_the_guard_runs_and_shows_what_was_done_t
     .unwrap();
     let found = Ledger::verify(&bench.url()).await.unwrap();
     assert_eq!(found.faults[0].1, 4);
-    assert!(found.faults[0].2.starts_with("was changed"));
+    assert_eq!(found.faults[0].2, Flaw::Changed);
     // What is broken is not continued.
     let Err(fault) = Ledger::open(bench.options()).await else { panic!("opened") };
     assert!(matches!(fault, LedgerFault::Broken { seq: 4, .. }), "{fault:?}");
