@@ -13,6 +13,8 @@ use crate::{
 /// How often an outcome is tried to be written, and how long is waited before each.
 const RECORD_AGAIN: [Duration; 4] =
     [Duration::ZERO, Duration::from_millis(100), Duration::from_millis(500), Duration::from_secs(2)];
+/// Between two tries once the caller waits no more.
+const RECORD_LATER: Duration = Duration::from_secs(5);
 
 /// How long a read that belongs to no request waits for room in Connect's rate.
 const ROOM: Duration = Duration::from_secs(30);
@@ -141,7 +143,7 @@ impl Guard {
         let guard = self.clone();
         self.tasks.spawn(async move {
             loop {
-                tokio::time::sleep(Duration::from_secs(5)).await;
+                tokio::time::sleep(RECORD_LATER).await;
                 match guard.ledger.close(open, finding.clone()).await {
                     Ok(closed) => {
                         drop(guard.closed(closed));

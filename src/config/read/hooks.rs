@@ -16,10 +16,6 @@ use crate::{
     secret::SecretRef,
 };
 
-/// Every format.
-const FORMATS: [HookFormat; 4] =
-    [HookFormat::CloudEvents, HookFormat::Slack, HookFormat::Teams, HookFormat::PagerDuty];
-
 impl Reader<'_> {
     pub(super) fn hooks(&mut self, raw: &[Spanned<raw::Hook>]) -> Vec<HookPlace> {
         let mut names = BTreeSet::new();
@@ -83,7 +79,7 @@ impl Reader<'_> {
         let written = text.get_ref();
         let found = written.parse().ok();
         if found.is_none() {
-            let known = FORMATS.map(HookFormat::as_str);
+            let known = HookFormat::ALL.map(HookFormat::as_str);
             let hint = nearest(written, known).map_or_else(
                 || format!("the formats are: {}", known.join(", ")),
                 |known| format!("did you mean `{known}`?"),

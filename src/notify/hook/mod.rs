@@ -244,6 +244,9 @@ fn is_routing_key(key: &Secret) -> bool {
 }
 
 impl HookFormat {
+    /// Every format.
+    pub(crate) const ALL: [Self; 4] = [Self::CloudEvents, Self::Slack, Self::Teams, Self::PagerDuty];
+
     /// The word for it in the configuration.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
@@ -259,10 +262,7 @@ impl FromStr for HookFormat {
     type Err = ();
 
     fn from_str(word: &str) -> Result<Self, ()> {
-        [Self::CloudEvents, Self::Slack, Self::Teams, Self::PagerDuty]
-            .into_iter()
-            .find(|format| format.as_str() == word)
-            .ok_or(())
+        Self::ALL.into_iter().find(|format| format.as_str() == word).ok_or(())
     }
 }
 

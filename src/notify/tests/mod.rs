@@ -3,6 +3,7 @@
 mod announcer;
 mod courier;
 mod hook;
+mod hook_bodies;
 mod ledger;
 mod mail;
 mod memory;
