@@ -8,6 +8,7 @@ use crate::{
     notice::{ChangedField, Finding, Plan, Routing, Shows},
     operation::{Change, Effect, Field, Identity, Look, Subject, Target, User, read_created_user},
     policy::Permit,
+    secret::Digest,
 };
 
 /// How often an outcome is tried to be written, and how long is waited before each.
@@ -55,6 +56,7 @@ impl Guard {
         let principal = permit.caller().principal.clone();
         let attempt = permit.attempt().clone();
         let change = permit.operation().clone();
+        let decided = permit.emergency();
         let written = self.ledger.intend(permit, plan);
         let intent = match self.tally.stage(Stage::Intent, &spent, written).await {
             Ok(intent) => intent,
@@ -70,13 +72,15 @@ impl Guard {
             Err(unintended) => return Err(Stop::Unintended(unintended)),
         };
         let tally = self.tally.clone();
-        Box::pin(tally.open.during(self.made(intent, routing, spent))).await
+        Box::pin(tally.open.during(self.made(intent, decided, routing, spent))).await
     }
 
-    /// Sends what is on record, when whoever has to know first does, and records what became of it.
+    /// Sends what is on record, when whoever has to know first does, and records what became of it. It may have been under
+    /// way for a minute until then, and somebody who heard of it may have stopped it: `decided` is what held at once then.
     async fn made(
         self: Arc<Self>,
         intent: Intent,
+        decided: Digest,
         routing: Arc<Routing>,
         spent: Arc<Spent>,
     ) -> Result<Recorded, Stop> {
@@ -89,8 +93,25 @@ impl Guard {
                 return Err(Stop::Unannounced(why));
             }
         };
+        if let Some(why) = self.withdrawn(decided) {
+            drop(self.conclude(cleared.sent(Sent::NotSent(why.to_owned())), &spent).await?);
+            return Err(Stop::Withdrawn(why));
+        }
         let open = self.tally.stage(Stage::Act, &spent, self.upstream.act(cleared)).await;
         self.conclude(open, &spent).await
+    }
+
+    /// Why a change that was decided with this `revoked.toml` and `deny.d` is not to be sent any more: its caller is to ask
+    /// again, and is answered by what holds now.
+    fn withdrawn(&self, decided: Digest) -> Option<&'static str> {
+        let policy = self.policy.load();
+        if policy.frozen_by().is_some() {
+            Some("changes were frozen since it was decided")
+        } else if policy.emergency_digest() != decided {
+            Some("`revoked.toml` or `deny.d` changed since it was decided")
+        } else {
+            None
+        }
     }
 
     /// Finds out what became of it and records that.

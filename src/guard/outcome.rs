@@ -159,6 +159,8 @@ outcomes! {
     NobodyTold = Unavailable "nobody-told",
     /// Somebody who has to know first did not acknowledge it.
     Unannounced = Unavailable "unannounced",
+    /// What holds at once changed since it was decided.
+    Withdrawn = Unavailable "withdrawn",
     /// Its caller hung up before it was decided, or before its answer; what was begun goes on.
     HungUp = Unavailable "hung-up",
     /// The guard itself failed.
@@ -198,6 +200,7 @@ impl From<&Stop> for Outcome {
             Stop::Unintended(Unintended::Repeated) | Stop::StillOpen => Self::StillOpen,
             Stop::NobodyTold => Self::NobodyTold,
             Stop::Unannounced(_) => Self::Unannounced,
+            Stop::Withdrawn(_) => Self::Withdrawn,
             Stop::Superseded => Self::Superseded,
             Stop::Unrecorded => Self::Unrecorded,
             Stop::Panicked => Self::Panicked,

@@ -33,6 +33,8 @@ pub enum Stop {
     NobodyTold,
     /// Somebody who has to know first did not acknowledge it; why, without addresses.
     Unannounced(String),
+    /// What holds at once (`revoked.toml`, `deny.d`, a freeze) changed since it was decided; why.
+    Withdrawn(&'static str),
     /// As many changes as may be are under way.
     Overloaded,
     /// It was answered before, and another change of the same target came after it.
@@ -68,7 +70,8 @@ impl Stop {
             | Self::Unwritten(_)
             | Self::Unintended(Unintended::Unwritten(_))
             | Self::NobodyTold
-            | Self::Unannounced(_) => (ErrorType::ServiceUnavailable, None),
+            | Self::Unannounced(_)
+            | Self::Withdrawn(_) => (ErrorType::ServiceUnavailable, None),
             Self::Unseen(Unseen::Overloaded) | Self::Overloaded => {
                 (ErrorType::ServiceUnavailable, Some(OVERLOADED))
             }
@@ -117,7 +120,8 @@ impl Stop {
             | Self::Unwritten(_)
             | Self::Unintended(Unintended::Unwritten(_))
             | Self::NobodyTold
-            | Self::Unannounced(_) => format!("The request was not sent to Amazon Connect. Request id: {id}"),
+            | Self::Unannounced(_)
+            | Self::Withdrawn(_) => format!("The request was not sent to Amazon Connect. Request id: {id}"),
             Self::Unintended(Unintended::InUse) => denied(id),
             Self::Unintended(Unintended::Busy) => {
                 "Another change of this user is under way. Try again when it is done.".into()
@@ -136,6 +140,7 @@ impl Stop {
             Self::Unseen(Unseen::Credentials(why) | Unseen::Unavailable(why)) | Self::Unannounced(why) => {
                 Some(why.clone())
             }
+            Self::Withdrawn(why) => Some((*why).to_owned()),
             Self::Unwritten(unwritten) | Self::Unintended(Unintended::Unwritten(unwritten)) => {
                 Some(unwritten.to_string())
             }
@@ -173,6 +178,7 @@ impl Stop {
             | Self::Unintended(_)
             | Self::NobodyTold
             | Self::Unannounced(_)
+            | Self::Withdrawn(_)
             | Self::Overloaded
             | Self::Superseded
             | Self::StillOpen

@@ -49,6 +49,7 @@ impl Admitted<Undecided> {
         match verdict {
             Ok(Grant { basis, differences, quotas }) => Ok(Permit {
                 policy: undecided.policy.digest(),
+                emergency: undecided.policy.emergency_digest(),
                 caller: undecided.caller,
                 attempt: undecided.attempt,
                 operation: undecided.change,

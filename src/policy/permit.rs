@@ -24,6 +24,7 @@ pub struct Permit<O> {
     pub(super) basis: Basis,
     pub(super) quotas: Vec<QuotaClaim>,
     pub(super) policy: Digest,
+    pub(super) emergency: Digest,
     pub(super) latest: u64,
     pub(super) decided: Now,
 }
@@ -131,6 +132,14 @@ impl<O> Permit<O> {
         self.policy
     }
 
+    /// The digest of the `revoked.toml` and `deny.d` that it was decided with ([`Policy::emergency_digest`]): what holds at
+    /// once holds for a change that is under way as well.
+    ///
+    /// [`Policy::emergency_digest`]: super::Policy::emergency_digest
+    pub fn emergency(&self) -> Digest {
+        self.emergency
+    }
+
     /// The last change of the target that was closed before anything was read ([`Known::latest`](super::Known::latest)):
     /// where a later one is, this rests on what is no longer true.
     pub fn latest(&self) -> u64 {
@@ -160,8 +169,21 @@ impl<O> Permit<O> {
             .collect();
         let basis = Basis { grounds, directory: None, protected: None };
         let policy = Digest::of(b"policy");
+        let emergency = Digest::of(b"emergency");
         // Whatever came after it is no concern of tests that say nothing of it.
         let latest = u64::MAX;
-        Self { caller, attempt, operation, seen, differences, basis, quotas, policy, latest, decided }
+        Self {
+            caller,
+            attempt,
+            operation,
+            seen,
+            differences,
+            basis,
+            quotas,
+            policy,
+            emergency,
+            latest,
+            decided,
+        }
     }
 }

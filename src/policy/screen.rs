@@ -119,6 +119,7 @@ impl Admitted<Screened> {
                 basis,
                 quotas: Vec::new(),
                 policy: policy.digest(),
+                emergency: policy.emergency_digest(),
                 latest: 0,
                 decided: at,
             }),

@@ -9,6 +9,7 @@
 )]
 
 mod attack;
+mod attack_late;
 mod cli;
 mod crash;
 mod demo;

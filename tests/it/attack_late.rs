@@ -1,0 +1,62 @@
+//! Ways around the guard in time: what is revoked or denied while a change is under way is not sent any more.
+
+use std::{fs, time::Duration};
+
+use connect_guard::demo::{
+    caller::Request,
+    connect::Fault,
+    stage::{INSTANCE, Setting},
+};
+use tokio::time::timeout;
+
+use crate::{
+    records::of_kind,
+    running::{LIMIT, Running, until},
+};
+
+const MARY: &str = "87654321-2222-1234-1234-111234567891";
+const NEW: &str = "mary@example.com";
+
+/// Longer than the directory takes to be looked at, shorter than Connect is waited for.
+const SLOW: Duration = Duration::from_secs(8);
+
+/// Somebody sees what is coming and stops it: by a revocation, by a denial, by a file that says neither.
+#[tokio::test(flavor = "multi_thread")]
+async fn o8_what_is_revoked_or_denied_while_a_change_is_under_way_is_not_sent() {
+    for (file, text) in [
+        ("revoked.toml", "version = 1\n[[revoked]]\nkey_id = \"KEY\"\nreason = \"a test\"\n"),
+        ("deny.d/stop.toml", "version = 1\n[[deny]]\nid = \"stop\"\nreason = \"a test\"\n"),
+        ("deny.d/stop.toml", "versio"),
+    ] {
+        let mut setting = Setting::default();
+        setting.connect.rate = None;
+        let guard = Running::with(setting).await;
+        let desk = guard.caller("IdentityDesk");
+        let path = guard.stage.folder.join("policies").join(file);
+        let text = text.replace("KEY", &desk.key_id);
+        guard.stage.connect.fail_next("DescribeUser", Fault::Slow(SLOW));
+        let change =
+            async { desk.send(&Request::update_identity(INSTANCE, MARY, &[("Email", NEW)])).await.unwrap() };
+        let stop = async {
+            timeout(LIMIT, guard.stage.connect.wait_for(1, "DescribeUser")).await.unwrap();
+            fs::write(&path, &text).unwrap();
+            let holds = async || guard.log().contains("a policy came into force").then_some(());
+            until("the file's policy", holds).await;
+            assert_eq!(sent(&guard), 0);
+        };
+        let (answer, ()) = tokio::join!(change, stop);
+        assert_eq!(sent(&guard), 0, "{file}: {}", guard.log());
+        assert_eq!((answer.status, answer.error()), (503, Some("ServiceUnavailableException")), "{file}");
+        let records = guard.recorded(|records| !of_kind(records, "outcome").is_empty()).await;
+        assert_eq!(of_kind(&records, "outcome")[0].text("/sent"), "not-sent", "{file}");
+        assert!(guard.log().contains("withdrawn"), "{}", guard.log());
+        // Asked again it is refused for what holds now.
+        let again = desk.send(&Request::update_identity(INSTANCE, MARY, &[("Email", NEW)])).await.unwrap();
+        assert_eq!((again.status, again.error()), (403, Some("AccessDeniedException")), "{file}");
+    }
+}
+
+fn sent(guard: &Running) -> usize {
+    let all = guard.stage.connect.requests();
+    all.iter().filter(|one| one.operation == Some("UpdateUserIdentityInfo")).count()
+}
