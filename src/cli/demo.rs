@@ -56,7 +56,7 @@ async fn tell(once: bool, output: Output) -> io::Result<Exit> {
         if told.decision == Decision::Unexpected {
             exit = Exit::Failed;
         }
-        output.data(&line(number + 1, &told, output.format(), terminal));
+        output.coloured(&line(number + 1, &told, output.format(), terminal));
         if terminal && output.format() == Format::Human {
             tokio::time::sleep(PAUSE).await;
         }

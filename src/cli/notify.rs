@@ -88,7 +88,7 @@ pub(super) fn show(config: Option<&Path>, id: i64, reveal: bool, output: Output)
         }
         match words {
             Some((subject, text)) => {
-                output.data(&format!("\nSubject: {subject}\n\n{}", text.trim_end()));
+                output.text(&format!("\nSubject: {subject}\n\n{}", text.trim_end()));
             }
             None => output.say("its words hold names and addresses: --reveal shows them"),
         }

@@ -4,6 +4,7 @@ mod nearest;
 mod render;
 
 pub use nearest::nearest;
+pub(crate) use render::is_hidden;
 
 use std::{fmt, ops::Range, sync::Arc};
 

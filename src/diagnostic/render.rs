@@ -120,7 +120,7 @@ fn visible(text: &str) -> String {
 }
 
 /// Characters without a shape of their own: zero-width ones, bidirectional controls, the byte order mark.
-fn is_hidden(character: char) -> bool {
+pub(crate) fn is_hidden(character: char) -> bool {
     matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 

@@ -10,6 +10,7 @@
 
 mod attack;
 mod attack_late;
+mod attack_words;
 mod cli;
 mod crash;
 mod demo;

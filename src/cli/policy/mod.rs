@@ -29,7 +29,7 @@ pub(super) fn run(command: PolicyCommand, output: Output) -> Exit {
         PolicyCommand::Explain(asked) => explain::explain(&asked, output),
         PolicyCommand::WhoCan(asked) => who_can::who_can(&asked, output),
         PolicyCommand::Schema => {
-            output.data(&format!("{:#}", schema()));
+            output.text(&format!("{:#}", schema()));
             Exit::Done
         }
     }

@@ -176,7 +176,7 @@ fn except(found: &Capability) -> String {
 
 /// A cell (RFC 4180). What a spreadsheet would take for a formula is kept from being one.
 fn quoted(cell: &str) -> String {
-    let formula = cell.starts_with(['=', '+', '-', '@']);
+    let formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
     let cell = if formula { format!("'{cell}") } else { cell.to_owned() };
     if cell.contains([',', '"', '\n', '\r']) { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell }
 }
@@ -193,6 +193,7 @@ mod tests {
             ("a \"b\"", "\"a \"\"b\"\"\""),
             ("=1+1", "'=1+1"),
             ("@a,b", "\"'@a,b\""),
+            ("\t=1+1", "'\t=1+1"),
         ] {
             assert_eq!(quoted(cell), written);
         }
