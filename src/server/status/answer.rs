@@ -1,9 +1,9 @@
 //! What is answered to which path.
 
-use std::{convert::Infallible, sync::Arc};
+use std::{convert::Infallible, net::IpAddr, sync::Arc};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, uri::Authority};
 use http_body::Body as _;
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -15,7 +15,18 @@ use super::{Reason, Watched, metrics, shared::Shared};
 /// Whoever asks, asks here.
 pub(super) struct Desk<W> {
     watched: Arc<W>,
+    names: Names,
     metrics: Shared,
+}
+
+/// By which names whoever asks may have found it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Names {
+    /// By whichever: there is a certificate to be compared with it, or it is not for this machine alone.
+    Any,
+    /// By an address or `localhost`: on loopback and without a certificate, whoever has another name was sent here by the
+    /// name system, as a page in a browser of this machine is that wants to read what is answered (DNS rebinding).
+    Ours,
 }
 
 /// The answer to a probe, for programs.
@@ -29,8 +40,8 @@ const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 impl<W: Watched> Desk<W> {
-    pub(super) fn new(watched: Arc<W>) -> Self {
-        Self { watched, metrics: Shared::default() }
+    pub(super) fn new(watched: Arc<W>, names: Names) -> Self {
+        Self { watched, names, metrics: Shared::default() }
     }
 
     pub(super) async fn answer(
@@ -41,6 +52,9 @@ impl<W: Watched> Desk<W> {
     }
 
     async fn plain(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+        if self.names == Names::Ours && !is_ours(request.headers()) {
+            return text(StatusCode::MISDIRECTED_REQUEST, "ask by an address or `localhost`\n");
+        }
         if !request.body().is_end_stream() {
             return text(StatusCode::BAD_REQUEST, "a body is not expected\n");
         }
@@ -74,6 +88,16 @@ impl<W: Watched> Desk<W> {
 
 fn is_read(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD)
+}
+
+/// Whether every `Host` is an address or `localhost`.
+fn is_ours(headers: &HeaderMap) -> bool {
+    headers.get_all(header::HOST).iter().all(|host| {
+        let Ok(host) = Authority::try_from(host.as_bytes()) else { return false };
+        let name = host.host();
+        let address = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+        name.eq_ignore_ascii_case("localhost") || address.parse::<IpAddr>().is_ok()
+    })
 }
 
 /// Whether somebody wants JSON: by `?verbose`, or by naming it and not text in `accept`.

@@ -12,7 +12,10 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{Watched, answer::Desk};
+use super::{
+    Watched,
+    answer::{Desk, Names},
+};
 use crate::server::{
     BindError, Tls,
     listener::{BACK_OFF, LAST_WAIT, bind},
@@ -61,8 +64,9 @@ impl StatusServer {
     /// Serves until `shutdown` is done; what is under way then has another second. (So that whoever asks while the guard
     /// drains is answered, it should be the last to be shut down.)
     pub(crate) async fn run<W: Watched>(self, watched: Arc<W>, shutdown: impl Future<Output = ()>) {
-        let Self { listener, tls, .. } = self;
-        let desk = Arc::new(Desk::new(watched));
+        let Self { listener, address, tls } = self;
+        let alone = tls.is_none() && address.ip().to_canonical().is_loopback();
+        let desk = Arc::new(Desk::new(watched, if alone { Names::Ours } else { Names::Any }));
         let seats = Arc::new(Semaphore::new(CONNECTIONS));
         let tasks = TaskTracker::new();
         let kill = CancellationToken::new();

@@ -9,7 +9,7 @@ async fn everybody_who_asks_at_once_is_answered_by_one_measuring() {
     running.told.measuring.forget_permits(Semaphore::MAX_PERMITS);
     // One who hangs up does not make the next one begin again.
     let mut gone = running.tcp().await;
-    gone.write_all(b"GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
+    gone.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
     while running.told.measured.load(Ordering::SeqCst) == 0 {
         tokio::task::yield_now().await;
     }
@@ -91,15 +91,15 @@ async fn so_many_connections_and_none_for_ever() {
 #[tokio::test]
 async fn a_head_is_small() {
     let running = Running::start(None);
-    let large = format!("GET /livez HTTP/1.1\r\nHost: h\r\nX: {}\r\n\r\n", "x".repeat(7 * 1024));
+    let large = format!("GET /livez HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n", "x".repeat(7 * 1024));
     assert_eq!(running.ask(&large).await.status, 200);
     let mut stream = running.tcp().await;
-    let larger = format!("GET /livez HTTP/1.1\r\nHost: h\r\nX: {}", "x".repeat(9 * 1024));
+    let larger = format!("GET /livez HTTP/1.1\r\nHost: localhost\r\nX: {}", "x".repeat(9 * 1024));
     let _ = stream.write_all(larger.as_bytes()).await;
     let mut read = Vec::new();
     let _ = timeout(PATIENCE, stream.read_to_end(&mut read)).await.expect("it hangs");
     assert!(read.is_empty() || read.starts_with(b"HTTP/1.1 431 "), "{}", read.escape_ascii());
-    let many = format!("GET /livez HTTP/1.1\r\nHost: h\r\n{}\r\n", "X: 1\r\n".repeat(64));
+    let many = format!("GET /livez HTTP/1.1\r\nHost: localhost\r\n{}\r\n", "X: 1\r\n".repeat(64));
     assert_eq!(running.ask(&many).await.status, 431);
 }
 
@@ -109,9 +109,9 @@ async fn it_answers_over_tls_when_it_has_a_certificate_and_only_then() {
     let connector = tokio_rustls::TlsConnector::from(Arc::new(pair().client()));
     let name = rustls_pki_types::ServerName::try_from("guard.example.com").unwrap();
     let stream = connector.connect(name, running.tcp().await).await.unwrap();
-    assert_eq!(asked(stream, "GET /readyz HTTP/1.1\r\nHost: h\r\n\r\n").await.status, 200);
+    assert_eq!(asked(stream, "GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n").await.status, 200);
     let mut plain = running.tcp().await;
-    plain.write_all(b"GET /readyz HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
+    plain.write_all(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
     let mut read = Vec::new();
     let _ = timeout(PATIENCE, plain.read_to_end(&mut read)).await.expect("it hangs");
     assert!(!read.starts_with(b"HTTP"), "{}", read.escape_ascii());

@@ -98,7 +98,7 @@ impl Running {
     }
 
     async fn get(&self, target: &str) -> Answer {
-        self.ask(&format!("GET {target} HTTP/1.1\r\nHost: h\r\n\r\n")).await
+        self.ask(&format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n")).await
     }
 
     async fn ask(&self, octets: &str) -> Answer {
@@ -139,13 +139,13 @@ async fn probes_say_why_not() {
 #[tokio::test]
 async fn probes_answer_programs_in_json() {
     let running = Running::start(None);
-    let accepting = |accept: &str| format!("GET /readyz HTTP/1.1\r\nHost: h\r\nAccept: {accept}\r\n\r\n");
+    let accepting = |accept: &str| format!("GET /readyz HTTP/1.1\r\nHost: localhost\r\nAccept: {accept}\r\n\r\n");
     assert_eq!(running.get("/readyz?verbose").await.body, r#"{"ok":true,"reasons":[]}"#);
     running.told.reasons.lock().unwrap()[1] = vec![reason("ledger", "not writable")];
     let json = r#"{"ok":false,"reasons":[{"part":"ledger","why":"not writable"}]}"#;
     for asked in [
-        "GET /readyz?verbose HTTP/1.1\r\nHost: h\r\n\r\n",
-        "GET /readyz?a&verbose=1 HTTP/1.1\r\nHost: h\r\n\r\n",
+        "GET /readyz?verbose HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "GET /readyz?a&verbose=1 HTTP/1.1\r\nHost: localhost\r\n\r\n",
         &accepting("application/json"),
     ] {
         let answer = running.ask(asked).await;
@@ -160,7 +160,7 @@ async fn probes_answer_programs_in_json() {
 #[tokio::test]
 async fn k5_nothing_but_reading_four_paths_is_answered() {
     let running = Running::start(None);
-    let line = |line: &str| format!("{line} HTTP/1.1\r\nHost: h\r\n\r\n");
+    let line = |line: &str| format!("{line} HTTP/1.1\r\nHost: localhost\r\n\r\n");
     for (status, asked) in [
         (200, line("GET /livez")),
         (200, line("HEAD /metrics")),
@@ -171,8 +171,8 @@ async fn k5_nothing_but_reading_four_paths_is_answered() {
         (405, line("DELETE /livez")),
         (405, line("OPTIONS /metrics")),
         (405, line("POST /readyz")),
-        (400, "GET /livez HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\n".to_owned()),
-        (400, "POST /livez HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n".to_owned()),
+        (400, "GET /livez HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\n".to_owned()),
+        (400, "POST /livez HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n".to_owned()),
     ] {
         let answer = running.ask(&asked).await;
         assert_eq!(answer.status, status, "{asked}");
@@ -186,6 +186,31 @@ async fn k5_nothing_but_reading_four_paths_is_answered() {
             "connection: close",
         ] {
             assert!(answer.head.contains(field), "{asked}: no {field} in {answer:?}");
+        }
+    }
+}
+
+/// A page in a browser of this machine has the name system send its own name here.
+#[tokio::test]
+async fn k5_who_asks_by_a_strangers_name_is_told_nothing() {
+    let running = Running::start(None);
+    for (status, host) in [
+        (200, "Host: 127.0.0.1:9464\r\n"),
+        (200, "Host: [::1]:9464\r\n"),
+        (200, "Host: 192.0.2.1\r\n"),
+        (200, "Host: LOCALHOST\r\n"),
+        (421, "Host: rebound.example.com\r\n"),
+        (421, "Host: rebound.example.com:9464\r\n"),
+        (421, "Host: localhost.example.com\r\n"),
+        (421, "Host: 127.0.0.1.example.com\r\n"),
+        (421, "Host: localhost@rebound.example.com\r\n"),
+        (421, "Host: \r\n"),
+        (421, "Host: localhost\r\nHost: rebound.example.com\r\n"),
+    ] {
+        for path in ["/metrics", "/readyz?verbose"] {
+            let answer = running.ask(&format!("GET {path} HTTP/1.1\r\n{host}\r\n")).await;
+            assert_eq!(answer.status, status, "{host}");
+            assert!(status == 200 || answer.body == "ask by an address or `localhost`\n", "{answer:?}");
         }
     }
 }
