@@ -203,9 +203,10 @@ impl Error for Unsent {
 /// |---|---|---|
 /// | RCPT | 550 551 552 553 556 with X.1.z or X.2.z (RFC 3463: the mailbox), or without an enhanced code | never |
 /// | RCPT | other 4yz but 421: greylisting, a mailbox that is busy | this message |
+/// | RCPT | other 55z: some servers say of a mailbox that they do not have that access is denied | this message |
 /// | content | 550 to 556 with X.1.z or X.2.z | never |
 /// | content | other 5yz: this text is not wanted | this message |
-/// | any | everything else: no reply, 421, busy, X.7.z (policy, authentication: about us) | the channel |
+/// | any | everything else: no reply, 421, busy, X.7.z (authentication: about us) | the channel |
 fn refused(step: Step, source: &smtp::Error) -> Verdict {
     let code = source.status().map(u16::from);
     let said = source.source().map(ToString::to_string).unwrap_or_default();
@@ -214,7 +215,9 @@ fn refused(step: Step, source: &smtp::Error) -> Verdict {
     match (step, code) {
         (Step::Recipient, Some(550 | 551 | 552 | 553 | 556)) if of_mailbox || !about("5.") => Verdict::Never,
         (Step::Content, Some(550 | 551 | 552 | 553 | 554 | 556)) if of_mailbox => Verdict::Never,
-        (Step::Recipient, Some(420 | 422..=499)) | (Step::Content, Some(500..=599)) => Verdict::Message,
+        (Step::Recipient, Some(420 | 422..=499 | 550..=559)) | (Step::Content, Some(500..=599)) => {
+            Verdict::Message
+        }
         (_, _) => Verdict::Channel,
     }
 }

@@ -161,6 +161,11 @@ async fn command<S: AsyncRead + AsyncWrite + Unpin>(
             (Some(to), Some(_)) if fault == Fault::Unknown(to.clone()) => {
                 wire.say(&format!("550 5.1.1 <{to}>: no such mailbox")).await?;
             }
+            (Some(to), Some(_)) if matches!(&fault, Fault::Refused(refused, _) if *refused == to) => {
+                if let Fault::Refused(_, reply) = fault {
+                    wire.say(reply).await?;
+                }
+            }
             (Some(_), Some(_)) if fault == Fault::RelayDenied => {
                 wire.say("550 5.7.1 relaying denied").await?;
             }

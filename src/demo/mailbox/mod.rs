@@ -41,6 +41,8 @@ pub enum Fault {
     Busy(u32),
     /// 550 5.1.1 to this recipient.
     Unknown(String),
+    /// This recipient is answered so.
+    Refused(String, &'static str),
     /// 550 5.7.1 to every recipient: not about them, but about who sends.
     RelayDenied,
     /// The content is refused with this reply.

@@ -403,3 +403,29 @@ async fn an_alarm_is_said_again_until_it_is_written() {
     assert_eq!(running.memory.alarms(1).await.len(), 1);
     running.stop().await;
 }
+
+/// Some servers say of every mailbox that they do not have, or will not send to, that access is denied. Whoever collects
+/// such mailboxes must not hold up what others are to be told.
+#[tokio::test]
+async fn h10_recipients_that_are_denied_hold_up_no_other() {
+    for reply in ["550 5.4.1 recipient address rejected: access denied", "554 5.7.1 access denied"] {
+        let mailbox = mailbox(Protection::StartTls).await;
+        mailbox.fail(Fault::Refused("gone@example.com".to_owned(), reply));
+        let running = run(&mailbox, LONG);
+        for id in 1..=30 {
+            running.memory.put(id, to("gone@example.com", id), 0);
+        }
+        running.memory.refused(4).await;
+        running.after(10);
+        running.memory.refused(5).await;
+        running.memory.put(99, to_mary(99), 0);
+        // A hold and its chance, twice.
+        for _ in 0..2 {
+            running.after(80);
+            let _ = tokio::time::timeout(Duration::from_secs(1), running.memory.ended(1)).await;
+        }
+        assert_eq!(mailbox.letters().len(), 1, "{reply}");
+        assert_eq!(counts(&running, 0).2, 0, "nothing is given up");
+        running.stop().await;
+    }
+}

@@ -139,7 +139,8 @@ async fn probes_say_why_not() {
 #[tokio::test]
 async fn probes_answer_programs_in_json() {
     let running = Running::start(None);
-    let accepting = |accept: &str| format!("GET /readyz HTTP/1.1\r\nHost: localhost\r\nAccept: {accept}\r\n\r\n");
+    let accepting =
+        |accept: &str| format!("GET /readyz HTTP/1.1\r\nHost: localhost\r\nAccept: {accept}\r\n\r\n");
     assert_eq!(running.get("/readyz?verbose").await.body, r#"{"ok":true,"reasons":[]}"#);
     running.told.reasons.lock().unwrap()[1] = vec![reason("ledger", "not writable")];
     let json = r#"{"ok":false,"reasons":[{"part":"ledger","why":"not writable"}]}"#;
