@@ -35,7 +35,9 @@ async fn told_after(fault: Fault, crash: bool) {
     guard.stage.mailbox.heal();
     let letters = guard.letters().await;
     expected.sort();
-    assert_eq!(told(&letters), expected);
+    // That mail failed, and no longer does, is told as well where it failed often enough.
+    let of_mail = |(_, kind): &(String, String)| kind.starts_with("delivery-");
+    assert_eq!(told(&letters).into_iter().filter(|one| !of_mail(one)).collect::<Vec<_>>(), expected);
     let ids: BTreeSet<_> = letters.iter().map(|letter| letter.header("Message-ID").concat()).collect();
     assert_eq!(ids.len(), letters.len());
     assert!(letters.iter().all(|letter| letter.user.as_deref() == Some("connect-guard")));

@@ -19,7 +19,8 @@ use super::{
     version, when,
 };
 
-/// Reads both. A file that is not there denies nothing; one that is broken refuses every change.
+/// Reads both. A file that is not there denies nothing; one that is broken refuses every change, and so does one without
+/// a word in it: that is what is found while somebody writes it anew in its place, and it takes nothing back.
 pub(in crate::policy) fn emergency(files: &PolicyFiles) -> (Emergency, Faults) {
     let mut faults = Faults::new();
     let mut broken = Vec::new();
@@ -67,8 +68,16 @@ pub(in crate::policy) fn emergency(files: &PolicyFiles) -> (Emergency, Faults) {
     (Emergency { deny, deny_index, revoked, broken, digest }, faults)
 }
 
+/// Nothing is denied or revoked by a file that says so, or that is not there.
+fn emptied(source: &Source, reading: &mut Reading<'_>) {
+    if source.text.trim().is_empty() {
+        reading.error_hint("the file is empty", 0..0, "write version = 1, or take the file away");
+    }
+}
+
 fn denies(source: &Source) -> (Option<Vec<Deny>>, Faults) {
     let mut reading = Reading::of(source);
+    emptied(source, &mut reading);
     let Some(tree) = reading.tree() else { return (None, reading.faults) };
     let mut file = Table::of("a file of deny.d", tree.get_ref(), 0..0);
     version(&mut file, &mut reading);
@@ -81,6 +90,7 @@ fn denies(source: &Source) -> (Option<Vec<Deny>>, Faults) {
 
 fn revocations(source: &Source) -> (Option<Vec<Revoked>>, Faults) {
     let mut reading = Reading::of(source);
+    emptied(source, &mut reading);
     let Some(tree) = reading.tree() else { return (None, reading.faults) };
     let mut file = Table::of("revoked.toml", tree.get_ref(), 0..0);
     version(&mut file, &mut reading);

@@ -282,7 +282,7 @@ fn revocations_are_losses_and_gains_when_they_end() {
         let text = text.replace("[[revoked]]", "[[revoked]]\nreason = \"test\"");
         compile(&PolicyFiles { revoked: Some(Ok(Source::new("revoked.toml", text))), ..files(&[]) })
     };
-    let (none, key) = (with(""), with("[[revoked]]\nkey_id = \"GK1\""));
+    let (none, key) = (with("version = 1"), with("[[revoked]]\nkey_id = \"GK1\""));
     assert_eq!(told(&none, &key), ["- the key `GK1` is now revoked"]);
     assert_eq!(told(&key, &none), ["+ the key `GK1` is no longer revoked"]);
     let session = with("[[revoked]]\nsession = \"GK1\"");

@@ -117,3 +117,27 @@ fn tests_of_the_rules_do_not_depend_on_emergencies() {
     files.rules.push(Source::new("tests.toml", format!("version = 1\n{test}")));
     assert_eq!(compile(&files).counts(), (2, 1, 1));
 }
+
+/// Written anew in its place, a file is empty for a moment: nobody who was shut out gets in by that.
+#[test]
+fn o8_an_emptied_file_takes_nothing_back() {
+    let revoked = "version = 1\n[[revoked]]\nreason = \"INC-12\"\nsession = \"kim\"\n";
+    let stop = "[[deny]]\nid = \"stop\"\nreason = \"INC-13\"\nactions = [\"connect:List*\"]\n";
+    let asked = email("u@example.com");
+    let list = Case { user: None, ..case("ListQueues") };
+    for emptied in ["", "\n", " \r\n"] {
+        let before = compile(&with(Some(revoked), &[]));
+        let files = with(Some(emptied), &[]);
+        let (after, faults) = Policy::compile(&files, at(NOON)).expect("the rules keep");
+        assert!(faults.fatal());
+        assert_eq!(code(&after.after(&before), &asked), Some(Code::Revoked));
+        let before = compile(&with(None, &[stop]));
+        let (after, _) = before.renewed(&with(None, &[emptied]));
+        assert_eq!(code(&after, &asked), Some(Code::Freeze));
+        assert_eq!(code(&after, &list), Some(Code::DeniedBy));
+    }
+    // One that says that nothing is denied is taken at its word.
+    let (after, faults) = compile(&with(Some(revoked), &[])).renewed(&with(Some("version = 1\n"), &[]));
+    assert!(faults.is_empty());
+    assert_eq!(code(&after, &asked), None);
+}
