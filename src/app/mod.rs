@@ -154,6 +154,9 @@ impl App {
             clock: clock.clone(),
             since,
         });
+        let gateways = config.listen.iter().map(|listen| listen.address).zip(tls.into_iter().map(Some));
+        let serving =
+            gateways.chain(config.status.iter().map(|status| status.address).zip(status_tls)).collect();
         let (policy_again, reload_again) = mpsc::channel(1);
         let (material_again, renewal_again) = mpsc::channel(1);
         Ok(Self {
@@ -171,7 +174,7 @@ impl App {
             renewal: Renewal {
                 reread,
                 config: ArcSwap::from_pointee(config),
-                tls: tls.into_iter().map(Some).chain(status_tls).collect(),
+                tls: serving,
                 guard: guard.clone(),
                 channels,
                 routes,

@@ -3,7 +3,7 @@
 //! the callers, who is told what, and the secrets come into force; everything else with the next start. What cannot be
 //! used keeps what is in force, each by itself: a wrong password holds up no certificate.
 
-use std::{future::Future, pin::pin, sync::Arc, time::Duration};
+use std::{future::Future, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use tokio::sync::mpsc;
@@ -31,8 +31,9 @@ const EVERY: Duration = Duration::from_secs(10);
 pub(super) struct Renewal {
     pub(super) reread: Reread,
     pub(super) config: ArcSwap<Config>,
-    /// The certificates that are served: of the gateway listeners, then of the status listeners.
-    pub(super) tls: Vec<Option<Tls>>,
+    /// The certificates that are served: of the gateway listeners, then of the status listeners, each with the address that
+    /// the configuration gave it. By that it is known again: another file may name others before it.
+    pub(super) tls: Vec<(SocketAddr, Option<Tls>)>,
     pub(super) guard: Arc<Guard>,
     pub(super) channels: Arc<Channels>,
     pub(super) routes: Routes,
@@ -150,27 +151,29 @@ impl Renewal {
         all
     }
 
-    /// The certificates of the listeners that there were at the start.
+    /// The certificates of the listeners that there were at the start, and still are.
     fn pairs<'a>(&'a self, config: &Config, secrets: &'a Secrets) -> Vec<Pair<'a>> {
         let path = |certificate: &Located<std::path::PathBuf>| certificate.value.display().to_string();
-        let gateway = config.listen.iter().map(|listen| Some(path(&listen.certificate)));
-        let status =
-            config.status.iter().map(|status| status.tls.as_ref().map(|(certificate, _)| path(certificate)));
+        let gateway = config.listen.iter().map(|listen| (listen.address, Some(path(&listen.certificate))));
+        let status = config
+            .status
+            .iter()
+            .map(|status| (status.address, status.tls.as_ref().map(|(certificate, _)| path(certificate))));
         let read = secrets.tls.iter().chain(&secrets.status_tls);
         let authorities = secrets.client_ca.iter().chain(&secrets.status_client_ca);
-        gateway
-            .chain(status)
-            .zip(read.zip(authorities))
-            .zip(&self.tls)
-            .filter_map(|((name, (read, ca)), serving)| {
-                Some(Pair {
-                    name: name?,
-                    read: read.as_ref(),
-                    client_ca: ca.as_deref(),
-                    serving: serving.as_ref()?,
-                })
+        let configured: Vec<_> = gateway.chain(status).zip(read.zip(authorities)).collect();
+        let serving = self.tls.iter().enumerate().filter_map(|(place, (address, serving))| {
+            let before = self.tls.iter().take(place).filter(|(other, _)| other == address).count();
+            let ((_, name), (read, ca)) =
+                configured.iter().filter(|((other, _), _)| other == address).nth(before)?;
+            Some(Pair {
+                name: name.clone()?,
+                read: read.as_ref(),
+                client_ca: ca.as_deref(),
+                serving: serving.as_ref()?,
             })
-            .collect()
+        });
+        serving.collect()
     }
 
     /// The callers' keys: all of them, or those in force stay.

@@ -3,6 +3,7 @@
 
 use std::{
     borrow::Cow,
+    fmt::Write as _,
     io::{IsTerminal, Write},
 };
 
@@ -85,7 +86,8 @@ fn visible<'a>(text: &'a str, but: &[char]) -> Cow<'a, str> {
     let mut shown = String::with_capacity(text.len());
     for letter in text.chars() {
         if acts(letter) {
-            shown.push_str(&format!("\\u{:04x}", u32::from(letter)));
+            // Writing to a text cannot fail.
+            let _ = write!(shown, "\\u{:04x}", u32::from(letter));
         } else {
             shown.push(letter);
         }

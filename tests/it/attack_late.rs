@@ -1,10 +1,12 @@
 //! Ways around the guard in time: what is revoked or denied while a change is under way is not sent any more.
 
-use std::{fs, time::Duration};
+use std::{fs, os::unix::fs::PermissionsExt, time::Duration};
 
 use connect_guard::demo::{
     caller::Request,
+    certificates::Authority,
     connect::Fault,
+    process::Signal,
     stage::{INSTANCE, Setting},
 };
 use tokio::time::timeout;
@@ -54,6 +56,28 @@ async fn o8_what_is_revoked_or_denied_while_a_change_is_under_way_is_not_sent() 
         let again = desk.send(&Request::update_identity(INSTANCE, MARY, &[("Email", NEW)])).await.unwrap();
         assert_eq!((again.status, again.error()), (403, Some("AccessDeniedException")), "{file}");
     }
+}
+
+/// A listener that is to be there from the next start on stands before the one that serves: it is not served with what is
+/// the other's, be it a certificate or the authorities that callers' own come from.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listener_keeps_what_is_its_own_when_others_are_configured_before_it() {
+    let guard = Running::start().await;
+    let stranger = Authority::new("a stranger").unwrap();
+    let issued = stranger.issue(&["localhost", "127.0.0.1"]).unwrap();
+    let folder = guard.stage.folder.join("tls");
+    fs::write(folder.join("other.pem"), issued.certificate).unwrap();
+    fs::write(folder.join("other.key"), issued.key.as_bytes()).unwrap();
+    fs::set_permissions(folder.join("other.key"), fs::Permissions::from_mode(0o600)).unwrap();
+    let other = "[[listen]]\nkind = \"gateway\"\naddress = \"127.0.0.3:0\"\n\
+                 certificate = \"tls/other.pem\"\nkey_file = \"tls/other.key\"\n";
+    let config = fs::read_to_string(guard.stage.config()).unwrap();
+    fs::write(guard.stage.config(), format!("{other}\n{config}")).unwrap();
+    guard.process.signal(Signal::HUP).unwrap();
+    let again = async || guard.log().contains("the callers' keys were read again").then_some(());
+    until("the configuration, read again", again).await;
+    let answer = guard.caller("HelpDesk").send(&Request::describe_user(INSTANCE, MARY)).await;
+    assert_eq!(answer.expect("the certificate is its own").status, 200, "{}", guard.log());
 }
 
 fn sent(guard: &Running) -> usize {
