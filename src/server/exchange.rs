@@ -135,7 +135,8 @@ impl<S: Service> Exchange<S> {
         let task = shared.tasks.spawn(shared.kill.clone().run_until_cancelled_owned(work));
         let (error, why) = match task.await {
             Ok(Some((reply, under_way))) => return response(reply, id, under_way),
-            Ok(None) => (ErrorType::ServiceUnavailable, "the listener has stopped"),
+            // Something may have been sent by then: this is no answer that says that nothing was.
+            Ok(None) => (ErrorType::InternalService, "the listener stopped before there was an answer"),
             Err(_) => {
                 count(&shared.counts.panics);
                 (ErrorType::InternalService, "internal failure")
