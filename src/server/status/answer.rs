@@ -1,4 +1,7 @@
 //! What is answered to which path.
+//!
+//! A probe may leave parts out, as Kubernetes' own health checks let it: `/readyz?exclude=policy` is ready although changes
+//! are refused for the policy's sake, `exclude` may be given several times, and parts that there are not are passed over.
 
 use std::{convert::Infallible, net::IpAddr, sync::Arc};
 
@@ -67,7 +70,10 @@ impl<W: Watched> Desk<W> {
             _ => return text(StatusCode::NOT_FOUND, "not found\n"),
         };
         if is_read(request.method()) {
-            probed(&probe(&self.watched), wants_json(request.uri().query(), request.headers()))
+            let query = request.uri().query();
+            let mut reasons = probe(&self.watched);
+            reasons.retain(|reason| !excluded(query).any(|part| part == reason.part));
+            probed(&reasons, wants_json(query, request.headers()))
         } else {
             not_allowed()
         }
@@ -98,6 +104,11 @@ fn is_ours(headers: &HeaderMap) -> bool {
         let address = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
         name.eq_ignore_ascii_case("localhost") || address.parse::<IpAddr>().is_ok()
     })
+}
+
+/// The parts that are left out.
+fn excluded(query: Option<&str>) -> impl Iterator<Item = &str> {
+    query.into_iter().flat_map(|query| query.split('&')).filter_map(|part| part.strip_prefix("exclude="))
 }
 
 /// Whether somebody wants JSON: by `?verbose`, or by naming it and not text in `accept`.

@@ -66,6 +66,8 @@ pub(crate) struct Measurements {
     pub keys: Vec<(String, i64)>,
     /// The policy.
     pub policy: PolicyState,
+    /// What could not be read again and is used as it was: certificates, keys, secrets.
+    pub unrenewed: Vec<String>,
 }
 
 /// The policy in force.

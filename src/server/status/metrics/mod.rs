@@ -53,6 +53,7 @@
 //! | `policy_stale_since_timestamp_seconds` | gauge | | since when the directory cannot be taken; absent while it can |
 //! | `policy_frozen` | gauge | | 1 while every change is refused |
 //! | `policy_rules` | gauge | | rules in force |
+//! | `renewal_failed` | gauge | `what` | 1 for each certificate, key or secret that could not be read again; absent otherwise |
 //! | `process_start_time_seconds` | gauge | | when the process started |
 //! | `process_open_fds` | gauge | | descriptors open |
 //! | `process_resident_memory_bytes` | gauge | | memory held |
@@ -107,7 +108,9 @@ impl Collector for Measurements {
         self.limiter(&mut page)?;
         self.ledger(&mut page)?;
         self.notices(&mut page)?;
-        self.policy(&mut page)
+        self.policy(&mut page)?;
+        let unrenewed = self.unrenewed.iter().map(|what| ([("what", what.as_str())], truth(true)));
+        page.gauges(family("renewal_failed", "What could not be read again and is used as it was"), unrenewed)
     }
 }
 

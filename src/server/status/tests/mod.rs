@@ -137,6 +137,26 @@ async fn probes_say_why_not() {
 }
 
 #[tokio::test]
+async fn parts_that_are_left_out_do_not_count() {
+    let running = Running::start(None);
+    running.told.reasons.lock().unwrap()[1] = vec![reason("ledger", "full"), reason("policy", "frozen")];
+    for (query, status, body) in [
+        ("", 503, "ledger: full\npolicy: frozen\n"),
+        ("?exclude=policy", 503, "ledger: full\n"),
+        ("?exclude=policy&exclude=ledger", 200, "ok\n"),
+        ("?exclude=ledger&verbose", 503, r#"{"ok":false,"reasons":[{"part":"policy","why":"frozen"}]}"#),
+        ("?exclude=poli", 503, "ledger: full\npolicy: frozen\n"),
+        ("?exclude=", 503, "ledger: full\npolicy: frozen\n"),
+        ("?exclude", 503, "ledger: full\npolicy: frozen\n"),
+        ("?xexclude=policy", 503, "ledger: full\npolicy: frozen\n"),
+        ("?exclude=policy,ledger", 503, "ledger: full\npolicy: frozen\n"),
+    ] {
+        let answer = running.get(&format!("/readyz{query}")).await;
+        assert_eq!((answer.status, answer.body.as_str()), (status, body), "{query}");
+    }
+}
+
+#[tokio::test]
 async fn probes_answer_programs_in_json() {
     let running = Running::start(None);
     let accepting =

@@ -75,6 +75,7 @@ pub(super) fn measurements() -> Measurements {
             frozen: true,
             rules: 12,
         },
+        unrenewed: vec!["certificate:127.0.0.1:8443".to_owned()],
     }
 }
 
@@ -110,6 +111,7 @@ async fn the_page_is_open_metrics_and_says_what_was_measured() {
         "connect_guard_certificate_not_after_timestamp_seconds{listener=\"127.0.0.1:8443\"} 1800000000.0",
         "connect_guard_caller_key_not_after_timestamp_seconds{key=\"AKIAIOSFODNN7EXAMPLE\"} 1800000000.0",
         "connect_guard_policy_frozen 1.0",
+        "connect_guard_renewal_failed{what=\"certificate:127.0.0.1:8443\"} 1.0",
         "process_start_time_seconds 1700000000.5",
     ] {
         assert!(text.lines().any(|of_text| of_text == line), "no {line} in\n{text}");
@@ -163,6 +165,7 @@ async fn nothing_measured_is_open_metrics_too() {
     empty.ledger = LedgerStats::default();
     (empty.connect, empty.listeners, empty.certificates, empty.keys) = (vec![], vec![], vec![], vec![]);
     empty.policy = PolicyState::default();
+    empty.unrenewed.clear();
     *running.told.measurements.lock().unwrap() = Some(empty);
     let text = running.get("/metrics").await.body;
     let families = families(&text);
