@@ -27,6 +27,7 @@ const AWS_ID_LENGTH: usize = 20;
 const NAME_SHOWN: usize = 64;
 
 /// The Regions and hosts that a signature may be for.
+#[derive(Clone)]
 pub(super) struct Scope {
     /// Regions; a signature names one of them.
     pub(super) regions: BTreeSet<String>,

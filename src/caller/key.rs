@@ -10,6 +10,7 @@ use crate::secret::Secret;
 use super::Principal;
 
 /// A key issued by the guard. Has no `Debug`: it holds its secret.
+#[derive(Clone)]
 pub struct GuardKey {
     /// Its access key id: `GK` and 18 characters of `A-Z2-7`. No AWS-issued id begins so.
     pub key_id: String,

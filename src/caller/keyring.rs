@@ -155,6 +155,18 @@ impl KeyRing {
         (key, key.map_or(&self.nobody, |key| &key.secret))
     }
 
+    /// The same ring without the keys that are not among these: what is withdrawn is withdrawn even when no whole ring
+    /// can be made.
+    #[must_use]
+    pub fn only(&self, ids: &BTreeSet<String>) -> Self {
+        let kept = self.keys.iter().filter(|(id, _)| ids.contains(*id));
+        Self {
+            keys: kept.map(|(id, key)| (id.clone(), key.clone())).collect(),
+            scope: self.scope.clone(),
+            nobody: self.nobody.clone(),
+        }
+    }
+
     /// The ring itself, of keys that have been looked at.
     pub(super) fn assemble(keys: Vec<GuardKey>, regions: BTreeSet<String>, hosts: BTreeSet<String>) -> Self {
         let hosts = hosts.iter().map(|host| host.to_ascii_lowercase()).collect();

@@ -98,7 +98,7 @@ mod settle;
 mod tally;
 mod watch;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use tokio::{sync::Semaphore, task::JoinHandle};
@@ -249,6 +249,11 @@ impl Guard {
     /// Puts other keys into force, for every request from now on: one under way was verified by those before.
     pub fn replace_keys(&self, keys: KeyRing) {
         self.keys.store(Arc::new(keys));
+    }
+
+    /// Withdraws every key that is not among these; the others hold as they did.
+    pub fn keep_keys(&self, ids: &BTreeSet<String>) {
+        self.keys.store(Arc::new(self.keys.load().only(ids)));
     }
 
     /// Tells other people, of every change from now on: what is held for one under way stays as it is.
