@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use serde::Deserialize;
 use tokio::time::timeout;
 
 use crate::{
@@ -15,10 +16,45 @@ use super::{Earlier, Ledger, Recorded, Unwritten, answer, core::MEMORY, notices:
 
 /// How often an open attempt is looked at again: another replica may close it.
 const AGAIN: Duration = Duration::from_millis(250);
+/// Records read at once, and how many times at most, when the last policy is looked for.
+const PAGE: u32 = 1_000;
+const PAGES: u32 = 200;
 /// How long a permission that was seen counts as held: 30 days.
 const HELD: i64 = 30 * 24 * 60 * 60 * 1000;
 
+/// What a record says of the policy it was written under.
+#[derive(Deserialize)]
+struct Under {
+    kind: String,
+    policy: Option<String>,
+}
+
 impl Ledger {
+    /// The digest of the policy that was last in force for this chain; none when nothing on record says so. The start, each
+    /// policy that came into force and each heartbeat say it; far back, any record under a policy does.
+    pub async fn last_policy(&self) -> Result<Option<String>, Unwritten> {
+        let core = &self.inner.core;
+        let mut last = self.head().seq;
+        let mut any = None;
+        for _ in 0..PAGES {
+            if last == 0 {
+                break;
+            }
+            let rows = self.read(self.inner.reader.up_to(&core.chain, last, PAGE)).await?;
+            for row in rows.iter().rev() {
+                let Ok(Under { kind, policy: Some(policy) }) = serde_json::from_slice(&row.bytes) else {
+                    continue;
+                };
+                if matches!(kind.as_str(), "start" | "policy" | "event") {
+                    return Ok(Some(policy));
+                }
+                any.get_or_insert(policy);
+            }
+            last = rows.first().map_or(0, |first| first.seq.unsigned_abs().saturating_sub(1));
+        }
+        Ok(any)
+    }
+
     /// What is remembered of this attempt by this principal on this operation and target; waits for an open one to be
     /// answered (at most `wait`).
     pub async fn earlier(
