@@ -7,6 +7,7 @@ mod parts;
 mod reload;
 mod renewal;
 mod running;
+mod said;
 mod service;
 mod standing;
 mod supervisor;
@@ -17,16 +18,16 @@ mod wording;
 pub use assembly::Assembly;
 pub use directory::{configuration, policy_files};
 
-use std::{error::Error, fmt, net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, error::Error, fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, oneshot};
 
 use self::{
     calendar::Calendar,
-    reload::Reload,
-    renewal::Renewal,
-    standing::Standing,
+    reload::{Known, Reload, changed_meanwhile},
+    renewal::{Renewal, Served, fingerprint},
+    standing::{Phase, Standing},
     teller::{Telling, teller},
     watched::Watch,
 };
@@ -35,9 +36,11 @@ use crate::{
     config::{Config, Drain, Listen},
     diagnostic::Faults,
     guard::{Guard, Parts, Settling},
-    ledger::{Ledger, LedgerOptions},
+    ledger::{Ledger, LedgerOptions, Unwritten},
+    notice::Routing,
     notify::{Announcer, Courier, Post},
     operation::Sites,
+    secret::{Digest, HashKey, Seal},
     server::{BindError, Options, ProxyProtocol, Server, StatusOptions, StatusServer, Tls},
     upstream::Upstream,
 };
@@ -77,6 +80,7 @@ pub struct App {
 pub struct Renew {
     policy: mpsc::Sender<Again>,
     material: mpsc::Sender<Again>,
+    standing: Arc<Standing>,
 }
 
 /// The guard does not start.
@@ -102,28 +106,20 @@ impl App {
         settling: Settling,
     ) -> Result<Self, AppFault> {
         let since = clock.now();
+        // Before they are read, so that one that is replaced meanwhile is read again.
+        let files = fingerprint(&config);
         let assembly = assembled(&config, &clock)?;
         let Assembly { policy, keys, tls, status_tls, limiter, channels, templates, seal, hash } = assembly;
         let digest = policy.digest();
         let limiter = Arc::new(limiter);
-        let ledger = Ledger::open(LedgerOptions {
-            url: config.store.url.clone(),
-            replica: config.store.replica.clone(),
-            timeout: config.store.timeout,
-            lease: LEASE,
-            queue: QUEUE,
-            ephemeral: config.store.ephemeral.clone(),
-            seal,
-            hash,
-            clock: clock.clone(),
-        })
-        .await
-        .map_err(|fault| failed("the ledger cannot be opened", &fault))?;
+        let ledger = opened(&config, seal, hash, &clock).await?;
         let upstream = Upstream::new(config.upstream.clone(), limiter.clone(), clock.clone())
             .await
             .map_err(|fault| failed(&format!("the upstream `{}` cannot be used", fault.site), &fault.why))?;
-        ledger.started(digest).await.map_err(|fault| failed("the start cannot be recorded", &fault))?;
         let routing = config.notify.routing.clone();
+        started(&ledger, digest, &routing)
+            .await
+            .map_err(|fault| failed("the start cannot be recorded", &fault))?;
         let routes = Arc::new(ArcSwap::from_pointee(routing.clone()));
         let guard = Guard::new(Parts {
             keys,
@@ -154,9 +150,6 @@ impl App {
             clock: clock.clone(),
             since,
         });
-        let gateways = config.listen.iter().map(|listen| listen.address).zip(tls.into_iter().map(Some));
-        let serving =
-            gateways.chain(config.status.iter().map(|status| status.address).zip(status_tls)).collect();
         let (policy_again, reload_again) = mpsc::channel(1);
         let (material_again, renewal_again) = mpsc::channel(1);
         Ok(Self {
@@ -168,13 +161,15 @@ impl App {
                 teller: teller.clone(),
                 standing: standing.clone(),
                 clock: clock.clone(),
+                known: Known::default(),
             },
             reload_again,
             drain: config.drain,
             renewal: Renewal {
                 reread,
+                served: Served::all(&config, &tls, &status_tls),
+                files,
                 config: ArcSwap::from_pointee(config),
-                tls: serving,
                 guard: guard.clone(),
                 channels,
                 routes,
@@ -182,13 +177,14 @@ impl App {
                 clock: clock.clone(),
             },
             renewal_again,
-            renew: Renew { policy: policy_again, material: material_again },
+            renew: Renew { policy: policy_again, material: material_again, standing: standing.clone() },
             calendar: Calendar {
                 guard: guard.clone(),
                 ledger: ledger.clone(),
                 courier: courier.clone(),
                 teller,
                 clock,
+                told: BTreeSet::new(),
             },
             telling,
             guard,
@@ -220,10 +216,41 @@ impl App {
 impl Renew {
     /// Has it read again, and waits until it was. What is at fault keeps what is in force, and is told of.
     pub async fn now(&self) {
-        supervisor::reloading();
+        let serves = || self.standing.known().phase == Phase::Serving;
+        if serves() {
+            supervisor::reloading();
+        }
         tokio::join!(asked(&self.material), asked(&self.policy));
-        supervisor::ready("serving");
+        // A guard that is stopping by now is not ready again.
+        if serves() {
+            supervisor::ready("serving");
+        }
     }
+}
+
+async fn opened(config: &Config, seal: Seal, hash: HashKey, clock: &Clock) -> Result<Ledger, AppFault> {
+    let options = LedgerOptions {
+        url: config.store.url.clone(),
+        replica: config.store.replica.clone(),
+        timeout: config.store.timeout,
+        lease: LEASE,
+        queue: QUEUE,
+        ephemeral: config.store.ephemeral.clone(),
+        seal,
+        hash,
+        clock: clock.clone(),
+    };
+    Ledger::open(options).await.map_err(|fault| failed("the ledger cannot be opened", &fault))
+}
+
+/// Records the start. A policy that is not the last one on record was put there while nobody looked: people are told of it
+/// first, so that an end between the two repeats it and does not swallow it.
+async fn started(ledger: &Ledger, policy: Digest, routing: &Routing) -> Result<(), Unwritten> {
+    if let Some(event) = ledger.last_policy().await?.and_then(|before| changed_meanwhile(before, policy)) {
+        tracing::warn!(digest = %policy, "the policy was changed while no guard was running");
+        ledger.say(&event, routing, None).await?;
+    }
+    ledger.started(policy).await
 }
 
 async fn asked(part: &mpsc::Sender<Again>) {

@@ -4,16 +4,19 @@
 //! written: in place, by renaming, or by swapping a symbolic link as Kubernetes does. A directory with a fault keeps the
 //! rules in force, for a while; `revoked.toml` and `deny.d` hold at once whatever else is broken, and one that cannot be
 //! read refuses every change. Whatever comes into force is on record, and people are told who gains and who loses by it.
+//!
+//! A directory that is never read to its end, or whose reading fails in a way that nobody foresaw, is at fault like any
+//! other: the rules in force grow old, and changes are refused in the end.
 
-use std::{future::Future, path::PathBuf, sync::Arc, time::Duration};
+use std::{future::Future, path::PathBuf, pin::pin, sync::Arc, time::Duration};
 
 use jiff::SignedDuration;
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, task::JoinHandle};
 
-use super::{Again, directory::files_and_faults, standing::Standing, teller::Teller};
+use super::{Again, directory::files_and_faults, said, standing::Standing, teller::Teller};
 use crate::{
     clock::{Clock, Now},
-    diagnostic::Faults,
+    diagnostic::{Fault, Faults, Source},
     guard::Guard,
     ledger::Ledger,
     notice::Event,
@@ -23,10 +26,15 @@ use crate::{
 
 /// How often the directory is looked at.
 const EVERY: Duration = Duration::from_secs(2);
+/// A look that takes longer is a fault: 10,000 rules are read and compiled in a few seconds.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// Sentences of one notice: who gains, who loses, what is at fault. The rest is counted.
 const SENTENCES: usize = 50;
 /// What is said when the rules in force have become too old.
 const STALE: &str = "the policy directory has been at fault for too long";
+/// What is said of a policy that changed while nobody could compare it with the one before.
+const MEANWHILE: &str = "not known: it was changed while no guard was running; compare it with the reviewed version by \
+                         `connect-guard policy diff`";
 
 /// Keeps a guard's policy as the directory has it.
 pub(super) struct Reload {
@@ -37,82 +45,129 @@ pub(super) struct Reload {
     pub(super) teller: Teller,
     pub(super) standing: Arc<Standing>,
     pub(super) clock: Clock,
+    pub(super) known: Known,
 }
 
-/// How the directory was found when it was last looked at.
-struct Looked {
+/// What is known of the directory and of what came of it.
+#[derive(Default)]
+pub(super) struct Known {
+    /// The files as they were taken last; none when the next look takes them whatever they are.
+    files: Option<Digest>,
+    fault: Option<AtFault>,
+    /// What came into force and is not on record yet.
+    unrecorded: Option<Digest>,
+}
+
+/// The directory is at fault.
+#[derive(Clone, Copy)]
+struct AtFault {
+    since: Now,
+    /// Whether people were told that changes are refused for it.
+    refusing: bool,
+}
+
+/// What a look found.
+struct Found {
     files: Digest,
-    /// Since when it has been at fault.
-    broken: Option<Now>,
+    /// None: the files are those that were taken last.
+    policy: Option<Compiled>,
 }
 
-/// What came of reading and compiling.
-enum Found {
-    /// As it was.
-    Same,
-    /// All of it is in order, or only `revoked.toml` or `deny.d` is not.
-    Whole(Policy, Faults),
-    /// The rules are not in order: those in force stay, with `revoked.toml` and `deny.d` as they are now.
-    Partly(Policy, Faults),
+/// What came of files.
+struct Compiled {
+    policy: Policy,
+    faults: Faults,
+    /// Who gains and who loses, when the policy is another one.
+    changed: Option<Event>,
+    rules: Rules,
+}
+
+/// Which rules hold.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rules {
+    /// Those that were read.
+    Read,
+    /// Those in force: what was read is at fault.
+    Kept,
 }
 
 impl Reload {
-    /// Looks until `shutdown` resolves, and at once when told to.
-    pub(super) async fn run(self, mut again: mpsc::Receiver<Again>, shutdown: impl Future<Output = ()>) {
-        tokio::pin!(shutdown);
-        // The first look finds what the guard was started with.
-        let mut looked = self.look(None).await;
+    /// Looks until `shutdown` resolves, and at once when told to. The first look finds what the guard was started with.
+    pub(super) async fn run(mut self, mut again: mpsc::Receiver<Again>, shutdown: impl Future<Output = ()>) {
+        let mut shutdown = pin!(shutdown);
+        let mut told = None;
         loop {
-            let told = tokio::select! {
+            let mut look = self.look();
+            loop {
+                // Whoever tells the guard to stop does not wait for a disk that hangs.
+                tokio::select! {
+                    () = &mut shutdown => return,
+                    found = &mut look => {
+                        match found {
+                            Ok(found) => self.take(found).await,
+                            Err(_) => self.unread("reading it went wrong").await,
+                        }
+                        break;
+                    }
+                    () = tokio::time::sleep(PATIENCE) => self.unread("reading it takes too long").await,
+                }
+            }
+            drop(told.take());
+            tokio::select! {
                 () = &mut shutdown => return,
-                told = again.recv() => told,
-                () = tokio::time::sleep(EVERY) => None,
-            };
-            looked = self.look(Some(looked)).await;
-            drop(told);
+                Some(again) = again.recv() => told = Some(again),
+                () = tokio::time::sleep(EVERY) => {}
+            }
         }
     }
 
-    async fn look(&self, before: Option<Looked>) -> Looked {
+    /// Reads and compiles where nobody waits for it.
+    fn look(&self) -> JoinHandle<Found> {
         let now = self.clock.now();
         let directory = self.directory.clone();
         let in_force = self.guard.policy();
-        let known = before.as_ref().map(|looked| looked.files);
-        let read = tokio::task::spawn_blocking(move || {
+        let known = self.known.files;
+        tokio::task::spawn_blocking(move || {
             let (files, faults) = files_and_faults(&directory);
             let digest = fingerprint(&files, &faults);
-            if known == Some(digest) {
-                return (digest, Found::Same);
-            }
-            (digest, found(&files, faults, &in_force, now))
-        });
-        let Ok((files, found)) = read.await else {
-            tracing::error!("the policy directory could not be looked at");
-            return before.unwrap_or(Looked { files: Digest::of(b""), broken: Some(now) });
-        };
-        let broken = before.and_then(|looked| looked.broken);
-        let broken = match found {
-            Found::Same => broken,
-            Found::Whole(policy, faults) => {
-                report(&faults);
-                self.enforce(policy).await;
-                self.mended(broken);
-                None
-            }
-            Found::Partly(policy, faults) => {
-                report(&faults);
+            let policy = (known != Some(digest)).then(|| compiled(&files, faults, &in_force, now));
+            Found { files: digest, policy }
+        })
+    }
+
+    /// Takes what was found.
+    async fn take(&mut self, found: Found) {
+        if let Some(Compiled { policy, faults, changed, rules }) = found.policy {
+            self.known.files = Some(found.files);
+            said::report(&faults);
+            if rules == Rules::Kept {
                 tracing::error!("the policy directory is at fault: the rules in force are kept");
-                self.enforce(policy).await;
-                Some(self.broken(&faults, broken, now))
             }
-        };
-        self.grown_old(broken, now).await;
-        Looked { files, broken }
+            self.enforce(policy, changed).await;
+            // A `revoked.toml` or a file of `deny.d` that is broken is a fault as well, and refuses every change.
+            if rules == Rules::Kept || faults.fatal() {
+                self.broken(&faults);
+            } else {
+                self.mended();
+            }
+        }
+        self.grown_old().await;
+        self.record().await;
+    }
+
+    /// What the directory says is not known.
+    async fn unread(&mut self, why: &str) {
+        tracing::error!(why, "the policy directory could not be looked at: the rules in force are kept");
+        let mut faults = Faults::new();
+        faults.push(Fault::bare(format!("`{}`: {why}", self.directory.display())));
+        self.known.files = None;
+        self.broken(&faults);
+        self.grown_old().await;
     }
 
     /// Puts a policy into force; and that on record, when it says something else than the one in force. (A directory file
     /// that was written again as it was says the same, and is younger.)
-    async fn enforce(&self, policy: Policy) {
+    async fn enforce(&mut self, policy: Policy, changed: Option<Event>) {
         let before = self.guard.policy();
         self.guard.enforce(policy);
         let after = self.guard.policy();
@@ -122,62 +177,90 @@ impl Reload {
             return;
         }
         tracing::warn!(digest = %after.digest(), before = %before.digest(), frozen, "a policy came into force");
-        if let Err(unwritten) = self.ledger.in_force(after.digest()).await {
-            tracing::error!(%unwritten, "that a policy came into force could not be recorded");
+        self.known.unrecorded = Some(after.digest());
+        self.record().await;
+        if let Some(changed) = changed {
+            self.teller.tell(changed);
         }
-        if after.digest() != before.digest() {
-            self.teller.tell(changed(&before, &after));
+    }
+
+    /// Puts on record what came into force, once the ledger can be written.
+    async fn record(&mut self) {
+        let Some(digest) = self.known.unrecorded else { return };
+        match self.ledger.in_force(digest).await {
+            Ok(()) => self.known.unrecorded = None,
+            Err(unwritten) => {
+                tracing::error!(%unwritten, "that a policy came into force could not be recorded yet");
+            }
         }
     }
 
     /// The directory is in order again.
-    fn mended(&self, broken: Option<Now>) {
+    fn mended(&mut self) {
         self.standing.directory(None);
-        if let Some(since) = broken {
+        if let Some(fault) = self.known.fault.take() {
             tracing::info!("the policy directory is in order again");
             let digest = self.guard.policy().digest().hex();
-            self.teller.tell(Event::PolicyMended { digest, since: since.millis() });
+            self.teller.tell(Event::PolicyMended { digest, since: fault.since.millis() });
         }
     }
 
-    /// The directory is at fault: people are told once for as long as it is.
-    fn broken(&self, faults: &Faults, broken: Option<Now>, now: Now) -> Now {
-        let since = broken.unwrap_or(now);
-        self.standing.directory(Some((since, first_line(faults))));
-        if broken.is_none() {
-            let faults = faults.plain().lines().take(SENTENCES).map(str::to_owned).collect();
-            self.teller.tell(Event::PolicyFailed { faults, since: since.millis(), changes_refused: false });
+    /// The directory is at fault: people are told once for as long as it is, and again when changes are refused for it.
+    fn broken(&mut self, faults: &Faults) {
+        let before = self.known.fault;
+        let refusing = self.guard.policy().frozen_by().is_some();
+        let since = before.map_or_else(|| self.clock.now(), |fault| fault.since);
+        self.known.fault = Some(AtFault { since, refusing });
+        self.standing.directory(Some((since, said::first(faults))));
+        if before.is_none_or(|before| refusing && !before.refusing) {
+            let faults = said::errors(faults).into_iter().take(SENTENCES).collect();
+            let since = since.millis();
+            self.teller.tell(Event::PolicyFailed { faults, since, changes_refused: refusing });
         }
-        since
     }
 
     /// Refuses changes when the rules in force are too old.
-    async fn grown_old(&self, broken: Option<Now>, now: Now) {
+    async fn grown_old(&mut self) {
         let max_stale = SignedDuration::try_from(self.max_stale).unwrap_or(SignedDuration::ZERO);
-        let Some(since) = broken.filter(|since| now >= since.plus(max_stale)) else { return };
+        let Some(fault) = self.known.fault else { return };
         let policy = self.guard.policy();
-        if policy.frozen_by().is_some() {
+        if self.clock.now() < fault.since.plus(max_stale) || policy.frozen_by().is_some() {
             return;
         }
-        self.enforce(policy.frozen(STALE)).await;
+        self.enforce(policy.frozen(STALE), None).await;
+        self.known.fault = Some(AtFault { refusing: true, ..fault });
         let faults = vec![STALE.to_owned()];
-        self.teller.tell(Event::PolicyFailed { faults, since: since.millis(), changes_refused: true });
+        self.teller.tell(Event::PolicyFailed { faults, since: fault.since.millis(), changes_refused: true });
     }
 }
 
-fn found(files: &PolicyFiles, mut faults: Faults, in_force: &Policy, now: Now) -> Found {
+/// What is told when a guard starts with another policy than the last one on record: nobody saw it come.
+pub(super) fn changed_meanwhile(before: String, after: Digest) -> Option<Event> {
+    let after = after.hex();
+    let (gains, losses) = (vec![MEANWHILE.to_owned()], Vec::new());
+    (before != after).then_some(Event::PolicyChanged { before, after, gains, losses, left_out: 0 })
+}
+
+fn compiled(files: &PolicyFiles, mut faults: Faults, in_force: &Policy, now: Now) -> Compiled {
     if !faults.fatal() {
         match Policy::compile(files, now) {
             Ok((policy, more)) => {
                 faults.extend(more);
-                return Found::Whole(policy.after(in_force), faults);
+                return Compiled::new(policy.after(in_force), faults, in_force, Rules::Read);
             }
             Err(more) => faults.extend(more),
         }
     }
     let (policy, more) = in_force.renewed(files);
     faults.extend(more);
-    Found::Partly(policy, faults)
+    Compiled::new(policy, faults, in_force, Rules::Kept)
+}
+
+impl Compiled {
+    fn new(policy: Policy, faults: Faults, before: &Policy, rules: Rules) -> Self {
+        let changed = (policy.digest() != before.digest()).then(|| changed(before, &policy));
+        Self { policy, faults, changed, rules }
+    }
 }
 
 /// Who gains and who loses.
@@ -198,7 +281,7 @@ fn changed(before: &Policy, after: &Policy) -> Event {
 /// Over everything that was read, and what could not be.
 fn fingerprint(files: &PolicyFiles, faults: &Faults) -> Digest {
     let mut parts: Vec<String> = Vec::new();
-    let named = |source: &crate::diagnostic::Source| format!("{}\n{}", source.local, source.text);
+    let named = |source: &Source| format!("{}\n{}", source.local, source.text);
     parts.extend(files.rules.iter().map(named));
     parts.extend(
         files.directories.iter().map(|file| format!("{}\n{}", file.modified.millis(), named(&file.source))),
@@ -213,12 +296,19 @@ fn fingerprint(files: &PolicyFiles, faults: &Faults) -> Digest {
     Digest::of_list(parts)
 }
 
-fn report(faults: &Faults) {
-    for line in faults.plain().lines() {
-        tracing::warn!("{line}");
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn first_line(faults: &Faults) -> String {
-    faults.plain().lines().next().unwrap_or("it is at fault").to_owned()
+    #[test]
+    fn another_policy_than_the_last_on_record_is_told_of() {
+        let (one, other) = (Digest::of(b"one"), Digest::of(b"other"));
+        assert_eq!(changed_meanwhile(one.hex(), one), None);
+        let Some(Event::PolicyChanged { before, after, gains, .. }) = changed_meanwhile(one.hex(), other)
+        else {
+            panic!("nobody is told");
+        };
+        assert_eq!((before, after), (one.hex(), other.hex()));
+        assert!(gains.concat().contains("policy diff"), "{gains:?}");
+    }
 }

@@ -2,8 +2,18 @@
 //! when the operator says so the configuration is, with every certificate and secret it refers to. Of that configuration
 //! the callers, who is told what, and the secrets come into force; everything else with the next start. What cannot be
 //! used keeps what is in force, each by itself: a wrong password holds up no certificate.
+//!
+//! A listener is known by its address: what the configuration says of another one is never served by it, in whatever
+//! order they stand there. A key that the configuration no longer names is withdrawn even when the others cannot be read.
+//!
+//! Whatever could not be renewed is said in the log, and by the metric `renewal_failed` for as long as it is so. It is no
+//! reason not to be ready: the guard works on as it did, and would be replaced by one that cannot even start. A certificate
+//! that has ended is one.
 
-use std::{future::Future, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet, fs, future::Future, net::SocketAddr, path::Path, pin::pin, sync::Arc,
+    time::Duration,
+};
 
 use arc_swap::ArcSwap;
 use tokio::sync::mpsc;
@@ -11,16 +21,17 @@ use tokio::sync::mpsc;
 use super::{
     Again, Reread,
     parts::{hook_options, key_ring, mail_credentials},
+    said::{first, report},
     standing::Standing,
     teller::Routes,
 };
 use crate::{
     clock::Clock,
-    config::{Config, Located, Secrets},
-    diagnostic::{Fault, Faults},
+    config::{Config, Secrets},
+    diagnostic::Faults,
     guard::Guard,
     notify::Channels,
-    secret::{Digest, Secret},
+    secret::{Digest, Secret, SecretRef},
     server::Tls,
 };
 
@@ -31,9 +42,10 @@ const EVERY: Duration = Duration::from_secs(10);
 pub(super) struct Renewal {
     pub(super) reread: Reread,
     pub(super) config: ArcSwap<Config>,
-    /// The certificates that are served: of the gateway listeners, then of the status listeners, each with the address that
-    /// the configuration gave it. By that it is known again: another file may name others before it.
-    pub(super) tls: Vec<(SocketAddr, Option<Tls>)>,
+    /// The certificates that are served.
+    pub(super) served: Vec<Served>,
+    /// The files that they were read from, when the guard was started.
+    pub(super) files: Digest,
     pub(super) guard: Arc<Guard>,
     pub(super) channels: Arc<Channels>,
     pub(super) routes: Routes,
@@ -41,13 +53,31 @@ pub(super) struct Renewal {
     pub(super) clock: Clock,
 }
 
-/// One listener's certificate, as its files are now.
-struct Pair<'a> {
-    /// The certificate's path, for the operator.
-    name: String,
-    read: Option<&'a (Vec<u8>, Secret)>,
-    client_ca: Option<&'a [u8]>,
-    serving: &'a Tls,
+/// A listener, as the configuration has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Door {
+    Gateway(SocketAddr),
+    Status(SocketAddr),
+}
+
+/// A certificate that is served.
+pub(super) struct Served {
+    door: Door,
+    tls: Tls,
+}
+
+/// What a listener's certificate is read from.
+struct Files<'a> {
+    certificate: &'a Path,
+    key: &'a SecretRef,
+    client_ca: Option<&'a Path>,
+}
+
+/// What was read of it.
+struct Read {
+    chain: Vec<u8>,
+    key: Secret,
+    client_ca: Option<Vec<u8>>,
 }
 
 impl Renewal {
@@ -55,15 +85,19 @@ impl Renewal {
     pub(super) async fn run(self, mut again: mpsc::Receiver<Again>, shutdown: impl Future<Output = ()>) {
         let mut shutdown = pin!(shutdown);
         let this = Arc::new(self);
-        let mut served = this.clone().blocking(Self::fingerprint).await;
+        let mut served = Some(this.files);
         loop {
             let told = tokio::select! {
                 () = &mut shutdown => return,
-                told = again.recv() => told,
+                Some(told) = again.recv() => Some(told),
                 () = tokio::time::sleep(EVERY) => None,
             };
             let everything = told.is_some();
-            served = this.clone().blocking(move |this| this.look(everything, served)).await.flatten();
+            // Whoever tells the guard to stop does not wait for a disk or a command that hangs.
+            served = tokio::select! {
+                () = &mut shutdown => return,
+                looked = this.clone().blocking(move |this| this.look(everything, served)) => looked.flatten(),
+            };
             drop(told);
         }
     }
@@ -71,8 +105,12 @@ impl Renewal {
     /// What is served from now on; none when something could not be, which is tried again: a key may come after its
     /// certificate.
     fn look(&self, everything: bool, served: Option<Digest>) -> Option<Digest> {
-        let now = self.fingerprint();
-        let whole = if everything { self.everything() } else { served == Some(now) || self.certificates() };
+        let now = fingerprint(&self.config.load());
+        let whole = if everything {
+            self.everything()
+        } else {
+            served == Some(now) || self.serve(&self.config.load())
+        };
         whole.then_some(now)
     }
 
@@ -82,26 +120,6 @@ impl Renewal {
         work: impl FnOnce(&Self) -> T + Send + 'static,
     ) -> Option<T> {
         tokio::task::spawn_blocking(move || work(&self)).await.ok()
-    }
-
-    /// Over the files of every certificate and of every authority; and of the keys that are files.
-    fn fingerprint(&self) -> Digest {
-        let config = self.config.load();
-        let gateway = config.listen.iter().map(|listen| (Some(&listen.certificate), &listen.client_ca));
-        let status = config
-            .status
-            .iter()
-            .map(|status| (status.tls.as_ref().map(|(certificate, _)| certificate), &status.client_ca));
-        let files = gateway.chain(status).flat_map(|(certificate, ca)| certificate.into_iter().chain(ca));
-        Digest::of_list(files.map(|file| std::fs::read(&file.value).unwrap_or_default()))
-    }
-
-    /// The certificates alone; says whether all of them are served.
-    fn certificates(&self) -> bool {
-        let config = self.config.load();
-        let mut faults = Faults::new();
-        let secrets = config.secrets(&mut faults);
-        self.serve(&config, &secrets, &faults)
     }
 
     /// The configuration, and everything it refers to; says whether all certificates are served.
@@ -121,72 +139,58 @@ impl Renewal {
         let mut faults = Faults::new();
         let secrets = config.secrets(&mut faults);
         report(&faults);
-        let served = self.serve(&config, &secrets, &faults);
-        self.callers(&config, &secrets);
+        let served = self.serve(&config);
+        self.callers(&config, &secrets, faults);
         self.people(&config, &secrets);
+        self.standing.renewed_only(&self.named(&config));
         self.config.store(config);
         served
     }
 
     /// Serves the certificates that can be served; says whether these are all.
-    fn serve(&self, config: &Config, secrets: &Secrets, faults: &Faults) -> bool {
+    fn serve(&self, config: &Config) -> bool {
         let mut all = true;
-        for pair in self.pairs(config, secrets) {
-            let Pair { name, read, client_ca, serving } = pair;
-            let replaced = match read {
-                None => Err(about(faults, &name)),
-                Some((chain, key)) => serving
-                    .replace(chain, key.expose(), client_ca, self.clock.now())
-                    .map_err(|fault| fault.to_string()),
+        for (number, served) in self.served.iter().enumerate() {
+            // Listeners on any free port are told apart by their order.
+            let nth = self.served.iter().take(number).filter(|other| other.door == served.door).count();
+            let mut same = files(config).filter(|(door, _)| *door == served.door);
+            let replaced = match same.nth(nth) {
+                None => Err("the configuration gives it no certificate any more".to_owned()),
+                Some((_, files)) => files.read().and_then(|read| served.replace(&read, &self.clock)),
             };
-            let certificate = name.as_str();
+            let listener = served.door.name();
             all &= replaced.is_ok();
-            let news = self.standing.renewed(&format!("certificate {certificate}"), replaced.clone().err());
+            let news = self.standing.renewed(&served.door.what(), replaced.clone().err());
             match &replaced {
-                Ok(()) => tracing::info!(certificate, "certificate read again"),
-                Err(why) if news => tracing::error!(certificate, why, "the old certificate is kept"),
+                Ok(()) => tracing::info!(listener, "certificate read again"),
+                Err(why) if news => tracing::error!(listener, why, "the old certificate is kept"),
                 Err(_) => {}
             }
         }
         all
     }
 
-    /// The certificates of the listeners that there were at the start, and still are.
-    fn pairs<'a>(&'a self, config: &Config, secrets: &'a Secrets) -> Vec<Pair<'a>> {
-        let path = |certificate: &Located<std::path::PathBuf>| certificate.value.display().to_string();
-        let gateway = config.listen.iter().map(|listen| (listen.address, Some(path(&listen.certificate))));
-        let status = config
-            .status
-            .iter()
-            .map(|status| (status.address, status.tls.as_ref().map(|(certificate, _)| path(certificate))));
-        let read = secrets.tls.iter().chain(&secrets.status_tls);
-        let authorities = secrets.client_ca.iter().chain(&secrets.status_client_ca);
-        let configured: Vec<_> = gateway.chain(status).zip(read.zip(authorities)).collect();
-        let serving = self.tls.iter().enumerate().filter_map(|(place, (address, serving))| {
-            let before = self.tls.iter().take(place).filter(|(other, _)| other == address).count();
-            let ((_, name), (read, ca)) =
-                configured.iter().filter(|((other, _), _)| other == address).nth(before)?;
-            Some(Pair {
-                name: name.clone()?,
-                read: read.as_ref(),
-                client_ca: ca.as_deref(),
-                serving: serving.as_ref()?,
-            })
-        });
-        serving.collect()
+    /// What can be renewed by this configuration, each by the name under which it is said that it was not.
+    fn named(&self, config: &Config) -> BTreeSet<String> {
+        let mut names = BTreeSet::from(["configuration", "callers", "mail"].map(str::to_owned));
+        names.extend(self.served.iter().map(|served| served.door.what()));
+        names.extend(config.notify.hooks.iter().map(|place| format!("hook:{}", place.name)));
+        names
     }
 
-    /// The callers' keys: all of them, or those in force stay.
-    fn callers(&self, config: &Config, secrets: &Secrets) {
-        let mut faults = Faults::new();
-        let fault = if let Some(keys) = key_ring(config, secrets, &mut faults) {
+    /// The callers' keys: all of them, or those in force stay that the configuration still names.
+    fn callers(&self, config: &Config, secrets: &Secrets, mut faults: Faults) {
+        let mut found = Faults::new();
+        let fault = if let Some(keys) = key_ring(config, secrets, &mut found) {
             self.guard.replace_keys(keys);
             tracing::info!(callers = config.callers.len(), "the callers' keys were read again");
             None
         } else {
-            report(&faults);
-            tracing::error!("the callers' keys in force are kept");
-            Some(first(&faults))
+            report(&found);
+            self.guard.keep_keys(&config.callers.iter().map(|caller| caller.key_id.clone()).collect());
+            tracing::error!("the callers' keys in force are kept, but for those that are withdrawn");
+            found.extend(std::mem::take(&mut faults));
+            Some(first(&found))
         };
         self.standing.renewed("callers", fault);
     }
@@ -223,19 +227,74 @@ impl Renewal {
     }
 }
 
-fn report(faults: &Faults) {
-    for line in faults.plain().lines() {
-        tracing::warn!("{line}");
+/// Over the files of every certificate and of every authority. Keys are not among them, and need not be: another key
+/// belongs to another certificate, and a pair that does not match yet is tried again until it does.
+pub(super) fn fingerprint(config: &Config) -> Digest {
+    let read = |path: &Path| fs::read(path).unwrap_or_default();
+    Digest::of_list(files(config).flat_map(|(_, files)| {
+        [Some(files.certificate), files.client_ca].into_iter().flatten().map(read).collect::<Vec<_>>()
+    }))
+}
+
+/// What each listener's certificate is read from: those of the gateways, then those of status listeners that have one.
+fn files(config: &Config) -> impl Iterator<Item = (Door, Files<'_>)> {
+    let gateways = config.listen.iter().map(|listen| {
+        let client_ca = listen.client_ca.as_ref().map(|file| file.value.as_path());
+        let files = Files { certificate: &listen.certificate.value, key: &listen.key.value, client_ca };
+        (Door::Gateway(listen.address), files)
+    });
+    let statuses = config.status.iter().filter_map(|listen| {
+        let (certificate, key) = listen.tls.as_ref()?;
+        let client_ca = listen.client_ca.as_ref().map(|file| file.value.as_path());
+        let files = Files { certificate: &certificate.value, key: &key.value, client_ca };
+        Some((Door::Status(listen.address), files))
+    });
+    gateways.chain(statuses)
+}
+
+impl Served {
+    /// The certificates of gateway and status listeners, both in the order of the configuration.
+    pub(super) fn all(config: &Config, gateways: &[Tls], statuses: &[Option<Tls>]) -> Vec<Self> {
+        let gateways =
+            config.listen.iter().zip(gateways).map(|(listen, tls)| (Door::Gateway(listen.address), tls));
+        let statuses = config.status.iter().zip(statuses);
+        let statuses =
+            statuses.filter_map(|(listen, tls)| Some((Door::Status(listen.address), tls.as_ref()?)));
+        gateways.chain(statuses).map(|(door, tls)| Self { door, tls: tls.clone() }).collect()
+    }
+
+    fn replace(&self, read: &Read, clock: &Clock) -> Result<(), String> {
+        let replaced =
+            self.tls.replace(&read.chain, read.key.expose(), read.client_ca.as_deref(), clock.now());
+        replaced.map_err(|fault| fault.to_string())
     }
 }
 
-fn first(faults: &Faults) -> String {
-    faults.plain().lines().next().unwrap_or("it is at fault").to_owned()
+impl Door {
+    fn name(self) -> String {
+        match self {
+            Self::Gateway(address) | Self::Status(address) => address.to_string(),
+        }
+    }
+
+    /// Under which name it is said that its certificate was not renewed.
+    fn what(self) -> String {
+        match self {
+            Self::Gateway(address) => format!("certificate:{address}"),
+            Self::Status(address) => format!("status-certificate:{address}"),
+        }
+    }
 }
 
-/// The fault that names a file, or one that says as little as is known.
-fn about(faults: &Faults, name: &str) -> String {
-    let named = |fault: &&Fault| fault.message.contains(name);
-    let found = faults.iter().find(named).map(|fault| fault.message.clone());
-    found.unwrap_or_else(|| "it cannot be read, or its key".to_owned())
+impl Files<'_> {
+    fn read(&self) -> Result<Read, String> {
+        let file = |path: &Path| {
+            fs::read(path).map_err(|error| format!("cannot read `{}`: {error}", path.display()))
+        };
+        Ok(Read {
+            chain: file(self.certificate)?,
+            key: self.key.read().map_err(|error| error.to_string())?,
+            client_ca: self.client_ca.map(file).transpose()?,
+        })
+    }
 }

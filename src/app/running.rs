@@ -19,6 +19,9 @@ use crate::{
 /// How often it is looked whether every site has credentials.
 const CREDENTIALS: Duration = Duration::from_secs(30);
 
+/// How much longer than its requests a part of the guard may take to end.
+const LAST_WAIT: Duration = Duration::from_secs(5);
+
 /// What a part of the guard is called, and how it ended.
 type Ended = (&'static str, Result<(), JoinError>);
 
@@ -78,7 +81,7 @@ impl App {
             ended = status.ended() => Some(ended),
         };
         standing.phase(Phase::Stopping);
-        supervisor::stopping(drain.requests * 2 + drain.notices);
+        supervisor::stopping(drain.requests * 2 + LAST_WAIT + drain.notices);
         match broken {
             None => tracing::info!("stopping"),
             Some((part, why)) => {
@@ -86,7 +89,9 @@ impl App {
                 tracing::error!(part, why, "a part of the guard ended: stopping");
             }
         }
-        serving.stop().await;
+        if timeout(drain.requests + LAST_WAIT, serving.stop()).await.is_err() {
+            tracing::warn!("a part of the guard does not end");
+        }
         if timeout(drain.requests, guard.drain()).await.is_err() {
             tracing::warn!("open changes are left to the next start");
         }
@@ -214,5 +219,23 @@ fn counted(part: &str, counts: &impl Serialize) {
     match serde_json::to_string(counts) {
         Ok(counts) => tracing::info!(part, counts, "counted"),
         Err(error) => tracing::error!(part, %error, "counts cannot be written"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_part_that_panics_or_ends_is_named_and_one_that_is_told_to_end_ends() {
+        let mut working = Working::default();
+        working.part("steady", |stopped| stopped);
+        working.part("hasty", |_| async { panic!("on purpose") });
+        assert_eq!(working.ended().await, ("hasty", "it panicked"));
+        working.part("brief", |_| async {});
+        assert_eq!(working.ended().await, ("brief", "it was not told to"));
+        timeout(Duration::from_secs(10), working.stop())
+            .await
+            .expect("the steady one ends when it is told to");
     }
 }

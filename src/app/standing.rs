@@ -1,7 +1,7 @@
 //! How the guard stands as a whole: what of it is not ready, and why. Plain facts, set by whoever finds them out.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -79,6 +79,11 @@ impl Standing {
     /// Something was read again, or could not be; says whether that is news.
     pub(super) fn renewed(&self, what: &str, fault: Option<String>) -> bool {
         set(&mut self.lock().unrenewed, what, fault)
+    }
+
+    /// Only these can be renewed: what was said of others is forgotten.
+    pub(super) fn renewed_only(&self, names: &BTreeSet<String>) {
+        self.lock().unrenewed.retain(|name, _| names.contains(name));
     }
 
     /// A part ended without being told to.

@@ -52,15 +52,18 @@ impl Teller {
         self.send(Told { event, once: None });
     }
 
-    /// Tells people of an event unless one with this key was told before, be it by an earlier process.
-    pub(super) fn tell_once(&self, event: Event, key: String) {
-        self.send(Told { event, once: Some(key) });
+    /// Tells people of an event unless one with this key was told before, be it by an earlier process. Says whether there
+    /// was room for it.
+    pub(super) fn tell_once(&self, event: Event, key: String) -> bool {
+        self.send(Told { event, once: Some(key) })
     }
 
-    fn send(&self, told: Told) {
-        if let Err(TrySendError::Full(told) | TrySendError::Closed(told)) = self.0.try_send(told) {
+    fn send(&self, told: Told) -> bool {
+        let sent = self.0.try_send(told);
+        if let Err(TrySendError::Full(told) | TrySendError::Closed(told)) = &sent {
             tracing::error!(kind = %told.event.kind(), "people cannot be told of an event: too much waits");
         }
+        sent.is_ok()
     }
 }
 

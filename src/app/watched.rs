@@ -58,10 +58,8 @@ impl Watched for Watch {
         }
         if let Some((since, why)) = known.directory {
             let since = since.timestamp().strftime("%Y-%m-%dT%H:%M:%SZ");
-            reasons.push(because(
-                "policy",
-                format!("at fault since {since}, the rules in force are kept: {why}"),
-            ));
+            reasons
+                .push(because("policy", format!("at fault since {since}, what can be kept is kept: {why}")));
         }
         for (site, why) in known.without_credentials {
             reasons.push(because("upstream", format!("`{site}` has no credentials: {why}")));
@@ -115,6 +113,7 @@ impl Watched for Watch {
                 .collect(),
             keys: self.guard.key_ends(),
             policy: self.policy(&known),
+            unrenewed: known.unrenewed.into_keys().collect(),
         }
     }
 }

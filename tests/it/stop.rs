@@ -2,12 +2,18 @@
 
 use std::time::Duration;
 
-use connect_guard::demo::{caller::Request, connect::Fault, stage::INSTANCE};
-use tokio::time::timeout;
+use connect_guard::demo::{
+    caller::{Answer, Request},
+    connect::Fault,
+    mailbox,
+    process::Signal,
+    stage::{INSTANCE, SECURITY, Setting},
+};
+use tokio::time::{Instant, timeout};
 
 use crate::{
     records::effects,
-    running::{LIMIT, Running, own_address, roomy, user},
+    running::{LIMIT, Running, own_address, roomy, until, user},
 };
 
 const UPDATE: &str = "UpdateUserIdentityInfo";
@@ -78,4 +84,83 @@ async fn what_is_being_settled_is_settled_before_the_end() {
     let status = guard.process.stop().await.unwrap();
     assert_eq!(status.code(), Some(0), "{}", guard.log());
     assert_eq!(effects(&guard.records().await, &agent.id), ["inferred_applied"]);
+}
+
+/// A setting that gives what is under way a second or two.
+fn hasty() -> Setting {
+    let setting = roomy([user(1)]);
+    Setting { more: setting.more + "\n[drain]\nrequests = \"1s\"\nnotices = \"1s\"\n", ..setting }
+}
+
+/// A change whose answer never comes, and the guard told to stop.
+async fn hanging(setting: Setting) -> (Running, tokio::task::JoinHandle<Option<Answer>>) {
+    let guard = Running::with(setting).await;
+    let agent = user(1);
+    guard.stage.connect.fail_next(UPDATE, Fault::HangAfter);
+    let desk = guard.caller("IdentityDesk");
+    let request = Request::update_identity(INSTANCE, &agent.id, &[("Email", &own_address(&agent))]);
+    let answered = tokio::spawn(async move { desk.send(&request).await.ok() });
+    timeout(LIMIT, guard.stage.connect.wait_for(1, UPDATE)).await.unwrap();
+    guard.signal(Signal::TERM).unwrap();
+    until("the beginning of the end", || async { guard.log().contains("stopping").then_some(()) }).await;
+    (guard, answered)
+}
+
+/// The next start finds out what became of the change.
+async fn settled_by_the_next(guard: &mut Running) {
+    let agent = user(1);
+    assert_eq!(effects(&guard.records().await, &agent.id), ["-"]);
+    guard.process.restart(&guard.stage).await.unwrap();
+    guard.recorded(|records| effects(records, &agent.id) == ["inferred_applied"]).await;
+    assert_eq!(guard.letters().await.len(), 4);
+    assert_eq!(guard.stage.connect.updates().len(), 1);
+    let (report, whole) = guard.verify();
+    assert!(whole, "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_takes_longer_than_the_drain_is_cut_and_settled_by_the_next_start() {
+    let (mut guard, answered) = hanging(hasty()).await;
+    let begun = Instant::now();
+    let status = guard.process.ended().await.unwrap();
+    assert_eq!(status.code(), Some(0), "{}", guard.log());
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    // No answer, or one that does not say that nothing was sent.
+    let answer = timeout(LIMIT, answered).await.unwrap().unwrap();
+    assert!(answer.as_ref().is_none_or(|answer| answer.status == 500), "{answer:?}\n{}", guard.log());
+    assert!(guard.log().contains("open changes are left to the next start"), "{}", guard.log());
+    settled_by_the_next(&mut guard).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn told_twice_it_ends_at_once_and_the_next_start_settles() {
+    let (mut guard, answered) = hanging(roomy([user(1)])).await;
+    guard.signal(Signal::TERM).unwrap();
+    let status = timeout(Duration::from_secs(5), guard.process.ended()).await.unwrap().unwrap();
+    assert_eq!(status.code(), Some(1), "{}", guard.log());
+    // No answer, or one that does not say that nothing was sent.
+    let answer = timeout(LIMIT, answered).await.unwrap().unwrap();
+    assert!(answer.as_ref().is_none_or(|answer| answer.status == 500), "{answer:?}\n{}", guard.log());
+    settled_by_the_next(&mut guard).await;
+}
+
+/// Whoever has to know before a change is made is still waited for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_that_is_being_announced_is_announced_or_not_made() {
+    let setting = roomy([user(1)]);
+    let notify = format!(
+        "\n[notify]\nbefore = \"acknowledged\"\nacknowledged_by = [\"mail:{SECURITY}\"]\npatience = \"3s\"\n"
+    );
+    let mut guard = Running::with(Setting { more: setting.more + &notify, ..setting }).await;
+    let agent = user(1);
+    guard.stage.mailbox.fail(mailbox::Fault::SilentContent(100));
+    let desk = guard.caller("IdentityDesk");
+    let request = Request::update_identity(INSTANCE, &agent.id, &[("Email", &own_address(&agent))]);
+    let in_flight = tokio::spawn(async move { desk.send(&request).await });
+    guard.recorded(|records| records.iter().any(|record| record.kind() == "intent")).await;
+    let status = guard.process.stop().await.unwrap();
+    assert_eq!(status.code(), Some(0), "{}", guard.log());
+    assert_eq!(timeout(LIMIT, in_flight).await.unwrap().unwrap().unwrap().status, 503, "{}", guard.log());
+    assert_eq!(effects(&guard.records().await, &agent.id), ["not_applied"]);
+    assert!(guard.stage.connect.updates().is_empty());
 }
