@@ -16,7 +16,7 @@ from typing import Any
 sys.dont_write_bytecode = True  # running tests leaves the tree as it is
 HERE = Path(__file__).resolve().parent
 # Tests wait more than they work: for back-offs of clients, and for mail servers that come back.
-AT_ONCE = min(4, (os.cpu_count() or 1) + 1)
+AT_ONCE = min(8, 2 * (os.cpu_count() or 1) + 2)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """What every test with a guard does before and after."""
 
+import sys
 import unittest
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -8,7 +9,8 @@ from botocore.exceptions import ClientError
 
 from callers import refused
 from guard import command
-from mail import PASSWORD
+from mail import PASSWORD, Aiosmtpd, MailServer
+from smtp_server import SmtpServer
 from upstream import CREDENTIALS, UPDATE
 from world import World
 
@@ -17,6 +19,10 @@ class GuardCase(unittest.TestCase):
     """One guard, one Connect, one mail server for each test; and what must hold at the end of any of them."""
 
     starts_mail = True
+    mail_server: type[MailServer] = Aiosmtpd
+
+    def prepare(self, world: World) -> None:
+        """Before the guard is started: what is another world for this test."""
 
     def setUp(self) -> None:
         self.world = self.enterContext(self._running_world())
@@ -29,7 +35,8 @@ class GuardCase(unittest.TestCase):
     def assert_decisions(self, *expected: str) -> None:
         """The guard's log says that this became of each request so far."""
         found = self.world.guard.events("request", len(expected))
-        self.assertEqual([event["decision"] for event in found], list(expected))
+        became = [event["code"] if event["decision"] == "refused" else event["decision"] for event in found]
+        self.assertEqual(became, list(expected))
 
     def refused(self, code: str, status: int) -> AbstractContextManager[ClientError]:
         """The call inside is answered with this error."""
@@ -37,7 +44,9 @@ class GuardCase(unittest.TestCase):
 
     @contextmanager
     def _running_world(self) -> Iterator[World]:
-        with World(self.id(), mail=self.starts_mail) as world:
+        world = World(self.id(), mail=self.starts_mail, mail_server=self.mail_server)
+        self.prepare(world)
+        with world:
             yield world
         self._check_what_is_left()
 
@@ -54,3 +63,11 @@ class GuardCase(unittest.TestCase):
             for name in ("Email", "SecondaryEmail"):
                 if address := user.identity.get(name):
                     self.assertNotIn(address, log, "addresses are not for logs")
+
+
+def at_each_mail_server(case: type[GuardCase]) -> None:
+    """Makes a class of scenarios two, one for each mail server: there is none of its own name."""
+    for server in (Aiosmtpd, SmtpServer):
+        name = f"{case.__name__}At{server.__name__}"
+        twin = type(name, (case,), {"mail_server": server, "__module__": case.__module__})
+        setattr(sys.modules[case.__module__], name, twin)

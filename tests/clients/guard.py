@@ -22,6 +22,8 @@ class Guard:
         self._ended = False
         self._changed = threading.Condition()
         self.port = 0
+        # Of the status listener, where the configuration has one.
+        self.status_port = 0
 
     def __enter__(self) -> "Guard":
         self.start()
@@ -38,13 +40,16 @@ class Guard:
             stderr=subprocess.PIPE,
             text=True,
         )
-        threading.Thread(target=self._read, args=(self._process.stderr,), daemon=True).start()
+        self._reader = threading.Thread(target=self._read, args=(self._process.stderr,), daemon=True)
+        self._reader.start()
         try:
             listening = self.wait_for(lambda event: event.get("message") == "listening", 30)
         except BaseException:
             self.stop()
             raise
-        self.port = int(listening["address"].rpartition(":")[2])
+        self.port = _port(listening)
+        for status in self.events("answering for status", 0):
+            self.status_port = _port(status)
 
     def __exit__(self, *_: object) -> None:
         if self._process is not None:
@@ -69,6 +74,12 @@ class Guard:
         assert process is not None, "the guard does not run"
         process.kill()
         process.wait()
+        self._reader.join()
+
+    def read_again(self) -> None:
+        """Tells it to read its configuration and its secrets again."""
+        assert self._process is not None, "the guard does not run"
+        self._process.send_signal(signal.SIGHUP)
 
     @property
     def url(self) -> str:
@@ -119,6 +130,10 @@ def _event(line: str) -> dict[str, Any] | None:
     except ValueError:
         return None
     return {**event, **event.pop("fields", {})} if isinstance(event, dict) else None
+
+
+def _port(event: dict[str, Any]) -> int:
+    return int(event["address"].rpartition(":")[2])
 
 
 def command(*arguments: str, directory: Path, **environment: str) -> subprocess.CompletedProcess[str]:

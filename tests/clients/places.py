@@ -16,6 +16,9 @@ BINARY = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug" / "
 CLI_1 = TARGET / "venv" / "bin" / "aws"
 CLI_2 = Path(os.environ.get("SYSTEM_AWS", "/usr/bin/aws"))
 
+# The mail server in JavaScript, beside what its package-lock.json names.
+MAIL_SERVER = TARGET / "js" / "mail.mjs"
+
 
 def environment(home: Path, **more: str) -> dict[str, str]:
     """The whole environment of a child process: no `AWS_` variable, no profile and no metadata service of this machine."""

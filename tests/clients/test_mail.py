@@ -1,47 +1,13 @@
-"""Who is told, by a mail server that others wrote: who gets which mail, what it says to whom, and that none is lost."""
+"""Who is told, by mail servers that others wrote: who gets which mail, and what it says to whom."""
 
-import html
-import re
-
-from authority import certificate
 from callers import sdk
-from case import GuardCase
-from mail import PASSWORD, Received
-from upstream import INSTANCE, MARY, UPDATE
+from case import at_each_mail_server
+from telling import EVERYBODY, NEW, OLD, OLD_SECONDARY, Telling
+from upstream import INSTANCE, MARY
 from world import SECURITY
 
-OLD, OLD_SECONDARY, NEW = "mary.major@example.com", "mary@old.example.org", "marym@example.com"
-EVERYBODY = sorted([*SECURITY, OLD, OLD_SECONDARY, NEW])
 
-
-class Telling(GuardCase):
-    def setUp(self) -> None:
-        super().setUp()
-        self.upstream.users[MARY].identity["SecondaryEmail"] = OLD_SECONDARY
-
-    def change(self, role: str = "IdentityDesk", email: str = NEW) -> None:
-        client = sdk(self.world, self.world.keys[role])
-        client.update_user_identity_info(InstanceId=INSTANCE, UserId=MARY, IdentityInfo={"Email": email})
-
-    def mails(self, count: int, seconds: float = 20) -> dict[str, Received]:
-        """The mails by recipient: exactly so many, each to one recipient who got no other."""
-        mails = self.world.mail.wait(count, seconds)
-        by_recipient = {mail.recipients[0]: mail for mail in mails}
-        self.assertEqual(len(by_recipient), count, [mail.recipients for mail in mails])
-        for mail in mails:
-            self.assertEqual(len(mail.recipients), 1)
-            self.assertEqual(mail.message["To"], mail.recipients[0])
-        return by_recipient
-
-    def both_parts(self, mail: Received) -> list[str]:
-        """The text, and what a reader of the HTML sees: both with their line breaks as spaces."""
-        self.assertEqual(mail.message.get_content_type(), "multipart/alternative")
-        kinds = [part.get_content_type() for part in mail.message.iter_parts()]
-        self.assertEqual(kinds, ["text/plain", "text/html"])
-        seen = html.unescape(re.sub(r"<[^>]*>", "", mail.part("text/html").partition("<body")[2]))
-        return [re.sub(r"\s+", " ", text) for text in (mail.part("text/plain"), seen)]
-
-
+@at_each_mail_server
 class AChange(Telling):
     def setUp(self) -> None:
         super().setUp()
@@ -109,6 +75,7 @@ class AChange(Telling):
                 self.assertNotRegex(part, r"(?i)https?://|<a\b|<img|<form|<script")
 
 
+@at_each_mail_server
 class ARefusal(Telling):
     def test_the_security_team_and_the_old_addresses_are_told_and_not_the_refused_one(self) -> None:
         with self.refused("AccessDeniedException", 403):
@@ -133,46 +100,3 @@ class ARefusal(Telling):
         client.update_user_identity_info(InstanceId=INSTANCE, UserId=MARY, IdentityInfo={"FirstName": "Mia"})
         self.change()  # its five mails come after any that the first would cause
         self.assertEqual(sorted(self.mails(5)), EVERYBODY)
-
-
-class ServerTrouble(Telling):
-    starts_mail = False
-
-    def test_mails_wait_for_the_right_password(self) -> None:
-        self.world.mail.password = b"another one"
-        self.world.mail.start()
-        self.change()
-        self.world.mail.wait_for_refused_logins(5)
-        self.assertEqual(self.world.mail.received(), [])
-        self.world.mail.password = PASSWORD
-        self.assertEqual(sorted(self.mails(5, 60)), EVERYBODY)
-
-    def test_mails_wait_for_a_server_that_can_be_trusted(self) -> None:
-        trusted = self.world.mail.certificate
-        self.world.mail.certificate = certificate("stranger", "localhost")
-        self.world.mail.start()
-        self.change()
-        self.world.guard.wait_for(lambda event: event["level"] in ("WARN", "ERROR"))
-        self.world.mail.stop()
-        self.assertEqual(self.world.mail.received(), [])
-        self.world.mail.certificate = trusted
-        self.world.mail.start()
-        self.assertEqual(sorted(self.mails(5, 60)), EVERYBODY)
-
-    def test_changes_made_while_the_server_is_down_are_told_when_it_is_up(self) -> None:
-        self.change()
-        with self.refused("AccessDeniedException", 403):
-            self.change("HelpDesk", "mary@example.com")
-        self.assertEqual(len(self.upstream.seen(UPDATE)), 1, "the outbox is what a change waits for, not the server")
-        self.world.mail.start()
-        mails = self.world.mail.wait(9, 60)
-        changed = sorted(
-            mail.recipients[0] for mail in mails if "address-changed" in mail.message["X-Connect-Guard-Event"]
-        )
-        self.assertEqual(changed, EVERYBODY)
-
-    def test_what_was_not_told_before_a_crash_is_told_after_it(self) -> None:
-        self.change()
-        self.world.restart_after_a_crash()
-        self.world.mail.start()
-        self.assertEqual(sorted(self.mails(5, 90)), EVERYBODY)

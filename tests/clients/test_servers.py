@@ -12,7 +12,8 @@ import boto3
 from botocore.exceptions import ClientError
 
 from authority import authority
-from mail import PASSWORD, USER, MailServer
+from mail import PASSWORD, USER, Aiosmtpd, MailServer
+from smtp_server import SmtpServer
 from upstream import CREDENTIALS, INSTANCE, MARY, REGION, Upstream
 
 
@@ -49,8 +50,10 @@ class Connect(unittest.TestCase):
 
 
 class Mail(unittest.TestCase):
+    mail_server: type[MailServer] = Aiosmtpd
+
     def setUp(self) -> None:
-        self.server = self.enterContext(MailServer())
+        self.server = self.enterContext(self.mail_server())
         self.server.start()
         self.client = self.enterContext(smtplib.SMTP("localhost", self.server.port))
         self.message = EmailMessage()
@@ -79,3 +82,7 @@ class Mail(unittest.TestCase):
         with self.assertRaises(smtplib.SMTPException):
             self.client.send_message(self.message)
         self.assertEqual(self.server.received(), [])
+
+
+class MailAtSmtpServer(Mail):
+    mail_server = SmtpServer

@@ -20,7 +20,7 @@ _PLACEHOLDERS = [
     (r"\b(localhost|127\.0\.0\.1):\d+\b", r"\1:[PORT]"),
     # Several reads are under way at once: which one fails first is chance.
     (r"\b(DescribeUser|DescribeInstance|SearchEmailAddresses)(: no connection)", r"[READ]\2"),
-    (r'("millis":)\d+', r"\1[MILLIS]"),
+    (r'("\w+_ms":)[\d.]+', r"\1[MILLIS]"),
     (r'("record":)\d+', r"\1[RECORD]"),
 ]
 

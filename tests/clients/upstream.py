@@ -44,6 +44,8 @@ class Request:
     headers: list[tuple[str, str]]
     body: bytes
     operation: str
+    # When, by the monotonic clock.
+    at: float = field(default_factory=time.monotonic)
 
     def header(self, name: str) -> str:
         """The value of a header that is there once."""
