@@ -11,26 +11,27 @@ from callers import sdk
 from case import at_each_mail_server
 from mail import Received
 from telling import OLD, Telling
-from upstream import INSTANCE, MARY
+from upstream import INSTANCE, MARY, UPDATE
 from world import SECURITY
 
 CALM = "calm"
+SUM = "{{ 73939 * 91139 }}"
 HOSTILE = [
     "a\r\nBcc: eve@example.com\r\n\r\nbody",
     "a\r\n.\r\nMAIL FROM:<eve@example.com>\r\n",
     "a\n.\nRCPT TO:<eve@example.com>\n",
     "a\r.\rb",
-    "nul\0nul",
+    "bell\x07 escape\x1b[2J",
     "<script>alert(1)</script><img src=x onerror=alert(1)><a href='https://example.com'>here</a>",
     "</td></tr></table><h1>Nothing to see</h1>",
-    "{{ 7 * 7 }} {% raw %} ${7*7}",
+    SUM + " {% raw %} ${73939 * 91139}",
     "\u202egro.elpmaxe\u202c \u2066hidden\u2069 \u200b\ufeff",
     "=?UTF-8?Q?Subject=3A?= \u2028line\u2029paragraph\x85next",
     "x" * 255,
     "\u0130" * 255,
 ]
 # A program says what it is in a header of HTTP, which holds less.
-PROGRAMS = ["<b>7</b> {{ 7 * 7 }} https://example.com/?a=<script>", "%0d%0aBcc:%20eve@example.com", "y" * 255]
+PROGRAMS = ["<b>7</b> " + SUM + " https://example.com/?a=<script>", "%0d%0aBcc:%20eve@example.com", "y" * 255]
 HEADERS = sorted(
     "From To Subject Date Message-ID Auto-Submitted List-Id X-Connect-Guard-Event MIME-Version Content-Type".split()
 )
@@ -79,6 +80,17 @@ class Values(Telling):
         self.world.wait_until_nothing_waits()
         self.assertEqual(len(self.world.mail.received()), 5 * (1 + len(chosen)), "and no message more")
 
+    def test_a_nul_is_more_than_one_reading_and_nothing_is_done(self) -> None:
+        self.upstream.users[MARY].username = "nul\0nul"
+        with self.refused("ServiceUnavailableException", 503):
+            sdk(
+                self.world, self.world.keys["IdentityDesk"], config=Config(retries={"total_max_attempts": 1})
+            ).update_user_identity_info(
+                InstanceId=INSTANCE, UserId=MARY, IdentityInfo={"SecondaryEmail": "mary@example.org"}
+            )
+        self.assertEqual(self.upstream.seen(UPDATE), [])
+        self.assertEqual(self.world.deliveries(), [])
+
     def assert_harmless(self, mail: Received) -> None:
         message = mail.message
         self.assertEqual(sorted(message.keys()), HEADERS)
@@ -93,6 +105,6 @@ class Values(Telling):
         for text in (mail.subject, mail.part("text/plain"), mail.part("text/html")):
             kinds = Counter(unicodedata.category(letter) for letter in text if letter not in "\r\n")
             self.assertFalse(kinds.keys() & {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}, kinds)
-            self.assertNotIn("49", text.replace("2049", ""), "nothing is calculated")
+            self.assertNotIn(str(73939 * 91139), text, "nothing is calculated")
             self.assertNotIn("://", text)
         self.assertNotIn("\n", mail.subject)
