@@ -35,7 +35,7 @@ class GuardCase(unittest.TestCase):
     def assert_decisions(self, *expected: str) -> None:
         """The guard's log says that this became of each request so far."""
         found = self.world.guard.events("request", len(expected))
-        became = [event["code"] if event["decision"] == "refused" else event["decision"] for event in found]
+        became = ["allowed" if event["decision"] == "allowed" else event["code"] for event in found]
         self.assertEqual(became, list(expected))
 
     def refused(self, code: str, status: int) -> AbstractContextManager[ClientError]:

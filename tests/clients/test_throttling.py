@@ -26,8 +26,8 @@ class Quota(GuardCase):
         with self.refused("ThrottlingException", 429) as error:
             self.rename("Second", mode)
         headers = error.response["ResponseMetadata"]["HTTPHeaders"]
-        self.assertGreater(int(headers["retry-after"]), 3000)
-        self.assertGreater(int(headers["x-amz-retry-after"]), 3000 * 1000)
+        # There is no room for an hour: a client that was told so would sleep as long.
+        self.assertEqual({name for name in headers if name.endswith("retry-after")}, set())
         self.assertEqual(attempts(error), tries)
         self.assert_decisions("allowed", *["quota"] * tries)
 
