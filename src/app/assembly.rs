@@ -39,6 +39,34 @@ pub struct Assembly {
     pub hash: HashKey,
 }
 
+/// What notices are looked at and sent with. It is to be had while the policy, a caller's secret or a certificate is at
+/// fault: that is when somebody wants to know what people were told.
+pub struct Correspondence {
+    /// The ways to people.
+    pub channels: Arc<Channels>,
+    /// The notices' templates.
+    pub templates: Arc<Templates>,
+    /// The sealing keys.
+    pub seal: Seal,
+}
+
+impl Correspondence {
+    /// Makes the parts; or every fault, of which some may be of other parts.
+    pub fn of(config: &Config, clock: &Clock) -> Result<Self, Faults> {
+        let mut faults = Faults::new();
+        let templates = wording(config, &mut faults);
+        let secrets = config.secrets(&mut faults);
+        let channels = parts::channels(config, &secrets, clock.clone(), &mut faults);
+        let seal = parts::seal(config, secrets.seal, &mut faults);
+        match (channels, templates, seal) {
+            (Some(channels), Some(templates), Some(seal)) => {
+                Ok(Self { channels: Arc::new(channels), templates: Arc::new(templates), seal })
+            }
+            _ => Err(faults),
+        }
+    }
+}
+
 impl Assembly {
     /// Makes the parts, and says what is worth a look; or every fault.
     pub fn of(config: &Config, clock: &Clock) -> Result<(Self, Faults), Faults> {

@@ -15,7 +15,7 @@ mod teller;
 mod watched;
 mod wording;
 
-pub use assembly::Assembly;
+pub use assembly::{Assembly, Correspondence};
 pub use directory::{configuration, policy_files};
 
 use std::{collections::BTreeSet, error::Error, fmt, net::SocketAddr, sync::Arc, time::Duration};

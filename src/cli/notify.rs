@@ -13,7 +13,7 @@ use super::{
     serve::runtime,
 };
 use crate::{
-    app::Assembly,
+    app::Correspondence,
     clock::Clock,
     config::Config,
     ledger::{Again, Desk, Filter, LedgerFault, Listed, Reveal},
@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// What every one of these commands works with.
 struct Parts {
     config: Config,
-    assembly: Assembly,
+    correspondence: Correspondence,
     clock: Clock,
 }
 
@@ -133,7 +133,7 @@ pub(super) fn test(config: Option<&Path>, recipient: &Recipient, output: Output)
             return Exit::Failed;
         }
     };
-    let Assembly { channels, templates, .. } = parts.assembly;
+    let Correspondence { channels, templates, .. } = parts.correspondence;
     let exit = runtime.block_on(hand_in(&parts.config, channels, templates, &parts.clock, recipient, output));
     runtime.shutdown_background();
     exit
@@ -244,15 +244,15 @@ pub(super) fn recipient(text: &str) -> Result<Recipient, String> {
     }
 }
 
-/// What the guard would work with: a configuration with a fault is none to send with either.
+/// What notices are looked at and sent with; the policy may be at fault.
 fn parts(config: Option<&Path>, output: Output) -> Result<Parts, Exit> {
     let clock = Clock::system();
     let (config, _) = check::read(config).map_err(|unread| unread.told(output))?;
-    let (assembly, _) = Assembly::of(&config, &clock).map_err(|faults| {
+    let correspondence = Correspondence::of(&config, &clock).map_err(|faults| {
         output.tell(&faults);
         Exit::Invalid
     })?;
-    Ok(Parts { config, assembly, clock })
+    Ok(Parts { config, correspondence, clock })
 }
 
 /// Opens the outbox of the configuration's store, does something at it, and closes it.
@@ -261,7 +261,7 @@ fn at_desk(
     output: Output,
     work: impl AsyncFnOnce(&Desk, &Templates) -> Result<Exit, LedgerFault>,
 ) -> Exit {
-    let Parts { config, assembly, clock } = match parts(config, output) {
+    let Parts { config, correspondence, clock } = match parts(config, output) {
         Ok(parts) => parts,
         Err(exit) => return exit,
     };
@@ -273,8 +273,8 @@ fn at_desk(
         }
     };
     let done = runtime.block_on(async {
-        let desk = Desk::open(&config.store.url, assembly.seal, clock).await?;
-        let done = work(&desk, &assembly.templates).await;
+        let desk = Desk::open(&config.store.url, correspondence.seal, clock).await?;
+        let done = work(&desk, &correspondence.templates).await;
         desk.close().await;
         done
     });
