@@ -30,6 +30,7 @@ use crate::{
     config::{Config, Secrets},
     diagnostic::Faults,
     guard::Guard,
+    notice::{Before, Recipient, Routing},
     notify::Channels,
     secret::{Digest, Secret, SecretRef},
     server::Tls,
@@ -172,7 +173,7 @@ impl Renewal {
 
     /// What can be renewed by this configuration, each by the name under which it is said that it was not.
     fn named(&self, config: &Config) -> BTreeSet<String> {
-        let mut names = BTreeSet::from(["configuration", "callers", "mail"].map(str::to_owned));
+        let mut names = BTreeSet::from(["configuration", "callers", "mail", "routes"].map(str::to_owned));
         names.extend(self.served.iter().map(|served| served.door.what()));
         names.extend(config.notify.hooks.iter().map(|place| format!("hook:{}", place.name)));
         names
@@ -197,8 +198,7 @@ impl Renewal {
 
     /// Who is told what, the password for mail, and what hooks are told with.
     fn people(&self, config: &Config, secrets: &Secrets) {
-        self.guard.replace_routing(config.notify.routing.clone());
-        self.routes.store(Arc::new(config.notify.routing.clone()));
+        self.told(&config.notify.routing);
         let wanted = config.mail.credentials.is_some();
         let credentials = mail_credentials(config, secrets);
         if let Some(mail) = self.channels.mail().filter(|_| wanted == credentials.is_some()) {
@@ -217,6 +217,28 @@ impl Renewal {
             };
             self.renewed(&format!("hook:{}", place.name), fault);
         }
+    }
+
+    /// Who is told what. A route to a hook that there was not at the start is none yet, and somebody would be told nothing
+    /// until the next one: then those in force stay, all of them.
+    fn told(&self, routing: &Routing) {
+        let acknowledge = match &routing.before {
+            Before::Queued => &[][..],
+            Before::Acknowledged { by, .. } => by,
+        };
+        let acknowledge = acknowledge.iter().filter_map(|recipient| match recipient {
+            Recipient::Hook(name) => Some(name),
+            Recipient::Mail(_) => None,
+        });
+        let mut named = routing.routes.iter().flat_map(|route| &route.hooks).chain(acknowledge);
+        let fault = named.find(|name| self.channels.hook(name).is_none()).map(|name| {
+            format!("the hook `{name}` is new: it is told from the next start on, and so are other routes")
+        });
+        if fault.is_none() {
+            self.guard.replace_routing(routing.clone());
+            self.routes.store(Arc::new(routing.clone()));
+        }
+        self.renewed("routes", fault);
     }
 
     fn renewed(&self, channel: &str, fault: Option<String>) {

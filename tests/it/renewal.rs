@@ -167,3 +167,34 @@ async fn a_new_password_for_mail_is_used() {
     let letters = timeout(2 * LIMIT, guard.stage.mailbox.received(4)).await.expect("letters");
     assert!(letters.iter().any(|letter| event(letter) == "address-changed"), "{}", guard.log());
 }
+
+/// The configuration tells another mailbox of the security team, and by a hook that was not there at the start.
+#[tokio::test(flavor = "multi_thread")]
+async fn other_people_are_told_from_then_on_but_nobody_by_a_hook_that_is_new() {
+    const HOOK: &str = "\n[[notify.hook]]\nname = \"late\"\nformat = \"cloudevents\"\n\
+                        url = \"https://hooks.example.com/\"\nsecret_file = \"secrets/hook\"\n";
+    let guard = Running::with(watched(roomy([user(1), user(2)]))).await;
+    secret(&guard.stage.folder.join("secrets/hook"), b"whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3");
+    let told = async |number: usize| {
+        let agent = user(number);
+        let change = Request::update_identity(INSTANCE, &agent.id, &[("Email", &own_address(&agent))]);
+        assert_eq!(guard.caller("IdentityDesk").send(&change).await.unwrap().status, 200, "{}", guard.log());
+        let of_it = |letter: &connect_guard::demo::mailbox::Letter| {
+            letter.text().is_some_and(|text| text.contains(&format!("User: {}", agent.username)))
+        };
+        let letters = guard.letters().await;
+        letters.into_iter().filter(of_it).flat_map(|letter| letter.to).collect::<Vec<_>>()
+    };
+
+    // Its notices would wait for the next start, so the routes stay as they are.
+    let refused = "connect_guard_renewal_failed{what=\"routes\"} 1.0";
+    let late = "\n[[notify.route]]\nmail = [\"late@example.com\"]\nhooks = [\"late\"]\n";
+    renew(&guard, |text| text + HOOK + late);
+    let shown = timeout(LIMIT / 4, until("the metric", || shows(&guard, refused))).await;
+    assert!(shown.is_ok(), "{}", guard.log());
+    assert!(!told(1).await.contains(&"late@example.com".to_owned()));
+
+    renew(&guard, |text| text.replace("hooks = [\"late\"]\n", ""));
+    until("routes in force", || async { metrics(&guard, refused).await.is_empty().then_some(()) }).await;
+    assert!(told(2).await.contains(&"late@example.com".to_owned()), "{}", guard.log());
+}

@@ -75,9 +75,8 @@ impl Running {
 
     /// Once the first heartbeat has come, so that no later letter and no fault of a test is mistaken for it.
     async fn in_touch(self) -> Self {
-        if timeout(LIMIT, self.stage.mailbox.heartbeat()).await.is_err() {
-            panic!("no heartbeat came: {}", self.log());
-        }
+        let heard = timeout(LIMIT, self.stage.mailbox.heartbeat()).await.is_ok();
+        assert!(heard, "no heartbeat came: {}", self.log());
         until("an empty outbox", || async {
             self.outbox().await.iter().all(|one| one.state == "delivered").then_some(())
         })

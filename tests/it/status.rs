@@ -36,7 +36,7 @@ pub async fn get(guard: &Running, path: &str) -> (u16, String) {
     let address: SocketAddr = address.split_whitespace().next().unwrap().parse().unwrap();
     let asking = async {
         let mut stream = TcpStream::connect(address).await.unwrap();
-        let request = format!("GET {path} HTTP/1.1\r\nHost: status\r\n\r\n");
+        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.unwrap();
