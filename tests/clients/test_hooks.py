@@ -1,14 +1,24 @@
 """Webhooks, by receivers with the libraries that receivers use: what arrives and verifies, and receivers in trouble."""
 
+import base64
 import json
+import os
+import re
 import time
+from typing import Any
+from unittest import mock
+
+import boto3
+from botocore.stub import Stubber
 
 from authority import certificate
 from hooks import Answer, Call, new_secret
+from places import ROOT
 from telling import NEW, OLD, OLD_SECONDARY, Telling
 from upstream import INSTANCE, MARY
 from world import SECURITY, World
 
+TOPIC = "arn:aws:sns:us-east-1:111122223333:connect-guard"
 ROUTING_KEY = "0123456789abcdef0123456789ABCDEF"
 
 
@@ -212,6 +222,51 @@ class OtherShapes(Telling):
         self.assertIn("e-mail address changed", told["payload"]["summary"])
         self.assertEqual((told["payload"]["source"], told["payload"]["severity"]), ("guard", "warning"))
         self.assertTrue(told["payload"]["custom_details"]["masked"])
+
+
+class TheReadme(Siem):
+    """What the README says that a receiver is to do, run as it stands there; botocore checks what it sends to AWS."""
+
+    def prepare(self, world: World) -> None:
+        super().prepare(world)
+        text = (ROOT / "README.md").read_text()
+        self.blocks = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+        self.assertEqual(len(self.blocks), 2)
+
+    def relay(self, call: Call, service: str, answer: dict, sent: dict | None, **changed: str) -> dict:
+        """What the function answers to this call; `sent` is what the service is to be asked, if anything."""
+        recipe: dict[str, Any] = {}
+        method = {"events": "put_events", "sns": "publish"}[service]
+        for block in self.blocks:
+            if service == "sns":
+                block = re.sub(r"^    # (boto3.*)$", r"    return \1", block, flags=re.MULTILINE)
+            exec(compile(block, "README.md", "exec"), recipe)
+        client = boto3.client(service, "us-east-1", aws_access_key_id="AKIDEXAMPLE", aws_secret_access_key="x")
+        stub = Stubber(client)
+        if sent is not None:
+            stub.add_response(method, answer, sent)
+        headers = {name.lower(): value for name, value in call.headers}
+        event = {"headers": headers, "body": call.body.decode(), "isBase64Encoded": False}
+        settings = {"SECRET": self.secret, "TOPIC": TOPIC, **changed}
+        with stub, mock.patch.object(boto3, "client", lambda name: client), mock.patch.dict(os.environ, settings):
+            answered = recipe["handler"](event, None)
+            event.update(body=base64.b64encode(call.body).decode(), isBase64Encoded=True)
+            if sent is not None:
+                stub.add_response(method, answer, sent)
+            self.assertEqual(recipe["handler"](event, None), answered)
+        stub.assert_no_pending_responses()
+        return answered
+
+    def test_its_function_relays_what_verifies_and_nothing_else(self) -> None:
+        self.change()
+        [call] = self.siem.wait(1)
+        entry = {"Source": "connect-guard", "DetailType": "connect-guard.address-changed", "Detail": call.body.decode()}
+        put = {"Entries": [entry]}
+        self.assertEqual(self.relay(call, "events", {"FailedEntryCount": 0}, put), {"statusCode": 204})
+        self.assertEqual(self.relay(call, "events", {"FailedEntryCount": 1}, put), {"statusCode": 500})
+        self.assertEqual(self.relay(call, "events", {}, None, SECRET=new_secret()), {"statusCode": 401})
+        publish = {"TopicArn": TOPIC, "Message": call.body.decode()}
+        self.assertEqual(self.relay(call, "sns", {"MessageId": "1"}, publish)["MessageId"], "1")
 
 
 del Siem  # it has no scenario, and is not to be found
