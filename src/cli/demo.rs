@@ -37,6 +37,7 @@ async fn tell(once: bool, output: Output) -> io::Result<Exit> {
     if output.format() == Format::Human {
         output.data("Connect Guard stands between its callers and an embedded Amazon Connect; nothing leaves this machine.");
         output.data("The help desk may change names; the identity desk also addresses, but to USERNAME@example.com only.");
+        output.data("Refusals after the first are folded: who was told of one hears of the others together, within a minute.");
         output.data("");
         output.data(&columns(
             "",
