@@ -31,8 +31,11 @@ pub mod ledger;
 pub mod upstream;
 mod notify;
 #[doc(hidden)]
+pub mod session;
+#[doc(hidden)]
 pub mod guard;
 mod server;
+mod relay;
 mod config;
 mod app;
 #[cfg(feature = "demo")]

@@ -3,16 +3,20 @@
 
 use std::sync::Arc;
 
-use super::{parts, policy_files, wording::wording};
+use super::{
+    parts::{self, AtFault},
+    policy_files,
+    wording::wording,
+};
 use crate::{
-    caller::KeyRing,
+    caller::{KeyRing, SessionKeys},
     clock::{Clock, Now},
-    config::Config,
+    config::{Config, Secrets},
     diagnostic::{Fault, Faults},
     limit::Limiter,
     notice::Templates,
     notify::Channels,
-    policy::Policy,
+    policy::{Policy, Signers, Terms},
     secret::{HashKey, Seal},
     server::Tls,
 };
@@ -21,10 +25,16 @@ use crate::{
 pub struct Assembly {
     /// The policy.
     pub policy: Policy,
+    /// Who may sign it, where somebody has to.
+    pub signers: Option<Signers>,
     /// The callers' keys.
     pub keys: KeyRing,
+    /// What sessions are sealed with, where there are any.
+    pub sessions: Option<Arc<SessionKeys>>,
     /// The certificate of each gateway listener, in the order of the configuration.
     pub tls: Vec<Tls>,
+    /// The certificate of each session listener, in the order of the configuration.
+    pub session_tls: Vec<Tls>,
     /// The certificate of each status listener, in the order of the configuration; none where it speaks plain HTTP.
     pub status_tls: Vec<Option<Tls>>,
     /// Rates.
@@ -72,22 +82,28 @@ impl Assembly {
     pub fn of(config: &Config, clock: &Clock) -> Result<(Self, Faults), Faults> {
         let now = clock.now();
         let mut faults = Faults::new();
-        let policy = policy(config, now, &mut faults);
         let templates = wording(config, &mut faults);
         let limiter = Limiter::new(config.rates.clone())
             .map_err(|fault| faults.push(Fault::bare(fault.to_string())))
             .ok();
         let secrets = config.secrets(&mut faults);
-        let keys = parts::key_ring(config, &secrets, &mut faults);
+        let signers = signers(config, &secrets, &mut faults);
+        let policy =
+            signers.as_ref().ok().and_then(|signers| policy(config, signers.as_ref(), now, &mut faults));
+        let sessions = parts::session_keys(config, &secrets, &mut faults);
+        let keys = parts::key_ring(config, &secrets, sessions.as_ref().ok().cloned().flatten(), &mut faults);
         let tls = parts::gateway_tls(config, &secrets, now, &mut faults);
+        let session_tls = parts::session_tls(config, &secrets, now, &mut faults);
         let status_tls = parts::status_tls(config, &secrets, now, &mut faults);
         let channels = parts::channels(config, &secrets, clock.clone(), &mut faults);
         let hash = secrets.hash.as_ref().map(HashKey::new);
         let seal = parts::seal(config, secrets.seal, &mut faults);
-        match (policy, keys, limiter, channels, templates, seal, hash) {
+        match (policy, signers, keys, sessions, limiter, channels, templates, seal, hash) {
             (
                 Some(policy),
+                Ok(signers),
                 Some(keys),
+                Ok(sessions),
                 Some(limiter),
                 Some(channels),
                 Some(templates),
@@ -95,15 +111,46 @@ impl Assembly {
                 Some(hash),
             ) if !faults.fatal() => {
                 let (channels, templates) = (Arc::new(channels), Arc::new(templates));
-                Ok((Self { policy, keys, tls, status_tls, limiter, channels, templates, seal, hash }, faults))
+                let assembly = Self {
+                    policy,
+                    signers,
+                    keys,
+                    sessions,
+                    tls,
+                    session_tls,
+                    status_tls,
+                    limiter,
+                    channels,
+                    templates,
+                    seal,
+                    hash,
+                };
+                Ok((assembly, faults))
             }
             _ => Err(faults),
         }
     }
 }
 
-fn policy(config: &Config, now: Now, faults: &mut Faults) -> Option<Policy> {
-    match policy_files(&config.policy).and_then(|files| Policy::compile(&files, now)) {
+/// Who may sign the policy, where somebody has to.
+pub(super) fn signers(
+    config: &Config,
+    secrets: &Secrets,
+    faults: &mut Faults,
+) -> Result<Option<Signers>, AtFault> {
+    if config.policy_signers.is_none() {
+        return Ok(None);
+    }
+    let read = Signers::read(secrets.policy_signers.as_ref().ok_or(AtFault)?);
+    read.map(Some).map_err(|found| {
+        faults.extend(found);
+        AtFault
+    })
+}
+
+fn policy(config: &Config, signers: Option<&Signers>, now: Now, faults: &mut Faults) -> Option<Policy> {
+    let terms = Terms { signers, at_least: None };
+    match policy_files(&config.policy).and_then(|files| Policy::compile_on(&files, now, terms)) {
         Ok((policy, warnings)) => {
             faults.extend(warnings);
             Some(policy)

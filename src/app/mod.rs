@@ -3,11 +3,14 @@
 mod assembly;
 mod calendar;
 mod directory;
+mod doors;
+mod freezes;
 mod parts;
 mod reload;
 mod renewal;
 mod running;
 mod said;
+mod served;
 mod service;
 mod standing;
 mod supervisor;
@@ -25,23 +28,30 @@ use tokio::sync::{mpsc, oneshot};
 
 use self::{
     calendar::Calendar,
+    doors::Doors,
+    freezes::Freezes,
     reload::{Known, Reload, changed_meanwhile},
-    renewal::{Renewal, Served, fingerprint},
+    renewal::Renewal,
+    served::{Served, fingerprint},
     standing::{Phase, Standing},
     teller::{Telling, teller},
     watched::Watch,
 };
 use crate::{
+    caller::SessionKeys,
     clock::Clock,
-    config::{Config, Drain, Listen},
+    config::{Config, Drain},
     diagnostic::Faults,
     guard::{Guard, Parts, Settling},
     ledger::{Ledger, LedgerOptions, Unwritten},
+    limit::Limiter,
     notice::Routing,
     notify::{Announcer, Courier, Post},
     operation::Sites,
-    secret::{Digest, HashKey, Seal},
-    server::{BindError, Options, ProxyProtocol, Server, StatusOptions, StatusServer, Tls},
+    policy::{Policy, epoch_in},
+    secret::{HashKey, Seal},
+    server::StatusServer,
+    session::{Exchange, ExchangeParts},
     upstream::Upstream,
 };
 
@@ -61,8 +71,8 @@ pub struct App {
     guard: Arc<Guard>,
     ledger: Ledger,
     courier: Arc<Courier>,
-    servers: Vec<Server>,
-    statuses: Vec<StatusServer>,
+    doors: Doors,
+    exchange: Option<Arc<Exchange>>,
     standing: Arc<Standing>,
     watch: Arc<Watch>,
     drain: Drain,
@@ -72,6 +82,7 @@ pub struct App {
     renewal_again: mpsc::Receiver<Again>,
     renew: Renew,
     calendar: Calendar,
+    freezes: Arc<Freezes>,
     telling: Telling,
 }
 
@@ -109,7 +120,9 @@ impl App {
         // Before they are read, so that one that is replaced meanwhile is read again.
         let files = fingerprint(&config);
         let assembly = assembled(&config, &clock)?;
-        let Assembly { policy, keys, tls, status_tls, limiter, channels, templates, seal, hash } = assembly;
+        let Assembly { policy, keys, sessions, tls, session_tls, status_tls, limiter, .. } = assembly;
+        let Assembly { channels, templates, seal, hash, signers, .. } = assembly;
+        let signers = Arc::new(ArcSwap::from_pointee(signers));
         let digest = policy.digest();
         let limiter = Arc::new(limiter);
         let ledger = opened(&config, seal, hash, &clock).await?;
@@ -117,15 +130,13 @@ impl App {
             .await
             .map_err(|fault| failed(&format!("the upstream `{}` cannot be used", fault.site), &fault.why))?;
         let routing = config.notify.routing.clone();
-        started(&ledger, digest, &routing)
-            .await
-            .map_err(|fault| failed("the start cannot be recorded", &fault))?;
+        started(&ledger, &policy, &routing).await?;
         let routes = Arc::new(ArcSwap::from_pointee(routing.clone()));
         let guard = Guard::new(Parts {
-            keys,
+            keys: Arc::new(keys),
             policy: Arc::new(policy),
             sites: Sites::new(config.upstream.iter().map(|upstream| upstream.site.clone()).collect()),
-            limiter,
+            limiter: limiter.clone(),
             ledger: ledger.clone(),
             upstream,
             announcer: Some(Announcer::new(channels.clone(), templates.clone())),
@@ -134,19 +145,23 @@ impl App {
             bodies: config.bodies,
             settling,
         });
+        let exchange = exchange(&config, sessions, &limiter, (&guard, &ledger, &clock))?;
+        let freezes = Arc::new(Freezes::new(guard.clone(), ledger.clone()));
+        freezes.look().await.map_err(|fault| failed("the freezes in force cannot be read", &fault))?;
         let standing = Arc::new(Standing::default());
         standing.policy(digest, guard.policy().frozen_by(), since);
         let (teller, telling) = teller(ledger.clone(), routes.clone());
         let post = Post::new(ledger.clone(), routes.clone());
         let courier = Arc::new(Courier::new(post, &templates, &channels, &clock));
-        let (servers, statuses) = listeners(&config, &tls, &status_tls)?;
+        let doors = Doors::open(&config, &tls, &session_tls, &status_tls)?;
         let watch = Arc::new(Watch {
             guard: guard.clone(),
             ledger: ledger.clone(),
             courier: courier.clone(),
             standing: standing.clone(),
-            listeners: servers.iter().map(|server| (server.address(), server.counts())).collect(),
-            certificates: certificates(&servers, &tls, &statuses, &status_tls),
+            exchange: exchange.clone(),
+            listeners: doors.counts(),
+            certificates: doors.certificates(&tls, &session_tls, &status_tls),
             clock: clock.clone(),
             since,
         });
@@ -155,6 +170,7 @@ impl App {
         Ok(Self {
             reload: Reload {
                 directory: config.policy.clone(),
+                signers: signers.clone(),
                 max_stale: config.max_stale,
                 guard: guard.clone(),
                 ledger: ledger.clone(),
@@ -167,10 +183,12 @@ impl App {
             drain: config.drain,
             renewal: Renewal {
                 reread,
-                served: Served::all(&config, &tls, &status_tls),
+                signers,
+                served: Served::all(&config, &tls, &session_tls, &status_tls),
                 files,
                 config: ArcSwap::from_pointee(config),
                 guard: guard.clone(),
+                exchange: exchange.clone(),
                 channels,
                 routes,
                 standing: standing.clone(),
@@ -186,12 +204,13 @@ impl App {
                 clock,
                 told: BTreeSet::new(),
             },
+            freezes,
             telling,
             guard,
             ledger,
             courier,
-            servers,
-            statuses,
+            doors,
+            exchange,
             standing,
             watch,
         })
@@ -199,12 +218,17 @@ impl App {
 
     /// Where it listens for callers.
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.servers.iter().map(Server::address).collect()
+        self.doors.gateways.iter().filter_map(|server| server.bound().address()).collect()
+    }
+
+    /// Where it listens for whoever wants a session.
+    pub fn session_addresses(&self) -> Vec<SocketAddr> {
+        self.doors.issuing.iter().filter_map(|server| server.bound().address()).collect()
     }
 
     /// Where it listens for whoever watches it.
     pub fn status_addresses(&self) -> Vec<SocketAddr> {
-        self.statuses.iter().map(StatusServer::address).collect()
+        self.doors.statuses.iter().map(StatusServer::address).collect()
     }
 
     /// For whoever is told to have everything read again.
@@ -244,13 +268,48 @@ async fn opened(config: &Config, seal: Seal, hash: HashKey, clock: &Clock) -> Re
 }
 
 /// Records the start. A policy that is not the last one on record was put there while nobody looked: people are told of it
-/// first, so that an end between the two repeats it and does not swallow it.
-async fn started(ledger: &Ledger, policy: Digest, routing: &Routing) -> Result<(), Unwritten> {
-    if let Some(event) = ledger.last_policy().await?.and_then(|before| changed_meanwhile(before, policy)) {
+/// first, so that an end between the two repeats it and does not swallow it. One that is older by its epoch is not taken.
+async fn started(ledger: &Ledger, policy: &Policy, routing: &Routing) -> Result<(), NotStarted> {
+    let before = ledger.last_policy().await?;
+    if let Some(before) = &before {
+        let least = epoch_in(&ledger.kept_policy(before).await?);
+        if let Some(least) = least.filter(|least| policy.epoch() < Some(*least)) {
+            return Err(NotStarted::Older(least));
+        }
+    }
+    let (policy, texts) = (policy.digest(), policy.texts());
+    ledger.keep_policy(policy, &texts).await?;
+    if let Some(event) = before.and_then(|before| changed_meanwhile(before, policy)) {
         tracing::warn!(digest = %policy, "the policy was changed while no guard was running");
         ledger.say(&event, routing, None).await?;
     }
-    ledger.started(policy).await
+    Ok(ledger.started(policy).await?)
+}
+
+/// Why a start is not on record.
+enum NotStarted {
+    /// The policy is older than the last one in force, whose epoch this is.
+    Older(u64),
+    /// The ledger cannot be written or read.
+    Unwritten(Unwritten),
+}
+
+impl From<Unwritten> for NotStarted {
+    fn from(unwritten: Unwritten) -> Self {
+        Self::Unwritten(unwritten)
+    }
+}
+
+impl From<NotStarted> for AppFault {
+    fn from(why: NotStarted) -> Self {
+        match why {
+            NotStarted::Older(least) => failed(
+                "the policy cannot be taken",
+                &format!("its epoch is lower than {least}, that of the last one in force"),
+            ),
+            NotStarted::Unwritten(unwritten) => failed("the start cannot be recorded", &unwritten),
+        }
+    }
 }
 
 async fn asked(part: &mpsc::Sender<Again>) {
@@ -271,55 +330,31 @@ fn assembled(config: &Config, clock: &Clock) -> Result<Assembly, AppFault> {
     Ok(assembly)
 }
 
-fn listeners(
+/// The exchange of proofs for sessions, where somebody can ask for one.
+fn exchange(
     config: &Config,
-    tls: &[Tls],
-    status_tls: &[Option<Tls>],
-) -> Result<(Vec<Server>, Vec<StatusServer>), AppFault> {
-    let at = |fault: BindError| {
-        let why = fault.source.to_string();
-        failed(&format!("cannot listen on {}", fault.address), &why)
+    sessions: Option<Arc<SessionKeys>>,
+    limiter: &Arc<Limiter>,
+    (guard, ledger, clock): (&Arc<Guard>, &Ledger, &Clock),
+) -> Result<Option<Arc<Exchange>>, AppFault> {
+    let Some((place, sessions)) = config.session.as_ref().zip(sessions) else { return Ok(None) };
+    if place.listen.is_empty() {
+        return Ok(None);
+    }
+    let parts = ExchangeParts {
+        keys: guard.keys(),
+        sessions,
+        ledger: ledger.clone(),
+        limiter: limiter.clone(),
+        routing: config.notify.routing.clone(),
+        policy: {
+            let guard = guard.clone();
+            Arc::new(move || guard.policy())
+        },
+        clock: clock.clone(),
+        options: place.options.clone(),
     };
-    let mut servers = Vec::new();
-    for (listen, tls) in config.listen.iter().zip(tls) {
-        servers.push(Server::bind(options(listen, config.drain), tls.clone()).map_err(at)?);
-    }
-    let mut statuses = Vec::new();
-    for (listen, tls) in config.status.iter().zip(status_tls) {
-        let options = StatusOptions { address: listen.address, tls: tls.clone() };
-        statuses.push(StatusServer::bind(options).map_err(at)?);
-    }
-    Ok((servers, statuses))
-}
-
-/// Each certificate, with the listener that serves it.
-fn certificates(
-    servers: &[Server],
-    tls: &[Tls],
-    statuses: &[StatusServer],
-    status_tls: &[Option<Tls>],
-) -> Vec<(SocketAddr, Tls)> {
-    let gateway = servers.iter().map(Server::address).zip(tls.iter().cloned());
-    let status = statuses.iter().map(StatusServer::address).zip(status_tls.iter().cloned());
-    gateway.chain(status.filter_map(|(address, tls)| Some((address, tls?)))).collect()
-}
-
-fn options(listen: &Listen, drain: Drain) -> Options {
-    let mut options = Options::at(listen.address);
-    options.gate = listen.gate;
-    options.proxy = listen.proxy.as_ref().map(|proxy| ProxyProtocol { from: proxy.from.clone() });
-    let timeouts = &mut options.timeouts;
-    timeouts.handshake = listen.timeouts.handshake.unwrap_or(timeouts.handshake);
-    timeouts.head = listen.timeouts.head.unwrap_or(timeouts.head);
-    timeouts.body = listen.timeouts.body.unwrap_or(timeouts.body);
-    timeouts.idle = listen.timeouts.idle.unwrap_or(timeouts.idle);
-    timeouts.write = listen.timeouts.write.unwrap_or(timeouts.write);
-    timeouts.drain = drain.requests;
-    let caps = &mut options.caps;
-    caps.connections = listen.caps.connections.unwrap_or(caps.connections);
-    caps.per_source = listen.caps.connections_per_source.unwrap_or(caps.per_source);
-    caps.requests = listen.caps.requests.unwrap_or(caps.requests);
-    options
+    Exchange::new(parts).map(Some).map_err(|fault| failed("sessions cannot be issued", &fault))
 }
 
 fn failed(what: &str, why: &impl ToString) -> AppFault {

@@ -1,19 +1,47 @@
 //! Parts that are made of secrets, by the start and again by every renewal.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::Arc,
+};
 
 use crate::{
-    caller::{GuardKey, KeyRing, KeyRingFault},
+    caller::{GuardKey, KeyRing, KeyRingFault, Ring, SessionKeys},
     clock::{Clock, Now},
-    config::{Config, HookPlace, HookSecrets, Located, Secrets},
+    config::{Config, HookPlace, HookSecrets, Listen, Located, Secrets},
     diagnostic::{Fault, Faults, Place},
     notify::{Channels, Hook, HookOptions, Mail, MailOptions},
     secret::{Seal, Secret},
     server::{Tls, TlsFault},
 };
 
+/// Something is at fault, and was said to be.
+pub(super) struct AtFault;
+
+/// The keys that sessions are sealed with, where sessions are meant to be: all of them or none.
+pub(super) fn session_keys(
+    config: &Config,
+    secrets: &Secrets,
+    faults: &mut Faults,
+) -> Result<Option<Arc<SessionKeys>>, AtFault> {
+    let Some(place) = &config.session else { return Ok(None) };
+    if secrets.session.len() < place.keys.len() {
+        return Err(AtFault);
+    }
+    SessionKeys::new(secrets.session.clone()).map(|keys| Some(Arc::new(keys))).map_err(|fault| {
+        faults.push(Fault::bare(format!("the keys of sessions cannot be used: {fault}")));
+        AtFault
+    })
+}
+
 /// The callers' keys: all of them or none.
-pub(super) fn key_ring(config: &Config, secrets: &Secrets, faults: &mut Faults) -> Option<KeyRing> {
+pub(super) fn key_ring(
+    config: &Config,
+    secrets: &Secrets,
+    sessions: Option<Arc<SessionKeys>>,
+    faults: &mut Faults,
+) -> Option<KeyRing> {
     let mut keys = Vec::new();
     for (caller, secret) in config.callers.iter().zip(&secrets.callers) {
         keys.push(GuardKey {
@@ -26,9 +54,11 @@ pub(super) fn key_ring(config: &Config, secrets: &Secrets, faults: &mut Faults) 
     }
     let regions: BTreeSet<String> =
         config.upstream.iter().map(|upstream| upstream.site.region.clone()).collect();
+    let issuing = config.session.iter().flat_map(|session| &session.listen);
     let hosts: BTreeSet<String> =
-        config.listen.iter().flat_map(|listen| listen.hosts.iter().cloned()).collect();
-    match KeyRing::new(keys, regions, hosts) {
+        config.listen.iter().chain(issuing).flat_map(|listen| listen.hosts.iter().cloned()).collect();
+    let certificates = config.certificates.clone();
+    match KeyRing::new(Ring { keys, sessions, certificates, regions, hosts }) {
         Ok(ring) => Some(ring),
         Err(fault) => {
             faults.push(match place(config, &fault) {
@@ -48,7 +78,11 @@ fn place(config: &Config, fault: &KeyRingFault) -> Option<Place> {
         | KeyRingFault::ShortSecret(id)
         | KeyRingFault::SecretForm(id)
         | KeyRingFault::SharedSecret(id) => id,
-        KeyRingFault::NoRegion | KeyRingFault::Host(_) => return None,
+        KeyRingFault::NoRegion
+        | KeyRingFault::Host(_)
+        | KeyRingFault::CertificateName(_)
+        | KeyRingFault::CertificateDoubled(_)
+        | KeyRingFault::CertificateClaims(_) => return None,
     };
     config.callers.iter().find(|caller| caller.key_id == *id).map(|caller| caller.place.clone())
 }
@@ -63,11 +97,33 @@ pub(super) fn seal(config: &Config, keys: Vec<(String, Secret)>, faults: &mut Fa
 
 /// The certificates of the gateway listeners that can be served.
 pub(super) fn gateway_tls(config: &Config, secrets: &Secrets, now: Now, faults: &mut Faults) -> Vec<Tls> {
+    let read = secrets.tls.iter().zip(&secrets.client_ca).zip(&secrets.crl);
+    of_listeners(&config.listen, read, now, faults)
+}
+
+/// The certificates of the session listeners that can be served.
+pub(super) fn session_tls(config: &Config, secrets: &Secrets, now: Now, faults: &mut Faults) -> Vec<Tls> {
+    let Some(session) = &config.session else { return Vec::new() };
+    let read = secrets.session_tls.iter().zip(&secrets.session_client_ca).zip(&secrets.session_crl);
+    of_listeners(&session.listen, read, now, faults)
+}
+
+/// A chain with its key, the clients' authorities, and what of theirs is revoked: what could be read of it.
+type Read<'r> = ((&'r Option<(Vec<u8>, Secret)>, &'r Option<Vec<u8>>), &'r Option<Vec<u8>>);
+
+fn of_listeners<'r>(
+    listeners: &[Listen],
+    read: impl Iterator<Item = Read<'r>>,
+    now: Now,
+    faults: &mut Faults,
+) -> Vec<Tls> {
     let mut found = Vec::new();
-    for ((listen, pair), ca) in config.listen.iter().zip(&secrets.tls).zip(&secrets.client_ca) {
+    for (listen, ((pair, ca), crl)) in listeners.iter().zip(read) {
         let Some(pair) = pair else { continue };
-        let ca = listen.client_ca.is_some().then_some(ca);
-        found.extend(tls(pair, ca, &listen.certificate, now, faults));
+        let clients = Clients { ca: ca.as_deref(), crl: crl.as_deref() };
+        if clients.are_read(listen.client_ca.is_some(), listen.crl.is_some()) {
+            found.extend(tls(pair, clients, &listen.certificate, now, faults));
+        }
     }
     found
 }
@@ -82,26 +138,39 @@ pub(super) fn status_tls(
     let mut found = Vec::new();
     for ((listen, pair), ca) in config.status.iter().zip(&secrets.status_tls).zip(&secrets.status_client_ca) {
         let made = listen.tls.as_ref().zip(pair.as_ref()).and_then(|((certificate, _), pair)| {
-            let ca = listen.client_ca.is_some().then_some(ca);
-            tls(pair, ca, certificate, now, faults)
+            let clients = Clients { ca: ca.as_deref(), crl: None };
+            let are_read = clients.are_read(listen.client_ca.is_some(), false);
+            if are_read { tls(pair, clients, certificate, now, faults) } else { None }
         });
         found.push(made);
     }
     found
 }
 
-/// `ca`: the clients' authorities where clients are asked; none of them could be read when there are none in it.
+/// What is asked of clients, as far as it could be read.
+#[derive(Clone, Copy)]
+struct Clients<'r> {
+    ca: Option<&'r [u8]>,
+    crl: Option<&'r [u8]>,
+}
+
+impl Clients<'_> {
+    /// Whether everything that is named was read: a listener that asks for less than it was told to is none.
+    fn are_read(self, ca_is_named: bool, crl_is_named: bool) -> bool {
+        self.ca.is_some() == ca_is_named && self.crl.is_some() == crl_is_named
+    }
+}
+
 fn tls(
     (chain, key): &(Vec<u8>, Secret),
-    ca: Option<&Option<Vec<u8>>>,
-    certificate: &Located<std::path::PathBuf>,
+    clients: Clients<'_>,
+    certificate: &Located<PathBuf>,
     now: Now,
     faults: &mut Faults,
 ) -> Option<Tls> {
-    let made = match ca {
+    let made = match clients.ca {
         None => Tls::new(chain, key.expose(), now),
-        Some(Some(ca)) => Tls::with_client_ca(chain, key.expose(), ca, now),
-        Some(None) => return None,
+        Some(ca) => Tls::with_client_ca(chain, key.expose(), ca, clients.crl, now),
     };
     made.map_err(|fault: TlsFault| faults.push(Fault::error(fault.to_string(), certificate.place.clone())))
         .ok()

@@ -10,6 +10,7 @@
 
 use std::{future::Future, path::PathBuf, pin::pin, sync::Arc, time::Duration};
 
+use arc_swap::ArcSwap;
 use jiff::SignedDuration;
 use tokio::{sync::mpsc, task::JoinHandle};
 
@@ -20,7 +21,7 @@ use crate::{
     guard::Guard,
     ledger::Ledger,
     notice::Event,
-    policy::{Policy, PolicyFiles},
+    policy::{Policy, PolicyFiles, Signers, Terms},
     secret::Digest,
 };
 
@@ -36,9 +37,14 @@ const STALE: &str = "the policy directory has been at fault for too long";
 const MEANWHILE: &str = "not known: it was changed while no guard was running; compare it with the reviewed version by \
                          `connect-guard policy diff`";
 
+/// Who may sign the policy; nobody has to where there are none.
+pub(super) type SignersInForce = Arc<ArcSwap<Option<Signers>>>;
+
 /// Keeps a guard's policy as the directory has it.
 pub(super) struct Reload {
     pub(super) directory: PathBuf,
+    /// Who may sign the policy, where somebody has to. Read again with the configuration.
+    pub(super) signers: SignersInForce,
     pub(super) max_stale: Duration,
     pub(super) guard: Arc<Guard>,
     pub(super) ledger: Ledger,
@@ -55,7 +61,7 @@ pub(super) struct Known {
     files: Option<Digest>,
     fault: Option<AtFault>,
     /// What came into force and is not on record yet.
-    unrecorded: Option<Digest>,
+    unrecorded: Option<Arc<Policy>>,
 }
 
 /// The directory is at fault.
@@ -127,10 +133,12 @@ impl Reload {
         let directory = self.directory.clone();
         let in_force = self.guard.policy();
         let known = self.known.files;
+        let signers = self.signers.load_full();
         tokio::task::spawn_blocking(move || {
             let (files, faults) = files_and_faults(&directory);
-            let digest = fingerprint(&files, &faults);
-            let policy = (known != Some(digest)).then(|| compiled(&files, faults, &in_force, now));
+            let digest = fingerprint(&files, signers.as_ref().as_ref(), &faults);
+            let terms = Terms { signers: signers.as_ref().as_ref(), at_least: in_force.epoch() };
+            let policy = (known != Some(digest)).then(|| compiled(&files, terms, faults, &in_force, now));
             Found { files: digest, policy }
         })
     }
@@ -177,17 +185,23 @@ impl Reload {
             return;
         }
         tracing::warn!(digest = %after.digest(), before = %before.digest(), frozen, "a policy came into force");
-        self.known.unrecorded = Some(after.digest());
+        self.known.unrecorded = Some(after);
         self.record().await;
         if let Some(changed) = changed {
             self.teller.tell(changed);
         }
     }
 
-    /// Puts on record what came into force, once the ledger can be written.
+    /// Puts on record what came into force, once the ledger can be written: its text first, so that no record names a
+    /// policy whose text is not there.
     async fn record(&mut self) {
-        let Some(digest) = self.known.unrecorded else { return };
-        match self.ledger.in_force(digest).await {
+        let Some(unrecorded) = &self.known.unrecorded else { return };
+        let kept = self.ledger.keep_policy(unrecorded.digest(), &unrecorded.texts()).await;
+        let written = match kept {
+            Ok(()) => self.ledger.in_force(unrecorded.digest()).await,
+            Err(unwritten) => Err(unwritten),
+        };
+        match written {
             Ok(()) => self.known.unrecorded = None,
             Err(unwritten) => {
                 tracing::error!(%unwritten, "that a policy came into force could not be recorded yet");
@@ -241,9 +255,15 @@ pub(super) fn changed_meanwhile(before: String, after: Digest) -> Option<Event> 
     (before != after).then_some(Event::PolicyChanged { before, after, gains, losses, left_out: 0 })
 }
 
-fn compiled(files: &PolicyFiles, mut faults: Faults, in_force: &Policy, now: Now) -> Compiled {
+fn compiled(
+    files: &PolicyFiles,
+    terms: Terms<'_>,
+    mut faults: Faults,
+    in_force: &Policy,
+    now: Now,
+) -> Compiled {
     if !faults.fatal() {
-        match Policy::compile(files, now) {
+        match Policy::compile_on(files, now, terms) {
             Ok((policy, more)) => {
                 faults.extend(more);
                 return Compiled::new(policy.after(in_force), faults, in_force, Rules::Read);
@@ -278,15 +298,16 @@ fn changed(before: &Policy, after: &Policy) -> Event {
     }
 }
 
-/// Over everything that was read, and what could not be.
-fn fingerprint(files: &PolicyFiles, faults: &Faults) -> Digest {
+/// Over everything that was read, who may sign it, and what could not be read.
+fn fingerprint(files: &PolicyFiles, signers: Option<&Signers>, faults: &Faults) -> Digest {
     let mut parts: Vec<String> = Vec::new();
     let named = |source: &Source| format!("{}\n{}", source.local, source.text);
     parts.extend(files.rules.iter().map(named));
     parts.extend(
         files.directories.iter().map(|file| format!("{}\n{}", file.modified.millis(), named(&file.source))),
     );
-    for emergency in files.deny.iter().chain(&files.revoked) {
+    parts.extend(signers.map(ToString::to_string));
+    for emergency in files.deny.iter().chain(&files.revoked).chain(&files.signature) {
         parts.push(match emergency {
             Ok(source) => named(source),
             Err(why) => why.clone(),

@@ -10,30 +10,31 @@
 //! reason not to be ready: the guard works on as it did, and would be replaced by one that cannot even start. A certificate
 //! that has ended is one.
 
-use std::{
-    collections::BTreeSet, fs, future::Future, net::SocketAddr, path::Path, pin::pin, sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeSet, future::Future, pin::pin, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use tokio::sync::mpsc;
 
 use super::{
     Again, Reread,
-    parts::{hook_options, key_ring, mail_credentials},
+    assembly::signers,
+    parts::{AtFault, hook_options, key_ring, mail_credentials, session_keys},
+    reload::SignersInForce,
     said::{first, report},
+    served::{Served, files, fingerprint},
     standing::Standing,
     teller::Routes,
 };
 use crate::{
+    caller::{KeyRing, SessionKeys},
     clock::Clock,
     config::{Config, Secrets},
-    diagnostic::Faults,
+    diagnostic::{Fault, Faults},
     guard::Guard,
     notice::{Before, Recipient, Routing},
     notify::Channels,
-    secret::{Digest, Secret, SecretRef},
-    server::Tls,
+    secret::Digest,
+    session::Exchange,
 };
 
 /// How often the certificates' files are looked at.
@@ -43,42 +44,18 @@ const EVERY: Duration = Duration::from_secs(10);
 pub(super) struct Renewal {
     pub(super) reread: Reread,
     pub(super) config: ArcSwap<Config>,
+    /// Who may sign the policy.
+    pub(super) signers: SignersInForce,
     /// The certificates that are served.
     pub(super) served: Vec<Served>,
     /// The files that they were read from, when the guard was started.
     pub(super) files: Digest,
     pub(super) guard: Arc<Guard>,
+    pub(super) exchange: Option<Arc<Exchange>>,
     pub(super) channels: Arc<Channels>,
     pub(super) routes: Routes,
     pub(super) standing: Arc<Standing>,
     pub(super) clock: Clock,
-}
-
-/// A listener, as the configuration has it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Door {
-    Gateway(SocketAddr),
-    Status(SocketAddr),
-}
-
-/// A certificate that is served.
-pub(super) struct Served {
-    door: Door,
-    tls: Tls,
-}
-
-/// What a listener's certificate is read from.
-struct Files<'a> {
-    certificate: &'a Path,
-    key: &'a SecretRef,
-    client_ca: Option<&'a Path>,
-}
-
-/// What was read of it.
-struct Read {
-    chain: Vec<u8>,
-    key: Secret,
-    client_ca: Option<Vec<u8>>,
 }
 
 impl Renewal {
@@ -112,6 +89,7 @@ impl Renewal {
         } else {
             served == Some(now) || self.serve(&self.config.load())
         };
+        self.overdue();
         whole.then_some(now)
     }
 
@@ -142,6 +120,7 @@ impl Renewal {
         report(&faults);
         let served = self.serve(&config);
         self.callers(&config, &secrets, faults);
+        self.signing(&config, &secrets);
         self.people(&config, &secrets);
         self.standing.renewed_only(&self.named(&config));
         self.config.store(config);
@@ -171,10 +150,24 @@ impl Renewal {
         all
     }
 
+    /// Lists of revoked clients whose successors are due: they go on refusing what is on them, and know of nothing since.
+    fn overdue(&self) {
+        let now = self.clock.now().millis();
+        for served in &self.served {
+            let Some(ends) = served.tls.crl_ends() else { continue };
+            let fault = (ends <= now).then(|| "it is out of date: replace it by its successor".to_owned());
+            let what = served.door.list();
+            if let (true, Some(why)) = (self.standing.renewed(&what, fault.clone()), fault) {
+                tracing::error!(list = what, why, "what was revoked since is not known");
+            }
+        }
+    }
+
     /// What can be renewed by this configuration, each by the name under which it is said that it was not.
     fn named(&self, config: &Config) -> BTreeSet<String> {
-        let mut names = BTreeSet::from(["configuration", "callers", "mail", "routes"].map(str::to_owned));
-        names.extend(self.served.iter().map(|served| served.door.what()));
+        let mut names =
+            BTreeSet::from(["configuration", "callers", "signers", "mail", "routes"].map(str::to_owned));
+        names.extend(self.served.iter().flat_map(|served| [served.door.what(), served.door.list()]));
         names.extend(config.notify.hooks.iter().map(|place| format!("hook:{}", place.name)));
         names
     }
@@ -182,18 +175,88 @@ impl Renewal {
     /// The callers' keys: all of them, or those in force stay that the configuration still names.
     fn callers(&self, config: &Config, secrets: &Secrets, mut faults: Faults) {
         let mut found = Faults::new();
-        let fault = if let Some(keys) = key_ring(config, secrets, &mut found) {
+        let sessions = session_keys(config, secrets, &mut found);
+        let made = sessions.as_ref().ok().cloned().and_then(|sessions| {
+            let keys = Arc::new(key_ring(config, secrets, sessions.clone(), &mut found)?);
+            self.issuing(config, sessions, &keys, &mut found)?;
+            Some(keys)
+        });
+        let fault = if let Some(keys) = made {
             self.guard.replace_keys(keys);
             tracing::info!(callers = config.callers.len(), "the callers' keys were read again");
             None
         } else {
             report(&found);
-            self.guard.keep_keys(&config.callers.iter().map(|caller| caller.key_id.clone()).collect());
+            let ids = config.callers.iter().map(|caller| caller.key_id.clone()).collect();
+            let sessions = sessions.unwrap_or_else(|AtFault| self.still_sealing(config, secrets));
+            self.guard.keep_keys(&ids, sessions);
+            if let Some(exchange) = &self.exchange {
+                exchange.replace_keys(self.guard.keys());
+            }
             tracing::error!("the callers' keys in force are kept, but for those that are withdrawn");
             found.extend(std::mem::take(&mut faults));
             Some(first(&found))
         };
         self.standing.renewed("callers", fault);
+    }
+
+    /// The keys of sessions, where not all of them can be read: those in force while the configuration names all of them,
+    /// and otherwise those that can be read. A key that was taken away seals and opens nothing any more.
+    fn still_sealing(&self, config: &Config, secrets: &Secrets) -> Option<Arc<SessionKeys>> {
+        let in_force = self.guard.keys().sessions().cloned()?;
+        let named: BTreeSet<&str> =
+            config.session.iter().flat_map(|session| &session.keys).map(|(id, _)| id.as_str()).collect();
+        if in_force.ids().all(|id| named.contains(id)) {
+            return Some(in_force);
+        }
+        SessionKeys::new(secrets.session.clone()).ok().map(Arc::new)
+    }
+
+    /// Who may sign the policy. A configuration that asks for no signature any more is none to forget the signers by: that
+    /// takes a start, which whoever can only write files does not give.
+    fn signing(&self, config: &Config, secrets: &Secrets) {
+        let mut found = Faults::new();
+        let fault = match signers(config, secrets, &mut found) {
+            Ok(None) if self.signers.load().is_some() => {
+                Some("no signers are named any more: those in force are kept until the next start".into())
+            }
+            Ok(signers) => {
+                self.signers.store(Arc::new(signers));
+                None
+            }
+            Err(AtFault) => {
+                report(&found);
+                // What could not be read at all was said of the secrets.
+                Some(
+                    found.iter().next().map_or_else(|| "their list cannot be read".into(), |_| first(&found)),
+                )
+            }
+        };
+        if let Some(why) = &fault {
+            tracing::error!(why, "who may sign the policy is kept as it was");
+        }
+        self.standing.renewed("signers", fault);
+    }
+
+    /// What sessions are issued by, where they are: none of it where one thing does not fit.
+    fn issuing(
+        &self,
+        config: &Config,
+        sessions: Option<Arc<SessionKeys>>,
+        keys: &Arc<KeyRing>,
+        faults: &mut Faults,
+    ) -> Option<()> {
+        let Some(exchange) = &self.exchange else { return Some(()) };
+        let Some((place, sessions)) = config.session.as_ref().zip(sessions) else {
+            faults.push(Fault::bare("`[session]` is gone, and its listeners are still there"));
+            return None;
+        };
+        if let Err(fault) = exchange.replace(place.options.clone(), sessions) {
+            faults.push(Fault::bare(format!("sessions cannot be issued so: {fault}")));
+            return None;
+        }
+        exchange.replace_keys(keys.clone());
+        Some(())
     }
 
     /// Who is told what, the password for mail, and what hooks are told with.
@@ -236,6 +299,9 @@ impl Renewal {
         });
         if fault.is_none() {
             self.guard.replace_routing(routing.clone());
+            if let Some(exchange) = &self.exchange {
+                exchange.replace_routing(routing.clone());
+            }
             self.routes.store(Arc::new(routing.clone()));
         }
         self.renewed("routes", fault);
@@ -246,77 +312,5 @@ impl Renewal {
             tracing::error!(channel, why, "what the channel is used with is kept");
         }
         self.standing.renewed(channel, fault);
-    }
-}
-
-/// Over the files of every certificate and of every authority. Keys are not among them, and need not be: another key
-/// belongs to another certificate, and a pair that does not match yet is tried again until it does.
-pub(super) fn fingerprint(config: &Config) -> Digest {
-    let read = |path: &Path| fs::read(path).unwrap_or_default();
-    Digest::of_list(files(config).flat_map(|(_, files)| {
-        [Some(files.certificate), files.client_ca].into_iter().flatten().map(read).collect::<Vec<_>>()
-    }))
-}
-
-/// What each listener's certificate is read from: those of the gateways, then those of status listeners that have one.
-fn files(config: &Config) -> impl Iterator<Item = (Door, Files<'_>)> {
-    let gateways = config.listen.iter().map(|listen| {
-        let client_ca = listen.client_ca.as_ref().map(|file| file.value.as_path());
-        let files = Files { certificate: &listen.certificate.value, key: &listen.key.value, client_ca };
-        (Door::Gateway(listen.address), files)
-    });
-    let statuses = config.status.iter().filter_map(|listen| {
-        let (certificate, key) = listen.tls.as_ref()?;
-        let client_ca = listen.client_ca.as_ref().map(|file| file.value.as_path());
-        let files = Files { certificate: &certificate.value, key: &key.value, client_ca };
-        Some((Door::Status(listen.address), files))
-    });
-    gateways.chain(statuses)
-}
-
-impl Served {
-    /// The certificates of gateway and status listeners, both in the order of the configuration.
-    pub(super) fn all(config: &Config, gateways: &[Tls], statuses: &[Option<Tls>]) -> Vec<Self> {
-        let gateways =
-            config.listen.iter().zip(gateways).map(|(listen, tls)| (Door::Gateway(listen.address), tls));
-        let statuses = config.status.iter().zip(statuses);
-        let statuses =
-            statuses.filter_map(|(listen, tls)| Some((Door::Status(listen.address), tls.as_ref()?)));
-        gateways.chain(statuses).map(|(door, tls)| Self { door, tls: tls.clone() }).collect()
-    }
-
-    fn replace(&self, read: &Read, clock: &Clock) -> Result<(), String> {
-        let replaced =
-            self.tls.replace(&read.chain, read.key.expose(), read.client_ca.as_deref(), clock.now());
-        replaced.map_err(|fault| fault.to_string())
-    }
-}
-
-impl Door {
-    fn name(self) -> String {
-        match self {
-            Self::Gateway(address) | Self::Status(address) => address.to_string(),
-        }
-    }
-
-    /// Under which name it is said that its certificate was not renewed.
-    fn what(self) -> String {
-        match self {
-            Self::Gateway(address) => format!("certificate:{address}"),
-            Self::Status(address) => format!("status-certificate:{address}"),
-        }
-    }
-}
-
-impl Files<'_> {
-    fn read(&self) -> Result<Read, String> {
-        let file = |path: &Path| {
-            fs::read(path).map_err(|error| format!("cannot read `{}`: {error}", path.display()))
-        };
-        Ok(Read {
-            chain: file(self.certificate)?,
-            key: self.key.read().map_err(|error| error.to_string())?,
-            client_ca: self.client_ca.map(file).transpose()?,
-        })
     }
 }

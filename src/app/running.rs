@@ -10,10 +10,18 @@ use tokio::{
     time::timeout,
 };
 
-use super::{App, AppFault, failed, service::Gateway, standing::Phase, supervisor, watched::Watch};
+use super::{
+    App, AppFault,
+    doors::Doors,
+    failed,
+    service::{Gateway, Issuing},
+    standing::Phase,
+    supervisor,
+    watched::Watch,
+};
 use crate::{
     client::ClientStats,
-    server::{Server, StatusServer, Watched},
+    server::{Server, Service, StatusServer, Watched},
 };
 
 /// How often it is looked whether every site has credentials.
@@ -39,8 +47,8 @@ impl App {
             guard,
             ledger,
             courier,
-            servers,
-            statuses,
+            doors: Doors { gateways, issuing, statuses },
+            exchange,
             standing,
             watch,
             drain,
@@ -50,21 +58,26 @@ impl App {
             renewal_again,
             renew,
             calendar,
+            freezes,
             telling,
         } = self;
         // Whoever has it read again has a copy; a copy of ours would keep nobody from ending, but says nothing either.
         drop(renew);
-        let at = servers.iter().map(|server| server.address().to_string()).collect::<Vec<_>>().join(", ");
+        let at = gateways.iter().map(|server| server.bound().to_string()).collect::<Vec<_>>().join(", ");
         let mut status = Working::default();
         status.statuses(statuses, &watch);
         let mut mail = Working::default();
         mail.part("courier", |stopped| courier.clone().run(stopped));
         mail.part("teller", |stopped| telling.run(stopped));
         let mut serving = Working::default();
-        serving.servers(servers, &Arc::new(Gateway::new(guard.clone())));
+        serving.servers(gateways, &Arc::new(Gateway::new(guard.clone())));
+        if let Some(exchange) = exchange {
+            serving.servers(issuing, &Arc::new(Issuing::new(exchange, freezes.clone())));
+        }
         serving.part("reload", |stopped| reload.run(reload_again, stopped));
         serving.part("renewal", |stopped| renewal.run(renewal_again, stopped));
         serving.part("calendar", |stopped| calendar.run(stopped));
+        serving.part("freezes", |stopped| freezes.run(stopped));
         serving.part("sweep", |stopped| guard.clone().sweep(stopped));
         serving.part("credentials", |stopped| credentials(watch.clone(), stopped));
         serving.part("watchdog", |stopped| {
@@ -124,11 +137,11 @@ impl Working {
         self.tasks.spawn(async move { (name, work.await) });
     }
 
-    fn servers(&mut self, servers: Vec<Server>, gateway: &Arc<Gateway>) {
+    fn servers<S: Service>(&mut self, servers: Vec<Server>, service: &Arc<S>) {
         for server in servers {
-            let gateway = gateway.clone();
+            let service = service.clone();
             self.part("listener", |stopped| async move {
-                let drained = server.run(gateway, stopped).await;
+                let drained = server.run(service, stopped).await;
                 if drained.cut > 0 {
                     tracing::warn!(connections = drained.cut, "cut: they did not end in time");
                 }
@@ -209,6 +222,9 @@ impl Watch {
             counted(&site, &counts);
         }
         counted("guard", &self.guard.stats());
+        if let Some(exchange) = &self.exchange {
+            counted("sessions", &exchange.stats());
+        }
         counted("rates", &self.guard.rates());
         counted("notices", &self.courier.stats());
     }

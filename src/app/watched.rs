@@ -9,6 +9,7 @@ use crate::{
     ledger::Ledger,
     notify::Courier,
     server::{Counts, Measurements, PolicyState, Reason, Tls, Watched},
+    session::Exchange,
 };
 
 /// The guard as a whole, seen from outside.
@@ -17,6 +18,7 @@ pub(super) struct Watch {
     pub(super) ledger: Ledger,
     pub(super) courier: Arc<Courier>,
     pub(super) standing: Arc<Standing>,
+    pub(super) exchange: Option<Arc<Exchange>>,
     pub(super) listeners: Vec<(SocketAddr, Arc<Counts>)>,
     pub(super) certificates: Vec<(SocketAddr, Tls)>,
     pub(super) clock: Clock,
@@ -90,9 +92,9 @@ impl Watched for Watch {
         }
     }
 
-    async fn measure(&self) -> Measurements {
+    async fn measure(&self) -> Option<Measurements> {
         let known = self.standing.known();
-        Measurements {
+        Some(Measurements {
             version: env!("CARGO_PKG_VERSION"),
             started: self.since.millis(),
             guard: self.guard.stats(),
@@ -106,6 +108,12 @@ impl Watched for Watch {
                 .iter()
                 .map(|(address, counts)| (address.to_string(), counts.stats()))
                 .collect(),
+            sessions: self.exchange.as_ref().map(|exchange| exchange.stats()),
+            crls: self
+                .certificates
+                .iter()
+                .filter_map(|(address, tls)| Some((address.to_string(), tls.crl_ends()?)))
+                .collect(),
             certificates: self
                 .certificates
                 .iter()
@@ -114,7 +122,7 @@ impl Watched for Watch {
             keys: self.guard.key_ends(),
             policy: self.policy(&known),
             unrenewed: known.unrenewed.into_keys().collect(),
-        }
+        })
     }
 }
 

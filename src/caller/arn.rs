@@ -1,7 +1,7 @@
 //! The ARNs of principals: IAM users and roles, and STS sessions of roles.
 //!
 //! A role's path is lost in the ARN of its sessions, and a session's name is chosen by whoever assumes the role
-//! (requirement S16): so `assumed-role/R/S` is the role `R`, with `S` as a remark. Read strictly and compared exactly:
+//!: so `assumed-role/R/S` is the role `R`, with `S` as a remark. Read strictly and compared exactly:
 //! letter case counts, patterns are no ARNs. Grammar:
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html>.
 

@@ -1,7 +1,7 @@
 //! What a head claims about its signature. All of it is refused or believed *to be claimed*; nothing here proves
 //! anything, and nothing here depends on which keys exist, so no answer tells a stranger whether one does.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, fmt::rfc2822::DateTimeParser};
 
@@ -12,7 +12,7 @@ use crate::{
     wire::{Head, Headers, Occurs, RequestTarget},
 };
 
-use super::Unverified;
+use super::{Session, Unverified, notes, session_keys::TOKEN_MAX};
 
 /// How far `x-amz-date` may be from now, in either direction, both ends included. As AWS has it.
 const SKEW: SignedDuration = SignedDuration::from_secs(300);
@@ -43,9 +43,24 @@ pub(super) struct Claims<'a> {
     pub(super) date: &'a str,
     /// The same, read.
     pub(super) signed_at: Now,
-    /// `x-amz-content-sha256` as sent: sixty-four lower-case hexadecimal digits.
-    content_hash: Option<&'a str>,
+    /// `x-amz-security-token` as sent, with the id of a session: base64url, of bounded length.
+    pub(super) token: Option<&'a str>,
+    /// The notes, every one of them signed.
+    pub(super) notes: BTreeMap<String, String>,
+    content_hash: ContentHash<'a>,
 }
+
+/// What a head says that is not signed, over a connection whose certificate is the proof.
+pub(super) struct Unsigned<'a> {
+    /// The Region it is for.
+    pub(super) region: &'a str,
+    /// The notes.
+    pub(super) notes: BTreeMap<String, String>,
+    content_hash: ContentHash<'a>,
+}
+
+/// `x-amz-content-sha256` as sent, if it was: sixty-four lower-case hexadecimal digits.
+struct ContentHash<'a>(Option<&'a str>);
 
 impl<'a> Claims<'a> {
     /// Reads the claims of a head and refuses whatever could not be right under any key.
@@ -65,17 +80,56 @@ impl<'a> Claims<'a> {
         scope.holds(&claimed, date)?;
         all_signed(headers, &claimed.signed_headers)?;
         scope.is_for(headers)?;
-        let content_hash = content_hash(headers)?;
-        match headers.occurs("x-amz-security-token") {
-            Occurs::Absent => Ok(Self { claimed, date, signed_at, content_hash }),
-            Occurs::One(_) | Occurs::Many => Err(Unverified::Token),
+        let content_hash = ContentHash::read(headers)?;
+        let token = token(headers, &claimed)?;
+        let notes = notes::notes(headers)?;
+        Ok(Self { claimed, date, signed_at, token, notes, content_hash })
+    }
+
+    /// See [`ContentHash::is_of`].
+    pub(super) fn body_is(&self, body: &Digest) -> Result<(), Unverified> {
+        self.content_hash.is_of(body)
+    }
+}
+
+impl<'a> Unsigned<'a> {
+    /// Reads a head without a signature. What belongs to one makes no sense alone, and is refused.
+    pub(super) fn read(head: &'a Head, scope: &Scope) -> Result<Self, Unverified> {
+        no_query_authentication(&head.target)?;
+        let headers = &head.headers;
+        if headers.occurs("x-amz-security-token") != Occurs::Absent {
+            return Err(Unverified::Token);
+        }
+        let region = head.peer.region.as_deref().filter(|region| scope.regions.contains(*region));
+        let region = region.ok_or(Unverified::Scope("Region"))?;
+        scope.is_for(headers)?;
+        let content_hash = ContentHash::read(headers)?;
+        Ok(Self { region, notes: notes::notes(headers)?, content_hash })
+    }
+
+    /// See [`ContentHash::is_of`].
+    pub(super) fn body_is(&self, body: &Digest) -> Result<(), Unverified> {
+        self.content_hash.is_of(body)
+    }
+}
+
+impl<'a> ContentHash<'a> {
+    /// The hash itself, or nothing. The words that AWS takes in its place (`UNSIGNED-PAYLOAD`, `STREAMING-...`) would
+    /// leave the body unsigned.
+    fn read(headers: &'a Headers) -> Result<Self, Unverified> {
+        let is_hash =
+            |text: &str| text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        match headers.occurs("x-amz-content-sha256") {
+            Occurs::Absent => Ok(Self(None)),
+            Occurs::One(hash) if is_hash(hash) => Ok(Self(Some(hash))),
+            Occurs::One(_) | Occurs::Many => Err(Unverified::ContentHash),
         }
     }
 
     /// That the body is the one whose hash was sent, when one was. Whether it is the one that was *signed* is the
     /// signature's business: AWS CLI and boto3 send no hash to Connect.
-    pub(super) fn body_is(&self, body: &Digest) -> Result<(), Unverified> {
-        match self.content_hash {
+    fn is_of(&self, body: &Digest) -> Result<(), Unverified> {
+        match self.0 {
             Some(hash) if hash != body.hex() => Err(Unverified::ContentHash),
             Some(_) | None => Ok(()),
         }
@@ -170,7 +224,11 @@ fn within_skew(signed_at: Now, now: Now) -> Result<(), Unverified> {
 fn all_signed(headers: &Headers, signed: &[String]) -> Result<(), Unverified> {
     // The list is sorted; were it not, less would count as signed, never more.
     let is_signed = |name: &str| signed.binary_search_by(|other| other.as_str().cmp(name)).is_ok();
-    let must = |name: &str| matches!(name, "host" | "content-type") || name.starts_with("x-amz-");
+    let must = |name: &str| {
+        matches!(name, "host" | "content-type")
+            || name.starts_with("x-amz-")
+            || name.starts_with(notes::PREFIX)
+    };
     if let Some((name, _)) = headers.iter().find(|(name, _)| must(name) && !is_signed(name)) {
         return Err(unsigned(name));
     }
@@ -180,18 +238,25 @@ fn all_signed(headers: &Headers, signed: &[String]) -> Result<(), Unverified> {
     }
 }
 
-/// The hash itself, or nothing. The words that AWS takes in its place (`UNSIGNED-PAYLOAD`, `STREAMING-...`) would leave
-/// the body unsigned.
-fn content_hash(headers: &Headers) -> Result<Option<&str>, Unverified> {
-    let is_hash =
-        |text: &str| text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    match headers.occurs("x-amz-content-sha256") {
-        Occurs::Absent => Ok(None),
-        Occurs::One(hash) if is_hash(hash) => Ok(Some(hash)),
-        Occurs::One(_) | Occurs::Many => Err(Unverified::ContentHash),
+/// The session token that goes with the id of a session, and with no other. Its form alone is looked at: a token that
+/// nobody issued is told from no other.
+fn token<'a>(headers: &'a Headers, claimed: &Claimed) -> Result<Option<&'a str>, Unverified> {
+    let is_token = |text: &str| {
+        (1..=TOKEN_MAX).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    };
+    match headers.occurs("x-amz-security-token") {
+        Occurs::Absent if !Session::is_id(&claimed.access_key_id) => Ok(None),
+        Occurs::One(token) if Session::is_id(&claimed.access_key_id) && is_token(token) => Ok(Some(token)),
+        Occurs::Absent | Occurs::One(_) | Occurs::Many => Err(Unverified::Token),
     }
 }
 
 fn unsigned(name: &str) -> Unverified {
-    Unverified::SignedHeaders(name.chars().take(NAME_SHOWN).collect())
+    Unverified::SignedHeaders(shown(name))
+}
+
+/// As much of a header's name as messages give.
+pub(super) fn shown(name: &str) -> String {
+    name.chars().take(NAME_SHOWN).collect()
 }

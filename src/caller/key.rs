@@ -12,7 +12,7 @@ use super::Principal;
 /// A key issued by the guard. Has no `Debug`: it holds its secret.
 #[derive(Clone)]
 pub struct GuardKey {
-    /// Its access key id: `GK` and 18 characters of `A-Z2-7`. No AWS-issued id begins so.
+    /// Its access key id: `GK` and 18 characters of `A-Z2-7`. No AWS-issued id begins so, and no session's.
     pub key_id: String,
     /// Its secret: at least 32 visible ASCII characters.
     pub secret: Secret,
@@ -65,7 +65,7 @@ impl GuardKey {
 }
 
 /// The character of the lowest five bits (RFC 4648 section 6).
-fn base32(bits: u128) -> char {
+pub(super) fn base32(bits: u128) -> char {
     let digit = bits.to_be_bytes()[15] & 31;
     char::from(if digit < 26 { b'A' + digit } else { b'2' + (digit - 26) })
 }

@@ -30,15 +30,23 @@ pub enum Unverified {
     Future,
     /// An access key id that AWS issues: nobody but AWS can verify those.
     AwsKey,
-    /// A session token with a guard key.
+    /// A session token with a key that has none, or none with one that has; or what no token can be.
     Token,
     /// No such key, or the signature is not that of these bytes: deliberately one case.
     Signature,
-    /// Proven, but the key's time is over.
+    /// Proven, but the time of the key or of the session is over.
     Expired {
         /// The key.
         key_id: String,
     },
+    /// A certificate is required, and there is none, or it stands for nobody or for more than one.
+    Certificate,
+    /// The certificate of the connection has expired since the handshake.
+    CertificateExpired,
+    /// Proven twice, by a signature and a certificate, and not of the same principal.
+    CertificateOfAnother,
+    /// This `x-guard-*` header is there twice or is too long, or there are too many. At most 64 characters of the name.
+    Note(String),
     /// Proven, but not from one of the key's networks.
     Network {
         /// The key.
@@ -62,8 +70,13 @@ impl Unverified {
             | Self::ContentHash
             | Self::Signature => ErrorType::InvalidSignature,
             Self::Stale | Self::Future => ErrorType::RequestTimeTooSkewed,
-            Self::AwsKey | Self::Token | Self::Network { .. } => ErrorType::UnrecognizedClient,
-            Self::Expired { .. } => ErrorType::ExpiredToken,
+            Self::AwsKey
+            | Self::Token
+            | Self::Certificate
+            | Self::CertificateOfAnother
+            | Self::Network { .. } => ErrorType::UnrecognizedClient,
+            Self::Note(_) => ErrorType::InvalidRequest,
+            Self::CertificateExpired | Self::Expired { .. } => ErrorType::ExpiredToken,
         }
     }
 
@@ -84,6 +97,10 @@ impl Unverified {
             Self::Token => "token",
             Self::Signature => "signature",
             Self::Expired { .. } => "expired",
+            Self::Certificate => "certificate",
+            Self::CertificateExpired => "certificate-expired",
+            Self::CertificateOfAnother => "certificate-of-another",
+            Self::Note(_) => "note",
             Self::Network { .. } => "network",
         }
     }
@@ -104,9 +121,22 @@ impl fmt::Display for Unverified {
             Self::Stale => f.write_str("the request was signed more than 300 s ago"),
             Self::Future => f.write_str("the request is signed more than 300 s in the future"),
             Self::AwsKey => f.write_str("keys issued by AWS cannot be verified here"),
-            Self::Token => f.write_str("a session token does not belong to this kind of key"),
+            Self::Token => f.write_str("the session token does not belong to this kind of key"),
             Self::Signature => f.write_str("the key is unknown or the signature does not match"),
             Self::Expired { key_id } => write!(f, "the key `{key_id}` has expired"),
+            Self::Certificate => {
+                f.write_str("the connection has no certificate that stands for anybody here")
+            }
+            Self::CertificateExpired => f.write_str("the certificate of the connection has expired"),
+            Self::CertificateOfAnother => {
+                f.write_str("the signature and the certificate are not of the same principal")
+            }
+            Self::Note(name) => {
+                write!(
+                    f,
+                    "the header `{name}` is there twice, is not 1 to 256 visible ASCII characters, or is one too many"
+                )
+            }
             Self::Network { key_id, .. } => write!(f, "the key `{key_id}` may not be used from here"),
         }
     }

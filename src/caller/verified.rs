@@ -1,14 +1,14 @@
 //! The proof that somebody signed a request, and what is known of them.
 
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use crate::{
     clock::Now,
     secret::Digest,
-    wire::{Origin, WireRequest},
+    wire::{Origin, WireRequest, is_spiffe_id},
 };
 
-use super::Arn;
+use super::{Arn, Session};
 
 /// Who somebody is, as AWS, the cluster, the CA or the configuration vouches for it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -27,6 +27,17 @@ pub enum Proof {
         /// The access key id.
         key_id: String,
     },
+    /// A signature under the credentials of a session.
+    Session(Arc<Session>),
+    /// The certificate of the connection, and no signature.
+    Certificate {
+        /// Its SPIFFE id, or its subject.
+        name: String,
+        /// SHA-256 of it.
+        fingerprint: Digest,
+        /// What the configuration says of its holder.
+        claims: Arc<BTreeMap<String, String>>,
+    },
 }
 
 /// Who asks, how that was proven, and from where: what records and notices say of a caller.
@@ -38,22 +49,26 @@ pub struct Caller {
     pub proof: Proof,
     /// From where, and the request's id.
     pub origin: Origin,
+    /// What the caller says of the request in `x-guard-*` headers that the proof covers: lower-case name, and 1 to 256
+    /// visible ASCII characters; at most 8.
+    pub notes: BTreeMap<String, String>,
 }
 
 /// What makes two arrivals one attempt: the same signature, or the same `amz-sdk-invocation-id`, over the same body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
-    /// SHA-256 of the signature. Never the signature itself: it is not stored.
+    /// SHA-256 of the signature. Never the signature itself: it is not stored. Without a signature, of the request's id:
+    /// then only an invocation id makes two arrivals one.
     pub signature: Digest,
     /// SHA-256 of `amz-sdk-invocation-id`, when sent once and well-formed (a UUID).
     pub invocation: Option<Digest>,
     /// SHA-256 of the body.
     pub body: Digest,
-    /// `x-amz-date`.
+    /// `x-amz-date`; without a signature, when the request came.
     pub signed_at: Now,
 }
 
-/// Somebody signed exactly these bytes. Made by [`super::KeyRing::verify`] only, spent by value.
+/// Somebody signed exactly these bytes, or sent them over a connection of his own. Made by [`super::KeyRing::verify`] only, spent by value.
 #[must_use]
 pub struct Verified {
     pub(super) caller: Caller,
@@ -63,9 +78,22 @@ pub struct Verified {
 }
 
 impl Principal {
-    /// Whom rates and quotas are charged to: the role, not its session (requirement G1).
+    /// Whom rates and quotas are charged to: the role, not its session.
     pub fn account_key(&self) -> Arc<str> {
         self.arn.without_session().into()
+    }
+}
+
+impl Caller {
+    /// What was verified of the caller under this name, when a session or a certificate was issued or mapped with it.
+    /// Never what he said of himself.
+    pub fn claim(&self, name: &str) -> Option<&str> {
+        let claims = match &self.proof {
+            Proof::GuardKey { .. } => return None,
+            Proof::Session(session) => &session.claims,
+            Proof::Certificate { claims, .. } => &**claims,
+        };
+        claims.get(name).map(String::as_str)
     }
 }
 
@@ -80,12 +108,12 @@ impl Verified {
         &self.attempt
     }
 
-    /// The Region in the signature's scope.
+    /// The Region in the signature's scope; without a signature that of the listener.
     pub fn region(&self) -> &str {
         &self.region
     }
 
-    /// The request that was signed.
+    /// The request that was proven.
     pub fn request(&self) -> &WireRequest {
         &self.request
     }
@@ -116,11 +144,28 @@ impl Verified {
     }
 }
 
-/// As records and notices name it: `guard-key:GK...`.
+impl Proof {
+    /// For logs: by which key, session or certificate. Nothing of it names a person: a token's subject, a session's name and
+    /// a certificate's may be an address.
+    pub fn in_logs(&self) -> String {
+        match self {
+            Self::GuardKey { key_id } => format!("guard-key:{key_id}"),
+            Self::Session(session) => format!("session:{}:{}", session.id, session.voucher.kind()),
+            Self::Certificate { name, .. } if is_spiffe_id(name) => format!("certificate:{name}"),
+            Self::Certificate { fingerprint, .. } => {
+                format!("certificate:{}", fingerprint.hex().chars().take(16).collect::<String>())
+            }
+        }
+    }
+}
+
+/// As records and notices name it: `guard-key:GK...`, `session:GS...:` and what vouches for it, `certificate:` and a name.
 impl fmt::Display for Proof {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::GuardKey { key_id } => write!(f, "guard-key:{key_id}"),
+            Self::Session(session) => write!(f, "session:{}:{}", session.id, session.voucher),
+            Self::Certificate { name, .. } => write!(f, "certificate:{name}"),
         }
     }
 }

@@ -3,8 +3,15 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use jiff::SignedDuration;
 
-use super::policy::PolicyCommand;
+use super::{
+    audit_show::ShowArgs,
+    caller_sessions::SessionsArgs,
+    credentials::CredentialsArgs,
+    freeze::{FreezeArgs, UnfreezeArgs},
+    policy::PolicyCommand,
+};
 use crate::{
     ledger::DeliveryState,
     notice::{Channel, Kind, Recipient},
@@ -41,6 +48,31 @@ pub(super) enum Command {
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
     },
+    /// Stand beside an application: sign what it sends with a session, and forward it.
+    #[command(after_help = "Example: connect-guard relay --config /etc/connect-guard/relay.toml")]
+    Relay {
+        /// The relay's own file; `CONNECT_GUARD_CONFIG` names it otherwise.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+    /// Print a session, for `credential_process` in AWS's configuration files.
+    ///
+    /// Who one is, is proven with one's own AWS credentials, which stay here; a token or a certificate does as well. The
+    /// session is kept for its first half, for its owner alone.
+    #[command(
+        after_help = "Example: credential_process = connect-guard credentials --session-url https://guard.example.com:8444 --profile desk"
+    )]
+    Credentials(CredentialsArgs),
+    /// Refuse changes: all, those of an instance or those of a caller.
+    #[command(
+        after_help = "Example: connect-guard freeze --all --reason \"a desk was taken over\" --session-url https://guard.example.com:8444"
+    )]
+    Freeze(FreezeArgs),
+    /// Lift a freeze.
+    #[command(
+        after_help = "Example: connect-guard unfreeze ID --reason \"it was a drill\" --session-url https://guard.example.com:8444"
+    )]
+    Unfreeze(UnfreezeArgs),
     /// Show the guard at work, on an embedded Connect and mailbox.
     ///
     /// Nothing outside this machine is touched.
@@ -56,10 +88,10 @@ pub(super) enum Command {
     /// Check a policy, test it, and ask it who may do what.
     #[command(subcommand)]
     Policy(PolicyCommand),
-    /// Issue keys to callers.
+    /// Issue keys to callers, and see who has a session.
     #[command(subcommand)]
     Caller(CallerCommand),
-    /// Verify the ledger.
+    /// Verify the ledger, and look into it.
     #[command(subcommand)]
     Audit(AuditCommand),
     /// Look at notices that wait, try them again, test a channel.
@@ -116,10 +148,41 @@ pub(super) enum CallerCommand {
         #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u8).range(1..=90))]
         days: u8,
     },
+    /// Issue a successor of a key: for the same principal and networks.
+    ///
+    /// The old key stays until its end, or for so long as --overlap says. The secret goes to standard output, once; the
+    /// lines for the configuration go to standard error, and nothing is written.
+    #[command(
+        after_help = "Example: connect-guard caller rotate --key-id GKAAAAAAAAAAAAAAAAAA --overlap 24h --config config.toml > desk.secret"
+    )]
+    Rotate {
+        /// The key that ends.
+        #[arg(long, value_name = "ID")]
+        key_id: String,
+        /// For how many days the new one holds, 1 to 90.
+        #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u8).range(1..=90))]
+        days: u8,
+        /// How much longer the old one is taken, such as 24h; until its end otherwise.
+        #[arg(long, value_name = "DURATION", value_parser = super::rotate::overlap)]
+        overlap: Option<SignedDuration>,
+        /// The configuration file; `CONNECT_GUARD_CONFIG` names it otherwise.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+    /// List sessions: who has one, what vouched for it, when it was used last.
+    #[command(after_help = "Example: connect-guard caller sessions --active --config config.toml")]
+    Sessions(SessionsArgs),
 }
 
 #[derive(Subcommand)]
 pub(super) enum AuditCommand {
+    /// Show records, what became of them, and the rules that decided.
+    ///
+    /// Works beside a running guard. With --format json each record is one line.
+    #[command(
+        after_help = "Example: connect-guard audit show --user 87654321-2222-1234-1234-111234567891 --config config.toml"
+    )]
+    Show(Box<ShowArgs>),
     /// Verify every link of every chain in the ledger.
     #[command(
         after_help = "Example: connect-guard audit verify --store sqlite:/var/lib/connect-guard/ledger.db"

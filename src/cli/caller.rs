@@ -1,12 +1,12 @@
 //! `caller issue`: a key for a caller. The secret is printed once and kept nowhere.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Exit, args::Format, output::Output};
 use crate::{
     caller::{Arn, GuardKey, Resource},
-    clock::Clock,
-    secret,
+    clock::{Clock, Now},
+    secret::{self, Secret},
 };
 
 /// Issues a key.
@@ -24,17 +24,9 @@ pub(super) fn issue(principal: &str, days: u8, output: Output) -> Exit {
             return Exit::Usage;
         }
     };
-    let random = match secret::random::<{ GuardKey::RANDOM }>() {
-        Ok(random) => random,
-        Err(fault) => {
-            output.error(&fault.to_string());
-            return Exit::Failed;
-        }
-    };
-    let (key_id, secret) = GuardKey::issue(random);
+    let Some((key_id, secret)) = fresh(output) else { return Exit::Failed };
     let Some(secret) = secret.expose_str() else { return Exit::Failed };
-    let expires = Clock::system().now().plus(SignedDuration::from_hours(24 * i64::from(days))).timestamp();
-    let expires = expires.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let expires = instant(Clock::system().now(), SignedDuration::from_hours(24 * i64::from(days)));
     if output.format() == Format::Json {
         let issued = serde_json::json!({
             "key_id": key_id, "secret": secret, "principal": arn.to_string(), "expires": expires,
@@ -55,4 +47,25 @@ pub(super) fn issue(principal: &str, days: u8, output: Output) -> Exit {
     output.say("");
     output.data(secret);
     Exit::Done
+}
+
+/// A new key: its id, and its secret. What fails is told.
+pub(super) fn fresh(output: Output) -> Option<(String, Secret)> {
+    match secret::random::<{ GuardKey::RANDOM }>() {
+        Ok(random) => Some(GuardKey::issue(random)),
+        Err(fault) => {
+            output.error(&fault.to_string());
+            None
+        }
+    }
+}
+
+/// So long from now, as the configuration writes an instant: whole seconds, UTC.
+pub(super) fn instant(now: Now, later: SignedDuration) -> String {
+    written(now.plus(later).timestamp())
+}
+
+/// An instant as the configuration writes it: whole seconds, UTC.
+pub(super) fn written(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

@@ -45,14 +45,19 @@ pub(super) struct Read {
 
 /// Reads the configuration named by the argument or by `CONNECT_GUARD_CONFIG`.
 pub(super) fn open(named: Option<&Path>) -> Result<Read, Unread> {
+    let (source, overrides) = source(named)?;
+    let (config, warnings) =
+        Config::read(&source, &overrides, Clock::system().now()).map_err(Unread::Faults)?;
+    Ok(Read { config, warnings, source, overrides })
+}
+
+/// The file named by the argument or by `CONNECT_GUARD_CONFIG`, and what the environment sets.
+pub(super) fn source(named: Option<&Path>) -> Result<(Source, Overrides), Unread> {
     let Some(path) = named.map(Path::to_owned).or_else(|| Overrides::config_file().map(PathBuf::from)) else {
         return Err(Unread::Unnamed);
     };
     let source = configuration(&path).map_err(Unread::Faults)?;
-    let overrides = Overrides::from_environment();
-    let (config, warnings) =
-        Config::read(&source, &overrides, Clock::system().now()).map_err(Unread::Faults)?;
-    Ok(Read { config, warnings, source, overrides })
+    Ok((source, Overrides::from_environment()))
 }
 
 /// The same, for whoever needs no more than the configuration and what is worth a look in it.

@@ -3,17 +3,24 @@
 
 mod args;
 mod audit;
+mod audit_show;
 mod caller;
+mod caller_sessions;
 mod check;
 mod config;
+mod credentials;
 #[cfg(feature = "demo")]
 mod demo;
+mod freeze;
 mod health;
 mod logs;
 mod notify;
 mod output;
 mod policy;
+mod relay;
+mod rotate;
 mod serve;
+mod session;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -37,12 +44,21 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let output = Output::new(args.format);
     let exit = match args.command {
         Command::Serve { config } => serve::serve(config.as_deref(), output),
+        Command::Relay { config } => relay::relay(config.as_deref(), output),
+        Command::Credentials(args) => credentials::credentials(&args, output),
+        Command::Freeze(args) => freeze::freeze(&args, output),
+        Command::Unfreeze(args) => freeze::unfreeze(&args, output),
         #[cfg(feature = "demo")]
         Command::Demo { once } => demo::demo(once, output),
         Command::Config(ConfigCommand::Check { config }) => check::config(config.as_deref(), output),
         Command::Config(ConfigCommand::Show { config }) => config::show(config.as_deref(), output),
         Command::Policy(command) => policy::run(command, output),
         Command::Caller(CallerCommand::Issue { principal, days }) => caller::issue(&principal, days, output),
+        Command::Caller(CallerCommand::Rotate { key_id, days, overlap, config }) => {
+            rotate::rotate(config.as_deref(), &key_id, days, overlap, output)
+        }
+        Command::Caller(CallerCommand::Sessions(args)) => caller_sessions::sessions(&args, output),
+        Command::Audit(AuditCommand::Show(args)) => audit_show::show(&args, output),
         Command::Audit(AuditCommand::Verify { store, config }) => audit::verify(store, config, output),
         Command::Notify(command) => notified(command, output),
         Command::Health { config, url, ready } => {

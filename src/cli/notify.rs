@@ -256,7 +256,7 @@ fn parts(config: Option<&Path>, output: Output) -> Result<Parts, Exit> {
 }
 
 /// Opens the outbox of the configuration's store, does something at it, and closes it.
-fn at_desk(
+pub(super) fn at_desk(
     config: Option<&Path>,
     output: Output,
     work: impl AsyncFnOnce(&Desk, &Templates) -> Result<Exit, LedgerFault>,
@@ -279,7 +279,7 @@ fn at_desk(
         done
     });
     done.unwrap_or_else(|fault| {
-        output.error(&format!("the outbox in `{}` cannot be used: {fault}", config.store.url));
+        output.error(&format!("the store `{}` cannot be used: {fault}", config.store.url));
         Exit::Failed
     })
 }
@@ -356,7 +356,7 @@ fn kind(listed: &Listed) -> &'static str {
 }
 
 /// RFC 3339, to the second.
-fn instant(millis: i64) -> String {
+pub(super) fn instant(millis: i64) -> String {
     Timestamp::from_millisecond(millis)
         .map_or_else(|_| millis.to_string(), |at| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
 }

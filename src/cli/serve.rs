@@ -60,7 +60,7 @@ pub(super) fn serve(named: Option<&Path>, output: Output) -> Exit {
 }
 
 /// No core file, and nobody else's debugger: there are secrets in memory from here on (`PR_SET_DUMPABLE`).
-fn keep_memory() {
+pub(super) fn keep_memory() {
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)
     {
@@ -85,6 +85,9 @@ async fn until(config: Config, named: Option<&Path>, stop: impl Future<Output = 
     });
     for address in app.status_addresses() {
         tracing::info!(%address, "answering for status");
+    }
+    for address in app.session_addresses() {
+        tracing::info!(%address, "answering for sessions");
     }
     for address in app.addresses() {
         tracing::info!(%address, "listening");
@@ -121,11 +124,11 @@ pub(super) async fn told_to_stop() {
 }
 
 /// How often the process was told to stop, by SIGTERM or SIGINT.
-struct Told(watch::Receiver<u32>);
+pub(super) struct Told(watch::Receiver<u32>);
 
 impl Told {
     /// From now on neither signal ends the process by itself. Must be called within a runtime.
-    fn listen() -> io::Result<Self> {
+    pub(super) fn listen() -> io::Result<Self> {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let (told, times) = watch::channel(0);
@@ -139,12 +142,12 @@ impl Told {
     }
 
     /// Resolves when it was told to stop.
-    fn once(&self) -> impl Future<Output = ()> + use<> {
+    pub(super) fn once(&self) -> impl Future<Output = ()> + use<> {
         at_least(self.0.clone(), 1)
     }
 
     /// Resolves when it was told to stop for the second time.
-    fn twice(&self) -> impl Future<Output = ()> + use<> {
+    pub(super) fn twice(&self) -> impl Future<Output = ()> + use<> {
         at_least(self.0.clone(), 2)
     }
 }

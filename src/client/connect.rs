@@ -3,7 +3,8 @@
 //! There is no proxy and no plain HTTP, not even on loopback: no value of this module has a stream without TLS.
 
 use std::{
-    io,
+    error::Error,
+    fmt, io,
     net::{Ipv6Addr, SocketAddr},
     time::Duration,
 };
@@ -16,12 +17,25 @@ use tokio::{
 use tokio_rustls::TlsConnector;
 
 use super::{
-    Endpoint, Failure, Unusable,
+    Endpoint, Failure,
     connection::Connection,
     connection::chain,
     reach::{Names, Reach},
-    tls,
+    tls::{self, Presented, TrustFault},
 };
+
+/// Why there can be no client for an endpoint.
+#[derive(Debug)]
+pub enum Unusable {
+    /// Neither a DNS name nor an IP literal.
+    Host(String),
+    /// The port is 0.
+    Port,
+    /// There is nothing to trust.
+    Trust(TrustFault),
+    /// The client certificate or its key cannot be used, or they do not belong together.
+    Certificate(io::Error),
+}
 
 /// How to reach the one host.
 pub(super) struct Dial {
@@ -36,7 +50,12 @@ pub(super) struct Dial {
 
 impl Dial {
     /// Reads the endpoint; opens nothing but the CA file.
-    pub(super) fn new(endpoint: &Endpoint, within: Duration, reach: Reach) -> Result<Self, Unusable> {
+    pub(super) fn new(
+        endpoint: &Endpoint,
+        within: Duration,
+        reach: Reach,
+        presented: Option<&Presented>,
+    ) -> Result<Self, Unusable> {
         let host = endpoint.host.as_str();
         let bracketed = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
         let bare = bracketed.filter(|inner| inner.parse::<Ipv6Addr>().is_ok()).unwrap_or(host);
@@ -44,7 +63,7 @@ impl Dial {
         if endpoint.port == 0 {
             return Err(Unusable::Port);
         }
-        let tls = tls::connector(endpoint.ca_file.as_deref()).map_err(Unusable::Trust)?;
+        let tls = tls::connector(endpoint.ca_file.as_deref(), presented)?;
         let names = Names::System;
         Ok(Self { name, port: endpoint.port, address: endpoint.address, tls, within, reach, names })
     }
@@ -95,6 +114,27 @@ impl Dial {
             ));
         }
         Ok(addresses)
+    }
+}
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Host(host) => write!(f, "`{host}` is neither a dns name nor an ip address"),
+            Self::Port => f.write_str("port 0 cannot be connected to"),
+            Self::Trust(fault) => fault.fmt(f),
+            Self::Certificate(source) => write!(f, "client certificate: {source}"),
+        }
+    }
+}
+
+impl Error for Unusable {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Trust(fault) => Some(fault),
+            Self::Certificate(source) => Some(source),
+            Self::Host(_) | Self::Port => None,
+        }
     }
 }
 

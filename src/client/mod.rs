@@ -37,11 +37,12 @@ pub(crate) mod tests;
 mod tls;
 mod transport;
 
+pub use connect::Unusable;
 pub(crate) use probe::probe;
 pub(crate) use reach::Reach;
 pub use stats::ClientStats;
 pub use tls::TrustFault;
-pub(crate) use tls::trusting;
+pub(crate) use tls::{Presented, trusting};
 
 use self::{
     connect::Dial,
@@ -148,17 +149,6 @@ pub enum Failure {
     Broken(String),
 }
 
-/// Why there can be no client for an endpoint.
-#[derive(Debug)]
-pub enum Unusable {
-    /// Neither a DNS name nor an IP literal.
-    Host(String),
-    /// The port is 0.
-    Port,
-    /// There is nothing to trust.
-    Trust(TrustFault),
-}
-
 /// A client for one host. To be used within a tokio runtime.
 pub struct Client {
     dial: Dial,
@@ -189,8 +179,30 @@ impl Client {
         bounds: ClientBounds,
         reach: Reach,
     ) -> Result<Self, Unusable> {
+        Self::of(endpoint, bounds, reach, None)
+    }
+
+    /// A client that shows a certificate where the server asks for one; otherwise as [`Client::new`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Client::new`]; and the certificate cannot be used.
+    pub(crate) fn presenting(
+        endpoint: &Endpoint,
+        bounds: ClientBounds,
+        presented: Option<&Presented>,
+    ) -> Result<Self, Unusable> {
+        Self::of(endpoint, bounds, Reach::Anywhere, presented)
+    }
+
+    fn of(
+        endpoint: &Endpoint,
+        bounds: ClientBounds,
+        reach: Reach,
+        presented: Option<&Presented>,
+    ) -> Result<Self, Unusable> {
         let bounds = bounds.capped();
-        let dial = Dial::new(endpoint, bounds.connect, reach)?;
+        let dial = Dial::new(endpoint, bounds.connect, reach, presented)?;
         Ok(Self {
             authority: dial.authority(),
             dial,
@@ -230,7 +242,21 @@ impl Client {
     ///
     /// Everything up to the answer's head; what goes wrong later ends the body with an error.
     pub async fn stream(&self, request: Outgoing) -> Result<Streaming, ClientError> {
-        self.hand_on(request).await.inspect_err(|error| self.tally.failed(&error.why))
+        self.stream_with(request, &[]).await
+    }
+
+    /// As [`Client::stream`], with more header fields, whose names were not known beforehand: each is held to what
+    /// [`Outgoing::headers`] are.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Client::stream`].
+    pub(crate) async fn stream_with(
+        &self,
+        request: Outgoing,
+        more: &[(String, String)],
+    ) -> Result<Streaming, ClientError> {
+        self.hand_on(request, more).await.inspect_err(|error| self.tally.failed(&error.why))
     }
 
     /// Opens a connection and keeps it for the next request; sends nothing.
@@ -250,7 +276,7 @@ impl Client {
 
     async fn read_whole(&self, request: Outgoing) -> Result<Answer, ClientError> {
         let _place = self.place()?;
-        let (response, connection) = self.timed(&request).await?;
+        let (response, connection) = self.timed(&request, &[]).await?;
         let (answer, connection) = answer::whole(response, connection, &self.bounds).await?;
         if let Some(connection) = connection.settle().await {
             self.pool.put(connection);
@@ -258,9 +284,9 @@ impl Client {
         Ok(answer)
     }
 
-    async fn hand_on(&self, request: Outgoing) -> Result<Streaming, ClientError> {
+    async fn hand_on(&self, request: Outgoing, more: &[(String, String)]) -> Result<Streaming, ClientError> {
         let permit = self.place()?;
-        let (response, connection) = self.timed(&request).await?;
+        let (response, connection) = self.timed(&request, more).await?;
         let (head, incoming) = response.into_parts();
         let occupied = Held { connection, permit };
         let body =
@@ -269,9 +295,13 @@ impl Client {
         Ok(Streaming { status: head.status.as_u16(), headers, body: Box::pin(body) })
     }
 
-    async fn timed(&self, request: &Outgoing) -> Result<(http::Response<Incoming>, Connection), ClientError> {
+    async fn timed(
+        &self,
+        request: &Outgoing,
+        more: &[(String, String)],
+    ) -> Result<(http::Response<Incoming>, Connection), ClientError> {
         let begun = Instant::now();
-        let answered = self.exchange(request).await?;
+        let answered = self.exchange(request, more).await?;
         self.tally.latency.took(begun.elapsed());
         Ok(answered)
     }
@@ -286,8 +316,9 @@ impl Client {
     async fn exchange(
         &self,
         request: &Outgoing,
+        more: &[(String, String)],
     ) -> Result<(http::Response<Incoming>, Connection), ClientError> {
-        let build = || outgoing::build(request, &self.authority).map_err(unsent);
+        let build = || outgoing::build(request, more, &self.authority).map_err(unsent);
         let first = build()?;
         if let Some(idle) = self.pool.take() {
             self.tally.reused.add();
@@ -328,13 +359,6 @@ impl Default for ClientBounds {
     }
 }
 
-/// Shows no value: targets, header fields and bodies hold signatures, session tokens and addresses.
-impl fmt::Debug for Outgoing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Outgoing").field("method", &self.method).finish_non_exhaustive()
-    }
-}
-
 /// Shows no value, as for [`Outgoing`].
 impl fmt::Debug for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -363,25 +387,6 @@ impl fmt::Display for ClientError {
 }
 
 impl Error for ClientError {}
-
-impl fmt::Display for Unusable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Host(host) => write!(f, "`{host}` is neither a dns name nor an ip address"),
-            Self::Port => f.write_str("port 0 cannot be connected to"),
-            Self::Trust(fault) => fault.fmt(f),
-        }
-    }
-}
-
-impl Error for Unusable {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Trust(fault) => Some(fault),
-            Self::Host(_) | Self::Port => None,
-        }
-    }
-}
 
 fn unsent(why: Failure) -> ClientError {
     ClientError { sent: false, why }

@@ -1,5 +1,7 @@
 //! From what is to be sent to hyper's request, so that what leaves is exactly what was given (it is signed), or nothing.
 
+use std::fmt;
+
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Uri, header};
 use http_body_util::Full;
@@ -18,10 +20,14 @@ const FRAMING: [HeaderName; 7] = [
     HeaderName::from_static("keep-alive"),
 ];
 
-/// Builds the request. Refused are: a method other than GET, POST, PUT and DELETE; a target that is not exactly what
+/// Builds the request, with `more` header fields after its own. Refused are: a method other than GET, POST, PUT and DELETE; a target that is not exactly what
 /// would be written; no `host`, two of them, or another one than `authority`; a `content-length` that is not the body's;
 /// fields of [`FRAMING`]; names and values that HTTP does not have.
-pub(super) fn build(outgoing: &Outgoing, authority: &str) -> Result<Request<Full<Bytes>>, Failure> {
+pub(super) fn build(
+    outgoing: &Outgoing,
+    more: &[(String, String)],
+    authority: &str,
+) -> Result<Request<Full<Bytes>>, Failure> {
     let method = match outgoing.method {
         "GET" => Method::GET,
         "POST" => Method::POST,
@@ -32,7 +38,8 @@ pub(super) fn build(outgoing: &Outgoing, authority: &str) -> Result<Request<Full
     let mut request = Request::new(Full::new(outgoing.body.clone()));
     *request.uri_mut() = target(&outgoing.target)?;
     let headers = request.headers_mut();
-    for (name, text) in &outgoing.headers {
+    let more = more.iter().map(|(name, text)| (name.as_str(), text));
+    for (name, text) in outgoing.headers.iter().map(|(name, text)| (*name, text)).chain(more) {
         let Ok(name) = HeaderName::from_bytes(name.as_bytes()) else {
             return refuse(format!("header name `{name}`"));
         };
@@ -63,6 +70,13 @@ pub(super) fn build(outgoing: &Outgoing, authority: &str) -> Result<Request<Full
     }
     *request.method_mut() = method;
     Ok(request)
+}
+
+/// Shows no value: targets, header fields and bodies hold signatures, session tokens and addresses.
+impl fmt::Debug for Outgoing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outgoing").field("method", &self.method).finish_non_exhaustive()
+    }
 }
 
 /// The target in origin form. The `http` crate cuts a fragment off (and takes a `Uri` for equal to a text with one): what
@@ -100,12 +114,12 @@ mod tests {
     fn refused(change: impl FnOnce(&mut Outgoing)) -> String {
         let mut outgoing = get();
         change(&mut outgoing);
-        build(&outgoing, "connect.example.com").unwrap_err().to_string()
+        build(&outgoing, &[], "connect.example.com").unwrap_err().to_string()
     }
 
     #[test]
     fn what_is_given_is_what_is_built() {
-        let built = build(&get(), "connect.example.com").unwrap();
+        let built = build(&get(), &[], "connect.example.com").unwrap();
         assert_eq!(built.uri().to_string(), "/users/a?b=c%20d");
         assert_eq!(built.method(), Method::GET);
         assert_eq!(built.headers().len(), 2);
@@ -116,7 +130,7 @@ mod tests {
         for (method, stated) in [("GET", None), ("DELETE", None), ("POST", Some("0")), ("PUT", Some("0"))] {
             let mut outgoing = get();
             outgoing.method = method;
-            let built = build(&outgoing, "connect.example.com").unwrap();
+            let built = build(&outgoing, &[], "connect.example.com").unwrap();
             let length = built.headers().get(header::CONTENT_LENGTH).map(|value| value.to_str().unwrap());
             assert_eq!(length, stated, "{method}");
         }
@@ -128,7 +142,7 @@ mod tests {
         outgoing.method = "POST";
         outgoing.body = Bytes::from_static(b"{}");
         outgoing.headers.push(("content-length", "2".to_owned()));
-        let built = build(&outgoing, "connect.example.com").unwrap();
+        let built = build(&outgoing, &[], "connect.example.com").unwrap();
         assert_eq!(built.headers().get_all(header::CONTENT_LENGTH).iter().count(), 1);
     }
 

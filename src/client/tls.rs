@@ -1,5 +1,5 @@
-//! What outgoing TLS trusts, here and for mail: the platform's CAs or one file's. TLS 1.2 and 1.3, no client certificate,
-//! no early data (a request in early data could be replayed, RFC 8446 section 8), no key log.
+//! What outgoing TLS trusts, here and for mail: the platform's CAs or one file's. TLS 1.2 and 1.3, a client certificate
+//! only where one is given, no early data (a request in early data could be replayed, RFC 8446 section 8), no key log.
 //!
 //! The environment has no effect here with one exception: on Linux the platform verifier honours `SSL_CERT_FILE` and
 //! `SSL_CERT_DIR`. Whoever wants none of that gives a CA file; then the platform's CAs are not read at all.
@@ -13,12 +13,17 @@ use std::{
 
 use rustls::{
     ClientConfig, RootCertStore,
+    client::ResolvesClientCert,
     crypto::aws_lc_rs,
+    sign::{CertifiedKey, SingleCertAndKey},
     version::{TLS12, TLS13},
 };
-use rustls_pki_types::{CertificateDer, pem::PemObject};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use rustls_platform_verifier::BuilderVerifierExt;
 use tokio_rustls::TlsConnector;
+
+use super::Unusable;
+use crate::secret::Secret;
 
 /// Why there is nothing to trust.
 #[derive(Debug)]
@@ -49,11 +54,38 @@ pub(crate) fn trusting(ca_file: Option<&Path>) -> Result<ClientConfig, TrustFaul
     Ok(builder.with_no_client_auth())
 }
 
-/// A connector for HTTP/1.1.
-pub(super) fn connector(ca_file: Option<&Path>) -> Result<TlsConnector, TrustFault> {
-    let mut config = trusting(ca_file)?;
+/// A client certificate and its key, both PEM. Has no `Debug`: it holds a private key.
+pub(crate) struct Presented {
+    /// The chain, its own certificate first.
+    pub(crate) chain: Vec<u8>,
+    /// The key: PKCS#8, SEC 1 or PKCS#1.
+    pub(crate) key: Secret,
+}
+
+/// A connector for HTTP/1.1 that shows a certificate where the server asks for one.
+pub(super) fn connector(
+    ca_file: Option<&Path>,
+    presented: Option<&Presented>,
+) -> Result<TlsConnector, Unusable> {
+    let mut config = trusting(ca_file).map_err(Unusable::Trust)?;
+    if let Some(presented) = presented {
+        config.client_auth_cert_resolver = resolver(&config, presented).map_err(Unusable::Certificate)?;
+    }
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(TlsConnector::from(Arc::new(config)))
+}
+
+/// Shows this one certificate to whoever asks.
+fn resolver(config: &ClientConfig, presented: &Presented) -> io::Result<Arc<dyn ResolvesClientCert>> {
+    let chain = CertificateDer::pem_slice_iter(&presented.chain)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(io::Error::other)?;
+    if chain.is_empty() {
+        return Err(io::Error::other("no certificate in it"));
+    }
+    let key = PrivateKeyDer::from_pem_slice(presented.key.expose()).map_err(io::Error::other)?;
+    let certified = CertifiedKey::from_der(chain, key, config.crypto_provider()).map_err(io::Error::other)?;
+    Ok(Arc::new(SingleCertAndKey::from(certified)))
 }
 
 /// The CAs of a PEM file: at least one, each of them usable.

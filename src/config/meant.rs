@@ -12,7 +12,7 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 
 use crate::{
-    caller::Principal,
+    caller::{CertificateName, Principal},
     diagnostic::Place,
     guard::BodyLimits,
     limit::Rates,
@@ -20,8 +20,9 @@ use crate::{
     notify::{HookFormat, MailTls},
     operation::Address,
     secret::SecretRef,
+    session::{FreezeRights, SessionOptions},
     upstream::SiteOptions,
-    wire::GateBounds,
+    wire::{GateBounds, Require},
 };
 
 /// Everything the guard is told.
@@ -30,10 +31,18 @@ pub struct Config {
     pub listen: Vec<Listen>,
     /// The status listeners; there may be none.
     pub status: Vec<StatusListen>,
+    /// Where sessions are issued, if anywhere.
+    pub session: Option<SessionPlace>,
+    /// Whom client certificates stand for.
+    pub certificates: Vec<CertificateName>,
+    /// Who may freeze changes, and who may lift that.
+    pub freeze: FreezeRights,
     /// How long ending may take.
     pub drain: Drain,
     /// The policy directory.
     pub policy: PathBuf,
+    /// Who signs the policy directory (`allowed_signers`); it need not be signed when none is named.
+    pub policy_signers: Option<Located<PathBuf>>,
     /// How long the policy in force may be older than a directory that cannot be taken; then changes are refused.
     pub max_stale: Duration,
     /// The ledger's store.
@@ -71,6 +80,8 @@ pub struct Located<T> {
 pub struct Overrides {
     /// `CONNECT_GUARD_LISTEN`: addresses instead of those of the gateway listeners, in order, separated by commas.
     pub listen: Option<String>,
+    /// `CONNECT_GUARD_SESSION_LISTEN`: the same for the session listeners.
+    pub session_listen: Option<String>,
     /// `CONNECT_GUARD_STATUS_LISTEN`: the same for the status listeners.
     pub status_listen: Option<String>,
     /// `CONNECT_GUARD_LOG_FORMAT`: `human` or `json`.
@@ -83,6 +94,7 @@ impl Overrides {
     pub fn from_environment() -> Self {
         Self {
             listen: std::env::var_os("CONNECT_GUARD_LISTEN").as_deref().map(text),
+            session_listen: std::env::var_os("CONNECT_GUARD_SESSION_LISTEN").as_deref().map(text),
             status_listen: std::env::var_os("CONNECT_GUARD_STATUS_LISTEN").as_deref().map(text),
             log_format: std::env::var_os("CONNECT_GUARD_LOG_FORMAT").as_deref().map(text),
         }
@@ -100,7 +112,7 @@ fn text(value: &OsStr) -> String {
     value.to_string_lossy().into_owned()
 }
 
-/// One listener for callers of Connect.
+/// One listener for callers of Connect, or for those who want a session.
 pub struct Listen {
     /// Where it listens.
     pub address: SocketAddr,
@@ -112,6 +124,12 @@ pub struct Listen {
     pub hosts: BTreeSet<String>,
     /// The CAs that callers' certificates must come from, PEM; none are asked for when absent.
     pub client_ca: Option<Located<PathBuf>>,
+    /// Certificates of those CAs that are revoked, PEM.
+    pub crl: Option<Located<PathBuf>>,
+    /// What callers must prove here. Of a session listener always [`Require::Signature`].
+    pub require: Require,
+    /// The Region that unsigned requests are for: there only where certificates suffice.
+    pub region: Option<String>,
     /// The PROXY protocol, where something stands before the guard.
     pub proxy: Option<ProxyProtocol>,
     /// Deadlines, where they differ from the default.
@@ -195,6 +213,16 @@ pub struct StorePlace {
     pub timeout: Duration,
     /// The sentence that accepts a store that a restart may lose.
     pub ephemeral: Option<String>,
+}
+
+/// Where sessions are issued.
+pub struct SessionPlace {
+    /// The session listeners. None where only sessions are taken that another guard with these keys issued.
+    pub listen: Vec<Listen>,
+    /// Keys that sessions are sealed with, by id: the current one first; at least one.
+    pub keys: Vec<(String, Located<SecretRef>)>,
+    /// What is exchanged for a session, and for how long.
+    pub options: SessionOptions,
 }
 
 /// A caller's key: its secret is read with the others.

@@ -5,13 +5,16 @@ mod meant;
 mod parse;
 mod raw;
 mod read;
+mod relay;
 mod secrets;
 mod show;
 
 pub use meant::{
     CallerKey, Caps, Config, Drain, HookPlace, Listen, Located, LogFormat, MailPlace, NotifyOptions,
-    Overrides, ProxyProtocol, StatusListen, StorePlace, Timeouts, UrlPlace,
+    Overrides, ProxyProtocol, SessionPlace, StatusListen, StorePlace, Timeouts, UrlPlace,
 };
+pub(crate) use read::endpoint;
+pub(crate) use relay::{Person, RelayAt, RelayFile, RelayListen};
 pub use secrets::{HookSecrets, Secrets};
 pub use show::{Origin, Setting};
 

@@ -3,7 +3,8 @@
 
 use std::ops::Range;
 
-use super::raw::Raw;
+use serde::de::DeserializeOwned;
+
 use crate::diagnostic::{Fault, Faults, Source, nearest};
 
 /// The keys under which people write a secret itself.
@@ -11,7 +12,7 @@ const INLINE: [&str; 9] =
     ["secret", "secret_key", "password", "pass", "token", "key", "hash", "secret_access_key", "private_key"];
 
 /// The file as written, or the one fault that stops the reading.
-pub(super) fn parse(source: &Source) -> Result<Raw, Faults> {
+pub(super) fn parse<T: DeserializeOwned>(source: &Source) -> Result<T, Faults> {
     toml::from_str(&source.text).map_err(|error| {
         let mut faults = Faults::new();
         faults.push(fault(source, error.message(), error.span().unwrap_or(0..0)));

@@ -24,6 +24,10 @@ pub(super) struct Raw {
     pub(super) upstream: Vec<Spanned<Upstream>>,
     #[serde(default)]
     pub(super) caller: Vec<Spanned<Caller>>,
+    pub(super) session: Option<Spanned<Session>>,
+    #[serde(default)]
+    pub(super) certificate: Vec<Spanned<Certificate>>,
+    pub(super) freeze: Option<Spanned<Freeze>>,
     pub(super) mail: Option<Spanned<Mail>>,
     #[serde(default)]
     pub(super) notify: Notify,
@@ -44,6 +48,9 @@ pub(super) struct Listen {
     pub(super) key_file: Option<File>,
     pub(super) key_credential: Option<Text>,
     pub(super) client_ca: Option<File>,
+    pub(super) crl_file: Option<File>,
+    pub(super) require: Option<Text>,
+    pub(super) region: Option<Text>,
     pub(super) hosts: Option<Spanned<Vec<Text>>>,
     pub(super) proxy_protocol: Option<Spanned<ProxyProtocol>>,
     pub(super) timeouts: Option<Spanned<Timeouts>>,
@@ -89,6 +96,7 @@ pub(super) struct Caps {
 pub(super) struct PolicyPlace {
     pub(super) directory: File,
     pub(super) max_stale: Option<Text>,
+    pub(super) signers: Option<File>,
 }
 
 #[derive(Deserialize)]
@@ -135,6 +143,10 @@ pub(super) struct Upstream {
     pub(super) profile: Option<Text>,
     pub(super) role: Option<Text>,
     pub(super) external_id: Option<Text>,
+    pub(super) session_name: Option<Text>,
+    pub(super) source_identity: Option<Spanned<bool>>,
+    pub(super) sts_address: Option<Text>,
+    pub(super) sts_ca_file: Option<File>,
     pub(super) connect_timeout: Option<Text>,
     pub(super) answer_timeout: Option<Text>,
     pub(super) in_flight: Option<Spanned<usize>>,
@@ -152,6 +164,69 @@ pub(super) struct Caller {
     pub(super) secret_credential: Option<Text>,
     pub(super) secret_command: Option<Words>,
     pub(super) secret_env: Option<Text>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct Session {
+    pub(super) audience: Option<Text>,
+    pub(super) lifetime: Option<Text>,
+    #[serde(default)]
+    pub(super) key: Vec<Spanned<SealKey>>,
+    pub(super) sts: Option<Spanned<Sts>>,
+    #[serde(default)]
+    pub(super) issuer: Vec<Spanned<TokenIssuer>>,
+    #[serde(default)]
+    pub(super) role: Vec<Spanned<MappedRole>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct Sts {
+    pub(super) accounts: Spanned<Vec<Text>>,
+    pub(super) regions: Spanned<Vec<Text>>,
+    pub(super) address: Option<Text>,
+    pub(super) ca_file: Option<File>,
+    pub(super) timeout: Option<Text>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct TokenIssuer {
+    pub(super) issuer: Text,
+    pub(super) audiences: Spanned<Vec<Text>>,
+    pub(super) algorithms: Spanned<Vec<Text>>,
+    pub(super) jwks_url: Option<Text>,
+    pub(super) jwks_file: Option<File>,
+    pub(super) ca_file: Option<File>,
+    pub(super) private: Option<Spanned<Vec<Text>>>,
+    pub(super) leeway: Option<Text>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct MappedRole {
+    pub(super) issuer: Text,
+    pub(super) claims: Spanned<BTreeMap<Text, Text>>,
+    pub(super) role: Text,
+    pub(super) carry: Option<Spanned<Vec<Text>>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct Certificate {
+    pub(super) spiffe: Option<Text>,
+    pub(super) subject: Option<Text>,
+    pub(super) principal: Text,
+    pub(super) unique_id: Option<Text>,
+    pub(super) claims: Option<Spanned<BTreeMap<Text, Text>>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct Freeze {
+    pub(super) may_freeze: Option<Spanned<Vec<Text>>>,
+    pub(super) may_unfreeze: Option<Spanned<Vec<Text>>>,
 }
 
 #[derive(Deserialize)]

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::{Config, HookPlace, Located, UrlPlace};
+use super::{Config, HookPlace, Listen, Located, UrlPlace};
 use crate::{
-    diagnostic::{Fault, Faults, Place},
+    diagnostic::{Fault, Faults, Place, Source},
     notify::{HookUrl, HookUrlFault},
     secret::{Secret, SecretRef},
 };
@@ -23,6 +23,18 @@ pub struct Secrets {
     pub tls: Vec<Option<(Vec<u8>, Secret)>>,
     /// The client CAs of each gateway listener that asks for certificates, PEM.
     pub client_ca: Vec<Option<Vec<u8>>>,
+    /// The certificates of those CAs that are revoked, PEM, of each gateway listener that names a list.
+    pub crl: Vec<Option<Vec<u8>>>,
+    /// Keys of sessions, current first: 32 bytes each, none of them used for anything else.
+    pub session: Vec<(String, Secret)>,
+    /// Certificate chain and key of each session listener.
+    pub session_tls: Vec<Option<(Vec<u8>, Secret)>>,
+    /// The client CAs of each session listener that asks for certificates, PEM.
+    pub session_client_ca: Vec<Option<Vec<u8>>>,
+    /// The revoked certificates of each session listener that names a list, PEM.
+    pub session_crl: Vec<Option<Vec<u8>>>,
+    /// Who signs the policy: the file itself, where one is named.
+    pub policy_signers: Option<Source>,
     /// The same of each status listener; none as well where it speaks plain HTTP.
     pub status_tls: Vec<Option<(Vec<u8>, Secret)>>,
     /// The client CAs of each status listener that asks for certificates, PEM.
@@ -43,13 +55,21 @@ impl Config {
     /// Reads every secret and certificate. May block.
     pub fn secrets(&self, faults: &mut Faults) -> Secrets {
         let seal = self.seal.iter().filter_map(|(id, at)| Some((id.clone(), key_bytes(at, faults)?)));
-        let seal = seal.collect();
+        let seal: Vec<(String, Secret)> = seal.collect();
         let hash = key_bytes(&self.hash, faults);
         let callers = self.callers.iter().map(|caller| read(&caller.secret, faults)).collect();
         let mail = self.mail.credentials.as_ref().and_then(|(_, password)| read(password, faults));
-        let tls = self.listen.iter().map(|listen| pair(&listen.certificate, &listen.key, faults)).collect();
-        let client_ca =
-            self.listen.iter().map(|listen| file(listen.client_ca.as_ref()?, "CAs", faults)).collect();
+        let session = self.session_keys(&seal, hash.as_ref(), faults);
+        let (tls, client_ca, crl) = of_listeners(&self.listen, faults);
+        let issuing = self.session.as_ref().map_or(&[][..], |session| &session.listen);
+        let (session_tls, session_client_ca, session_crl) = of_listeners(issuing, faults);
+        let policy_signers = self.policy_signers.as_ref().and_then(|at| {
+            let text = String::from_utf8(file(at, "signers", faults)?).ok();
+            if text.is_none() {
+                faults.push(Fault::error("this is no text", at.place.clone()));
+            }
+            Some(Source::new(at.value.display().to_string(), text?))
+        });
         let status_tls = self.status.iter().map(|status| {
             let (certificate, key) = status.tls.as_ref()?;
             pair(certificate, key, faults)
@@ -58,8 +78,60 @@ impl Config {
         let status_client_ca =
             self.status.iter().map(|status| file(status.client_ca.as_ref()?, "CAs", faults)).collect();
         let hooks = self.notify.hooks.iter().map(|place| hook(place, faults)).collect();
-        Secrets { seal, hash, callers, mail, tls, client_ca, status_tls, status_client_ca, hooks }
+        Secrets {
+            seal,
+            hash,
+            callers,
+            mail,
+            tls,
+            client_ca,
+            crl,
+            session,
+            session_tls,
+            session_client_ca,
+            session_crl,
+            policy_signers,
+            status_tls,
+            status_client_ca,
+            hooks,
+        }
     }
+
+    /// Whoever holds a key of sessions can be anybody: it is a key of its own, and no two are one.
+    fn session_keys(
+        &self,
+        seal: &[(String, Secret)],
+        hash: Option<&Secret>,
+        faults: &mut Faults,
+    ) -> Vec<(String, Secret)> {
+        let mut found: Vec<(String, Secret)> = Vec::new();
+        for (id, at) in self.session.iter().flat_map(|session| &session.keys) {
+            let Some(key) = key_bytes(at, faults) else { continue };
+            let others = seal.iter().chain(&found).map(|(_, other)| other).chain(hash);
+            if others.into_iter().any(|other| other.expose() == key.expose()) {
+                faults.push(
+                    Fault::error("a key of sessions is used for something else as well", at.place.clone())
+                        .hint("make another with `openssl rand -hex 32`"),
+                );
+                continue;
+            }
+            found.push((id.clone(), key));
+        }
+        found
+    }
+}
+
+/// What each listener needs from files: chain and key, client CAs, revoked certificates.
+type OfListeners = (Vec<Option<(Vec<u8>, Secret)>>, Vec<Option<Vec<u8>>>, Vec<Option<Vec<u8>>>);
+
+fn of_listeners(listeners: &[Listen], faults: &mut Faults) -> OfListeners {
+    let mut found = OfListeners::default();
+    for listen in listeners {
+        found.0.push(pair(&listen.certificate, &listen.key, faults));
+        found.1.push(listen.client_ca.as_ref().and_then(|at| file(at, "CAs", faults)));
+        found.2.push(listen.crl.as_ref().and_then(|at| file(at, "revoked certificates", faults)));
+    }
+    found
 }
 
 /// A certificate chain and its key.

@@ -11,6 +11,7 @@ use tokio::{
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
+use super::certificates::Issued;
 use crate::{
     clock::Now,
     secret::Secret,
@@ -30,8 +31,12 @@ pub struct Caller {
     pub key_id: String,
     /// The secret access key.
     pub secret: String,
+    /// The session token of temporary credentials.
+    pub token: Option<String>,
     /// The Region that is signed for.
     pub region: String,
+    /// What is shown where a client certificate is asked for.
+    pub certificate: Option<Issued>,
 }
 
 /// A request, unsigned.
@@ -128,7 +133,7 @@ impl Caller {
         let credentials = Credentials {
             access_key_id: self.key_id.clone(),
             secret: Secret::new(self.secret.clone().into_bytes()),
-            session_token: None,
+            session_token: self.token.clone().map(|token| Secret::new(token.into_bytes())),
         };
         let signable = Signable {
             method: &request.method,
@@ -138,23 +143,15 @@ impl Caller {
         };
         let added =
             sign(signable, &credentials, &self.region, "connect", Now::from(at)).map_err(io::Error::other)?;
-        let mut octets = format!("{} {} HTTP/1.1\r\n", request.method, request.target);
-        for (name, value) in headers {
-            let _ = write!(octets, "{name}: {value}\r\n");
-        }
-        for (name, value) in &added {
-            let _ = write!(octets, "{name}: {value}\r\n");
-        }
-        for (name, value) in &request.unsigned {
-            let _ = write!(octets, "{name}: {value}\r\n");
-        }
-        if !request.body.is_empty() || request.method != "GET" {
-            let _ = write!(octets, "content-length: {}\r\n", request.body.len());
-        }
-        octets.push_str("\r\n");
-        let mut octets = octets.into_bytes();
-        octets.extend_from_slice(&request.body);
-        Ok(octets)
+        let mut fields = vec![("host".to_owned(), host.clone())];
+        fields.extend(added.into_iter().map(|(name, value)| (name.to_owned(), value)));
+        Ok(Self::octets(request, &fields))
+    }
+
+    /// The octets of a request as it is, without a signature.
+    pub fn unsigned(&self, request: &Request) -> Vec<u8> {
+        let fields = [("host".to_owned(), self.host())];
+        Self::octets(request, &fields)
     }
 
     /// Signs and sends a request on a connection of its own.
@@ -176,6 +173,20 @@ impl Caller {
         connection.read().await
     }
 
+    fn octets(request: &Request, more: &[(String, String)]) -> Vec<u8> {
+        let mut octets = format!("{} {} HTTP/1.1\r\n", request.method, request.target);
+        for (name, value) in request.signed.iter().chain(more).chain(&request.unsigned) {
+            let _ = write!(octets, "{name}: {value}\r\n");
+        }
+        if !request.body.is_empty() || request.method != "GET" {
+            let _ = write!(octets, "content-length: {}\r\n", request.body.len());
+        }
+        octets.push_str("\r\n");
+        let mut octets = octets.into_bytes();
+        octets.extend_from_slice(&request.body);
+        octets
+    }
+
     /// A connection to the endpoint.
     ///
     /// # Errors
@@ -186,11 +197,17 @@ impl Caller {
             roots.add(certificate.map_err(io::Error::other)?).map_err(io::Error::other)?;
         }
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let mut config = ClientConfig::builder_with_provider(provider)
+        let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(io::Error::other)?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+            .with_root_certificates(roots);
+        let mut config = match &self.certificate {
+            None => config.with_no_client_auth(),
+            Some(issued) => {
+                let (chain, key) = issued.pair()?;
+                config.with_client_auth_cert(vec![chain], key).map_err(io::Error::other)?
+            }
+        };
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         let name = ServerName::try_from(self.name.clone()).map_err(io::Error::other)?;
         let tcp = TcpStream::connect(self.address).await?;

@@ -6,11 +6,14 @@
 use std::{io, sync::Arc};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-    KeyUsagePurpose,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType,
+    ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SanType,
+    SerialNumber, date_time_ymd,
 };
 use rustls::{ServerConfig, crypto::aws_lc_rs};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+
+use crate::secret::random;
 
 /// A certificate authority. Cheap to clone: each clone is the same authority.
 #[derive(Clone)]
@@ -26,6 +29,8 @@ pub struct Issued {
     pub certificate: String,
     /// The private key, PKCS #8 in PEM.
     pub key: String,
+    /// The certificate's serial number.
+    pub serial: u64,
 }
 
 impl Authority {
@@ -59,21 +64,76 @@ impl Authority {
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.use_authority_key_identifier_extension = true;
+        self.signed(params)
+    }
+}
+
+impl Authority {
+    /// A certificate for a client under this common name, with this URI among its names where one is given.
+    ///
+    /// # Errors
+    /// When the URI is none, or no key can be made.
+    pub fn issue_client(&self, name: &str, uri: Option<&str>) -> io::Result<Issued> {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, name);
+        if let Some(uri) = uri {
+            params.subject_alt_names.push(SanType::URI(uri.try_into().map_err(io::Error::other)?));
+        }
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        params.use_authority_key_identifier_extension = true;
+        self.signed(params)
+    }
+
+    /// The list of what is revoked: these, and nothing else. PEM.
+    ///
+    /// # Errors
+    /// When it cannot be signed.
+    pub fn revoke(&self, revoked: &[&Issued]) -> io::Result<String> {
+        let entry = |issued: &&Issued| RevokedCertParams {
+            serial_number: SerialNumber::from(issued.serial),
+            revocation_time: date_time_ymd(2024, 1, 1),
+            reason_code: None,
+            invalidity_date: None,
+        };
+        let list = CertificateRevocationListParams {
+            this_update: date_time_ymd(2024, 1, 1),
+            next_update: date_time_ymd(4000, 1, 1),
+            crl_number: SerialNumber::from(1_u64),
+            issuing_distribution_point: None,
+            revoked_certs: revoked.iter().map(entry).collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        list.signed_by(&self.issuer).and_then(|list| list.pem()).map_err(io::Error::other)
+    }
+
+    fn signed(&self, mut params: CertificateParams) -> io::Result<Issued> {
+        let serial = u64::from_be_bytes(random().map_err(io::Error::other)?) >> 1;
+        params.serial_number = Some(SerialNumber::from(serial));
         let key = KeyPair::generate().map_err(io::Error::other)?;
         let certificate = params.signed_by(&key, &self.issuer).map_err(io::Error::other)?;
-        Ok(Issued { certificate: certificate.pem(), key: key.serialize_pem() })
+        Ok(Issued { certificate: certificate.pem(), key: key.serialize_pem(), serial })
     }
 }
 
 impl Issued {
+    /// The certificate and its key.
+    ///
+    /// # Errors
+    /// When the PEM is none.
+    pub fn pair(&self) -> io::Result<(CertificateDer<'static>, PrivateKeyDer<'static>)> {
+        let certificate =
+            CertificateDer::from_pem_slice(self.certificate.as_bytes()).map_err(io::Error::other)?;
+        let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes()).map_err(io::Error::other)?;
+        Ok((certificate, key))
+    }
+
     /// TLS 1.2 and 1.3 with this certificate, no client certificates; `alpn` as given, none when empty.
     ///
     /// # Errors
     /// When the PEM is none, or the key is not that of the certificate.
     pub fn server(&self, alpn: &[&str]) -> io::Result<Arc<ServerConfig>> {
-        let certificate =
-            CertificateDer::from_pem_slice(self.certificate.as_bytes()).map_err(io::Error::other)?;
-        let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes()).map_err(io::Error::other)?;
+        let (certificate, key) = self.pair()?;
         let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(io::Error::other)?
@@ -106,9 +166,9 @@ mod tests {
         let (one, other) =
             (authority.issue(&["a.example"]).unwrap(), authority.issue(&["a.example"]).unwrap());
         assert_ne!(one.key, other.key);
-        let mixed = Issued { certificate: one.certificate, key: other.key };
+        let mixed = Issued { certificate: one.certificate, ..other };
         assert!(mixed.server(&[]).is_err());
-        assert!(Issued { certificate: String::new(), key: one.key }.server(&[]).is_err());
+        assert!(Issued { certificate: String::new(), key: one.key, serial: 1 }.server(&[]).is_err());
     }
 
     #[test]

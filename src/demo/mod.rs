@@ -7,3 +7,4 @@ pub mod mailbox;
 pub mod process;
 pub mod stage;
 pub mod story;
+pub mod sts;

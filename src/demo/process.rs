@@ -57,6 +57,12 @@ impl Process {
         Ok(Self { address, program: program.to_owned(), environment, log, child })
     }
 
+    /// Where it listens for whoever wants a session; none when it does not.
+    pub fn sessions(&self) -> Option<SocketAddr> {
+        // The last one: the log goes on when it is started again.
+        self.log().lines().rev().find_map(|line| address_in(line, "answering for sessions"))
+    }
+
     /// Starts it again on the same stage, at another address; the log goes on.
     ///
     /// # Errors
@@ -158,11 +164,16 @@ async fn spawn(
     Ok((child, address))
 }
 
-/// The address in the line that says where the guard listens, in either format of the log.
+/// The address in the line that says where the guard listens.
 fn listens_at(line: &str) -> Option<SocketAddr> {
+    address_in(line, "listening")
+}
+
+/// The address in a line with this message, in either format of the log.
+fn address_in(line: &str, message: &str) -> Option<SocketAddr> {
     let (_, rest) = line
-        .split_once("listening address=")
-        .or_else(|| line.split_once(r#""message":"listening","address":""#))?;
+        .split_once(&format!("{message} address="))
+        .or_else(|| line.split_once(&format!(r#""message":"{message}","address":""#)))?;
     let end = rest.find(['"', ' ']).unwrap_or(rest.len());
     rest.get(..end)?.parse().ok()
 }

@@ -16,6 +16,7 @@ use super::{
     certificates::Authority,
     connect::{Connect, ConnectOptions},
     mailbox::{Mailbox, MailboxOptions},
+    sts::{Identity, Sts},
 };
 use crate::{caller::GuardKey, clock::Clock, secret::random};
 
@@ -43,6 +44,12 @@ pub struct Setting {
     pub more: String,
     /// TOML that is added to `[[upstream]]`.
     pub upstream: String,
+    /// TOML that is added to the gateway's `[[listen]]`.
+    pub gateway: String,
+    /// Who is known to AWS, and a session listener for them; none when nobody is listed.
+    pub identities: Vec<Identity>,
+    /// TOML that is added to `[session]`.
+    pub session: String,
     /// Where the guard listens. `127.0.0.1:0`: any free port.
     pub listen: SocketAddr,
 }
@@ -55,8 +62,12 @@ pub struct Stage {
     pub mailbox: Mailbox,
     /// The folder with everything.
     pub folder: PathBuf,
+    /// STS; nobody is known to it unless the setting says so.
+    pub sts: Sts,
     /// The CA of the guard's certificate, PEM.
     pub ca: String,
+    /// The CA of clients' certificates: `tls/clients-ca.pem`.
+    pub clients: Authority,
     keys: Vec<Key>,
 }
 
@@ -74,6 +85,9 @@ impl Default for Setting {
             roles: vec!["HelpDesk".into(), "IdentityDesk".into()],
             more: String::new(),
             upstream: String::new(),
+            gateway: String::new(),
+            identities: Vec::new(),
+            session: String::new(),
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         }
     }
@@ -91,7 +105,10 @@ impl Stage {
             ..MailboxOptions::default()
         })
         .await?;
+        let sessions = !setting.identities.is_empty();
+        let sts = Sts::start(REGION, setting.identities).await?;
         let authority = Authority::new("connect-guard stage")?;
+        let clients = Authority::new("connect-guard stage's clients")?;
         let issued = authority.issue(&["localhost", "127.0.0.1"])?;
         let secrets = folder.join("secrets");
         for name in ["tls", "secrets", "policies", "policies/deny.d"] {
@@ -102,7 +119,9 @@ impl Stage {
         fs::write(folder.join("tls/ca.pem"), authority.pem())?;
         fs::write(folder.join("tls/connect-ca.pem"), connect.ca_pem())?;
         fs::write(folder.join("tls/mail-ca.pem"), &mailbox.ca_pem)?;
-        for name in ["seal", "hash"] {
+        fs::write(folder.join("tls/sts-ca.pem"), sts.ca_pem())?;
+        fs::write(folder.join("tls/clients-ca.pem"), clients.pem())?;
+        for name in ["seal", "hash", "session"] {
             let key = random::<32>().map_err(io::Error::other)?;
             hide(&secrets.join(name), hex::encode(key).as_bytes())?;
         }
@@ -117,9 +136,13 @@ impl Stage {
             let secret = secret.expose_str().unwrap_or_default().to_owned();
             keys.push(Key { role, id, secret });
         }
-        let stage =
-            Self { connect, mailbox, folder: folder.to_owned(), ca: authority.pem().to_owned(), keys };
-        let text = stage.configuration(setting.listen, &setting.upstream, &setting.more);
+        let ca = authority.pem().to_owned();
+        let stage = Self { connect, mailbox, sts, folder: folder.to_owned(), ca, clients, keys };
+        let mut text = stage.configuration(setting.listen, &setting.gateway, &setting.upstream);
+        if sessions {
+            text.push_str(&stage.sessions(&setting.session));
+        }
+        text.push_str(&setting.more);
         fs::write(stage.config(), text)?;
         Ok(stage)
     }
@@ -143,11 +166,42 @@ impl Stage {
             ca: self.ca.clone(),
             key_id: key.id.clone(),
             secret: key.secret.clone(),
+            token: None,
             region: REGION.into(),
+            certificate: None,
         })
     }
 
-    fn configuration(&self, listen: SocketAddr, upstream: &str, more: &str) -> String {
+    /// A session listener, and STS for whoever is known to it.
+    fn sessions(&self, more: &str) -> String {
+        let sts = self.sts.address();
+        format!(
+            r#"
+[[listen]]
+kind        = "session"
+address     = "127.0.0.1:0"
+certificate = "tls/guard.pem"
+key_file    = "tls/guard.key"
+
+[session]
+audience = "guard.example.com"
+{more}
+
+[[session.key]]
+id          = "stage"
+secret_file = "secrets/session"
+
+[session.sts]
+accounts = ["{ACCOUNT}"]
+regions  = ["{REGION}"]
+address  = "{sts}"
+ca_file  = "tls/sts-ca.pem"
+
+"#
+        )
+    }
+
+    fn configuration(&self, listen: SocketAddr, gateway: &str, upstream: &str) -> String {
         let end: Timestamp = Clock::system().now().plus(SignedDuration::from_hours(24 * 30)).timestamp();
         let end = end.strftime("%Y-%m-%dT%H:%M:%SZ");
         let connect = self.connect.address().port();
@@ -158,6 +212,7 @@ kind        = "gateway"
 address     = "{listen}"
 certificate = "tls/guard.pem"
 key_file    = "tls/guard.key"
+{gateway}
 
 [policy]
 directory = "policies"
@@ -202,7 +257,6 @@ timeout       = "10s"
             );
         }
         text.push('\n');
-        text.push_str(more);
         text
     }
 }

@@ -19,14 +19,16 @@ pub(super) struct Line {
     begun: Instant,
     /// How long its stages took.
     pub(super) spent: Arc<Spent>,
-    /// Who is proven to have asked.
-    pub(super) principal: Option<String>,
+    /// Who is proven to have asked: a user or a role.
+    pub(super) principal: Option<Arc<str>>,
     /// How that is proven.
     pub(super) proof: Option<String>,
     /// For which operation.
     pub(super) operation: Option<&'static str>,
     /// Of which class.
     pub(super) class: Option<Class>,
+    /// The monitor that lets it through, where no rule allows it.
+    pub(super) monitor: Option<String>,
     /// The record that says what became of it.
     pub(super) record: Option<u64>,
     told: bool,
@@ -45,6 +47,7 @@ impl Line {
             proof: None,
             operation: None,
             class: None,
+            monitor: None,
             record: None,
             told: false,
         }
@@ -63,13 +66,14 @@ impl Line {
         tracing::info!(
             request = %self.request,
             source = %self.source,
-            principal = self.principal,
+            principal = self.principal.as_deref(),
             proof = self.proof,
             operation = self.operation,
             decision = outcome.decision().as_str(),
             code = outcome.code(),
             rule = stop.and_then(Stop::rule),
             why = stop.and_then(Stop::why),
+            monitor = self.monitor.as_deref(),
             status,
             record = self.record,
             verify_ms = millis(Stage::Verify),

@@ -98,7 +98,11 @@ mod settle;
 mod tally;
 mod watch;
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use arc_swap::ArcSwap;
 use tokio::{sync::Semaphore, task::JoinHandle};
@@ -111,7 +115,7 @@ pub use tally::{Counted, GuardStats, Stage};
 
 use self::tally::Tally;
 use crate::{
-    caller::{KeyRing, Unverified},
+    caller::{KeyRing, SessionKeys, Unverified},
     client::ClientStats,
     clock::Clock,
     ledger::{Ledger, Stranger},
@@ -119,7 +123,7 @@ use crate::{
     notice::Routing,
     notify::Announcer,
     operation::{Class, Sites, body_limit},
-    policy::Policy,
+    policy::{Freeze, Policy},
     upstream::Upstream,
     wire::{Head, Malformed, Origin, Reply},
 };
@@ -131,7 +135,7 @@ const OWN_WORK: usize = 4_096;
 /// What a guard is made of.
 pub struct Parts {
     /// The callers' keys.
-    pub keys: KeyRing,
+    pub keys: Arc<KeyRing>,
     /// The policy in force.
     pub policy: Arc<Policy>,
     /// Where instances are.
@@ -178,6 +182,8 @@ pub struct Settling {
 pub struct Guard {
     keys: ArcSwap<KeyRing>,
     policy: ArcSwap<Policy>,
+    /// Those in force, in every policy that is put into force. Locked while one is.
+    freezes: Mutex<Vec<Freeze>>,
     sites: Sites,
     limiter: Arc<Limiter>,
     ledger: Ledger,
@@ -200,8 +206,9 @@ impl Guard {
     /// A guard of these parts.
     pub fn new(parts: Parts) -> Arc<Self> {
         Arc::new(Self {
-            keys: ArcSwap::from_pointee(parts.keys),
+            keys: ArcSwap::new(parts.keys),
             policy: ArcSwap::new(parts.policy),
+            freezes: Mutex::default(),
             sites: parts.sites,
             limiter: parts.limiter,
             ledger: parts.ledger,
@@ -243,17 +250,35 @@ impl Guard {
 
     /// Puts a policy into force: requests that were screened before are decided by the one before.
     pub fn enforce(&self, policy: Policy) {
-        self.policy.store(Arc::new(policy));
+        let freezes = self.freezes.lock().unwrap_or_else(PoisonError::into_inner);
+        self.policy.store(Arc::new(policy.with_freezes(&freezes)));
+    }
+
+    /// Puts these freezes into force and no other, in the policy of now and in every later one. A change that is under way
+    /// is not sent any more. Says whether these are others than before.
+    pub fn freeze(&self, freezes: Vec<Freeze>) -> bool {
+        let mut held = self.freezes.lock().unwrap_or_else(PoisonError::into_inner);
+        if *held == freezes {
+            return false;
+        }
+        *held = freezes;
+        self.policy.store(Arc::new(self.policy.load().with_freezes(&held)));
+        true
     }
 
     /// Puts other keys into force, for every request from now on: one under way was verified by those before.
-    pub fn replace_keys(&self, keys: KeyRing) {
-        self.keys.store(Arc::new(keys));
+    pub fn replace_keys(&self, keys: Arc<KeyRing>) {
+        self.keys.store(keys);
     }
 
-    /// Withdraws every key that is not among these; the others hold as they did.
-    pub fn keep_keys(&self, ids: &BTreeSet<String>) {
-        self.keys.store(Arc::new(self.keys.load().only(ids)));
+    /// The keys in force.
+    pub fn keys(&self) -> Arc<KeyRing> {
+        self.keys.load_full()
+    }
+
+    /// Withdraws every key that is not among these; the others hold as they did, and sessions under these keys.
+    pub fn keep_keys(&self, ids: &BTreeSet<String>, sessions: Option<Arc<SessionKeys>>) {
+        self.keys.store(Arc::new(self.keys.load().only(ids, sessions)));
     }
 
     /// Tells other people, of every change from now on: what is held for one under way stays as it is.
@@ -319,6 +344,7 @@ impl Guard {
     fn may_follow(&self, head: &Head) -> Result<usize, Stop> {
         let keys = self.keys.load();
         let key = keys.named(head);
+        let key = key.as_deref();
         self.limiter.may_try(head.origin.source, key).map_err(Stop::Limited)?;
         keys.precheck(head, self.clock.now())
             .map_err(|unverified| self.unproven(&head.origin, key, unverified))?;

@@ -124,6 +124,14 @@ outcomes! {
     Token = Unproven "token",
     /// [`Unverified::Signature`].
     Signature = Unproven "signature",
+    /// [`Unverified::Certificate`].
+    Certificate = Unproven "certificate",
+    /// [`Unverified::CertificateExpired`].
+    CertificateExpired = Unproven "certificate-expired",
+    /// [`Unverified::CertificateOfAnother`].
+    CertificateOfAnother = Unproven "certificate-of-another",
+    /// [`Unverified::Note`].
+    Note = Unproven "note",
     /// [`Unverified::Expired`].
     Expired = Unproven "expired",
     /// [`Unverified::Network`].
@@ -278,6 +286,10 @@ impl From<&Unverified> for Outcome {
             Unverified::AwsKey => Self::AwsKey,
             Unverified::Token => Self::Token,
             Unverified::Signature => Self::Signature,
+            Unverified::Certificate => Self::Certificate,
+            Unverified::CertificateExpired => Self::CertificateExpired,
+            Unverified::CertificateOfAnother => Self::CertificateOfAnother,
+            Unverified::Note(_) => Self::Note,
             Unverified::Expired { .. } => Self::Expired,
             Unverified::Network { .. } => Self::Network,
         }
@@ -324,6 +336,10 @@ mod tests {
             Unverified::AwsKey,
             Unverified::Token,
             Unverified::Signature,
+            Unverified::Certificate,
+            Unverified::CertificateExpired,
+            Unverified::CertificateOfAnother,
+            Unverified::Note(String::new()),
             Unverified::Expired { key_id: String::new() },
             Unverified::Network { key_id: String::new(), source: std::net::Ipv4Addr::LOCALHOST.into() },
         ] {

@@ -9,7 +9,7 @@ use super::{
     tally::Spent,
 };
 use crate::{
-    caller::Verified,
+    caller::{Proof, Verified},
     clock::Now,
     ledger::{Earlier, Recorded, Unintended},
     limit::Admitted,
@@ -49,8 +49,12 @@ impl Guard {
         let spent = line.spent.clone();
         let now = self.clock.now();
         let verified = self.tally.step(Stage::Verify, &spent, || self.verified(request, now))?;
-        line.principal = Some(verified.caller().principal.arn.to_string());
-        line.proof = Some(verified.caller().proof.to_string());
+        // Whoever names his session may name it after a person, with an address: logs have the role alone.
+        line.principal = Some(verified.caller().principal.account_key());
+        line.proof = Some(verified.caller().proof.in_logs());
+        if let Proof::Session(session) = &verified.caller().proof {
+            self.ledger.session_used(session);
+        }
 
         self.limiter.may_ask(verified.caller()).map_err(Stop::Limited)?;
         let policy = self.policy.load_full();
@@ -73,6 +77,8 @@ impl Guard {
             .map_err(Stop::Limited)?;
         match admitted.next() {
             Next::Pass(permit) => {
+                let monitor = permit.basis().monitor.as_ref();
+                line.monitor = monitor.map(|rule| format!("{} ({})", rule.id, rule.place));
                 let pass = self.upstream.pass(self.ledger.note(permit));
                 let (reply, passed) = self.tally.stage(Stage::Pass, &spent, pass).await;
                 Ok((reply, passed.into()))
@@ -90,6 +96,7 @@ impl Guard {
         let keys = self.keys.load();
         let origin = request.head.origin.clone();
         let key = keys.named(&request.head);
+        let key = key.as_deref();
         self.limiter.may_try(origin.source, key).map_err(Stop::Limited)?;
         keys.verify(request, now).map_err(|unverified| self.unproven(&origin, key, unverified))
     }
@@ -137,8 +144,13 @@ impl Guard {
         let wanted = admitted.get().recall();
         let recall = self.ledger.recall(&wanted);
         let known = self.tally.stage(Stage::Recall, &spent, recall).await.map_err(Stop::Unwritten)?;
-        let observe = self.upstream.observe(admitted.get().change().target(), look);
-        let seen = match self.tally.stage(Stage::Observe, &spent, observe).await {
+        let target = admitted.get().change().target();
+        let observe = self.upstream.observe(target, look);
+        // While it is looked: a change that cannot be signed is not begun.
+        let ready = self.upstream.ready_for(admitted.get().caller(), target);
+        let both = async { tokio::join!(observe, ready) };
+        let (seen, ready) = self.tally.stage(Stage::Observe, &spent, Box::pin(both)).await;
+        let seen = match seen {
             Ok(seen) => seen,
             Err(Unseen::Unknown) => {
                 let refusal = Refusal {
@@ -157,6 +169,7 @@ impl Guard {
             Ok(permit) => permit,
             Err(refused) => return Err(self.refused(refused, &spent).await),
         };
+        ready.map_err(Stop::Unseen)?;
         let routing = self.routing.load_full();
         let plan = Plan::of(&permit, &routing).map_err(|_| Stop::NobodyTold)?;
         let work = self.own(|guard| guard.carry_out(permit, plan, routing, spent)).ok_or(Stop::Overloaded)?;

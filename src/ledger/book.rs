@@ -100,6 +100,7 @@ impl Ledger {
             | Done::PrunedInPart
             | Done::Closed { .. }
             | Done::Lost
+            | Done::BySame
             | Done::Already
             | Done::Claimed(_)
             | Done::TakenOver(_)

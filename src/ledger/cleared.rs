@@ -3,6 +3,7 @@
 use std::{error::Error, fmt};
 
 use crate::{
+    caller::Caller,
     clock::Now,
     notice::{Delivery, Held, Kind, RecordRef},
     operation::Change,
@@ -61,6 +62,16 @@ impl Cleared {
     /// The change.
     pub fn change(&self) -> &Change {
         self.0.change()
+    }
+
+    /// For whom.
+    pub fn caller(&self) -> &Caller {
+        self.0.caller()
+    }
+
+    /// The record that holds it.
+    pub fn record(&self) -> &RecordRef {
+        self.0.record()
     }
 
     /// The only way out: what became of sending it.

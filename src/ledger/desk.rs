@@ -1,4 +1,4 @@
-//! The outbox for operators, beside a running guard or without one: what waits, what was given up, and a second chance.
+//! The outbox for operators (`audit` has the records), beside a running guard or without one: what waits, what was given up, and a second chance.
 //!
 //! It reads the store's file from another process without taking its lock, and writes one statement only: what was given
 //! up, or waits, is due now. The guard that runs finds it within the time between two looks.
@@ -20,9 +20,9 @@ const MOST: u32 = 1_000;
 
 /// The outbox, open for an operator.
 pub struct Desk {
-    store: DeskStore,
-    seal: Seal,
-    clock: Clock,
+    pub(super) store: DeskStore,
+    pub(super) seal: Seal,
+    pub(super) clock: Clock,
 }
 
 /// Which deliveries are listed: all that fit.

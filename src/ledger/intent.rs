@@ -224,6 +224,7 @@ fn refusal(verdict: &Verdict, quotas: &[QuotaClaim]) -> Result<Option<RefusalPar
         Verdict::Clear => None,
         Verdict::Busy => Some(of("busy")),
         Verdict::InUse => Some(of(Code::AddressInUse.as_str())),
+        Verdict::BySame => Some(of("freeze-own")),
         Verdict::Quota { index, .. } => {
             let claim = quotas.get(*index).ok_or(Misfit::Missing("quota"))?;
             Some(RefusalPart {

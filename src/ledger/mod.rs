@@ -5,17 +5,23 @@
 //! change that no read shows yet a [`Watch`] stays until later reads have shown what became of it.
 
 mod answer;
+mod audit;
 mod book;
 mod cleared;
 mod core;
 mod desk;
 mod event;
 mod fault;
+mod freezes;
 #[cfg(feature = "demo")]
 mod ground;
+mod inputs;
 mod intent;
+mod kind;
 mod lease;
+mod lines;
 mod memory;
+mod nonces;
 mod notices;
 mod open;
 mod options;
@@ -27,6 +33,8 @@ mod queue;
 mod record;
 mod recover;
 mod refusal;
+mod rule_text;
+mod sessions;
 mod stats;
 mod submit;
 mod summary;
@@ -34,16 +42,20 @@ mod summary;
 mod tests;
 mod token;
 mod verify;
+mod versions;
 mod watch;
 mod writer;
 
+pub use audit::{Audited, HeldSession, Operator, RecordFilter, RuleText, SessionFilter, Unsealed, part};
 pub use book::Ledger;
 pub use cleared::{Cleared, Uncleared};
 pub use desk::{Again, DeliveryState, Desk, Filter, Listed, Reveal, Shown};
 pub use fault::{LedgerFault, Unintended, Unwritten};
+pub use freezes::NotLifted;
+pub use kind::{Kind, NoKind};
+pub use lines::Line;
 pub use options::{Earlier, LedgerOptions, Stranger};
 pub use outbox::{Claimed, DeliveryOutcome, OutboxStats, Queue};
-pub use record::Kind;
 pub use stats::{Broken, Failure, LedgerStats, Reserve};
 pub use token::{Answered, Closed, Intent, Noted, Open, Recorded, Sent, Told};
 pub use verify::{Flaw, Verification};

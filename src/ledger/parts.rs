@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    caller::{Caller, Resource},
-    notice::{Audience, ChangedField, Later, RecordRef},
+    caller::{Caller, Principal, Resource},
+    notice::{Audience, ChangedField, Later, RecordRef, proven, proven_shown, shown},
     operation::{
         Change, ChangeKind, Class, Effect, Field, Identity, InstanceId, Subject, Target, UserId, Wanted,
     },
@@ -13,7 +13,8 @@ use crate::{
 
 use super::{
     record::{
-        BasisPart, CallerPart, FromTo, GroundPart, Inputs, RefPart, RefusalPart, RequestPart, TargetPart,
+        BasisPart, CallerPart, FromTo, GroundPart, Inputs, RefPart, RefusalPart, RequestPart, RulePart,
+        TargetPart,
     },
     token::Sent,
 };
@@ -25,17 +26,25 @@ pub(super) fn request(caller: &Caller) -> RequestPart {
     RequestPart { id: caller.origin.request_id.as_str().into(), source: caller.origin.source.to_string() }
 }
 
-/// Who asked. A session's name is chosen by its user and often is an address: then it is not shown.
+/// Who asked.
 pub(super) fn caller(caller: &Caller) -> CallerPart {
     let principal = &caller.principal;
-    let shown = match &principal.arn.resource {
+    CallerPart {
+        principal: self::principal(principal),
+        unique_id: principal.unique_id.clone(),
+        proof: proven_shown(&caller.proof),
+    }
+}
+
+/// An ARN. A session's name is chosen by its user and often is an address: then it is not shown.
+pub(super) fn principal(principal: &Principal) -> String {
+    match &principal.arn.resource {
         Resource::Session { role, session } if session.contains('@') => {
             let arn = &principal.arn;
             format!("arn:{}:sts::{}:assumed-role/{role}/{HIDDEN}", arn.partition, arn.account)
         }
         Resource::Session { .. } | Resource::Role(_) | Resource::User(_) => principal.arn.to_string(),
-    };
-    CallerPart { principal: shown, unique_id: principal.unique_id.clone(), proof: caller.proof.to_string() }
+    }
 }
 
 /// Of what; ids that could be names only when they are to be hidden.
@@ -117,6 +126,11 @@ pub(super) fn basis(basis: &Basis) -> BasisPart {
             .collect(),
         directory: basis.directory.map(|digest| digest.hex()),
         protected: basis.protected.clone(),
+        ticket: basis.ticket.as_deref().map(shown),
+        monitor: basis
+            .monitor
+            .as_ref()
+            .map(|rule| RulePart { rule: rule.id.to_string(), place: rule.place.to_string() }),
     }
 }
 
@@ -174,9 +188,10 @@ pub(super) fn inputs(
 
 /// What is sealed of a caller.
 pub(super) fn of_caller(caller: &Caller) -> Inputs {
-    let whole = caller.principal.arn.to_string();
+    let (whole, proof) = (caller.principal.arn.to_string(), proven(&caller.proof));
     Inputs {
-        principal: (self::caller(caller).principal != whole).then_some(whole),
+        principal: (principal(&caller.principal) != whole).then_some(whole),
+        proof: (proven_shown(&caller.proof) != proof).then_some(proof),
         user_agent: caller.origin.user_agent.as_deref().map(str::to_owned),
         ..Inputs::default()
     }

@@ -19,7 +19,7 @@ use crate::{
     timing::Timer,
 };
 
-use super::{Broken, Failure, Reserve, Stranger, Unwritten, record::SourcePart};
+use super::{Broken, Failure, Reserve, Stranger, Unwritten, record::SourcePart, sessions::Uses};
 
 /// Kinds of strangers kept at most until the next summary: what is beyond is only counted.
 const STRANGERS: usize = 4_096;
@@ -88,6 +88,8 @@ pub(super) struct Shared {
     head: Mutex<Option<Head>>,
     state: Mutex<StoreState>,
     policy: Mutex<Option<(Digest, RecordRef)>>,
+    /// When sessions were used last.
+    pub(super) uses: Uses,
     /// How long commits took.
     pub(super) sync: Timer,
     pub(super) gaps: AtomicU64,

@@ -9,44 +9,15 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{notice::Event, secret::Digest, store::Misfit};
+use crate::{secret::Digest, store::Misfit};
+
+pub(super) use super::{
+    inputs::{FromTo, Inputs},
+    kind::Kind,
+};
 
 /// The version of the format.
 pub(super) const VERSION: u32 = 1;
-
-/// What a record is of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Kind {
-    /// The guard started: version, replica, policy.
-    Start,
-    /// A policy came into force.
-    Policy,
-    /// A change is about to be made.
-    Intent,
-    /// What became of it.
-    Outcome,
-    /// It was sent and nobody knows yet.
-    Unknown,
-    /// What later reads showed of a change that Connect accepted and that did not show at once.
-    Confirmation,
-    /// An authenticated caller was refused.
-    Refusal,
-    /// Ordinary operation.
-    Ordinary,
-    /// So many ordinary operations that were not recorded singly.
-    Gap,
-    /// Unauthenticated requests, summarised.
-    Strangers,
-    /// A delivery was given up on, or reached its recipient.
-    Delivery,
-    /// Something about the guard itself that people are told.
-    Event,
-    /// What the ledger holds of a person was erased.
-    Erasure,
-    /// The guard stopped.
-    Stop,
-}
 
 /// A record before it has its place.
 #[derive(Serialize)]
@@ -122,6 +93,12 @@ pub(super) struct Body {
     pub(super) strangers: Option<StrangersPart>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) event: Option<EventPart>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) session: Option<SessionPart>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) freeze: Option<FreezePart>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) reveal: Option<RevealPart>,
 }
 
 /// Which request.
@@ -163,6 +140,19 @@ pub(super) struct BasisPart {
     pub(super) directory: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) protected: Option<String>,
+    /// The tickets that the request carried; `~` where one could be an address.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(super) ticket: Option<String>,
+    /// The `[[monitor]]` that lets it through, where no rule allows it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(super) monitor: Option<RulePart>,
+}
+
+/// A rule.
+#[derive(Serialize, Deserialize)]
+pub(super) struct RulePart {
+    pub(super) rule: String,
+    pub(super) place: String,
 }
 
 /// One ground.
@@ -270,6 +260,53 @@ pub(super) struct EventPart {
     pub(super) counts: BTreeMap<String, u64>,
 }
 
+/// A session that was issued. What it was issued on is the proof of `caller`.
+#[derive(Serialize, Deserialize)]
+pub(super) struct SessionPart {
+    /// Its access key id.
+    pub(super) id: String,
+    pub(super) issued: String,
+    pub(super) expires: String,
+    /// The name that was asked for, which nobody verified; `~` when it could be an address, and in `inputs` then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) label: Option<String>,
+    /// The names of the claims it carries; their values are in `inputs`.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub(super) claims: Vec<String>,
+}
+
+/// A freeze that was set or lifted. Why is in `inputs`.
+#[derive(Serialize, Deserialize)]
+pub(super) struct FreezePart {
+    pub(super) id: String,
+    /// `all`, `instance:ID`, `caller:ARN`.
+    pub(super) scope: String,
+    /// Of one that is lifted: the record that set it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) set: Option<RefPart>,
+    /// Of one that is lifted: who set it, without a session.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) by: Option<String>,
+}
+
+/// What was shown, and to whom.
+#[derive(Serialize, Deserialize)]
+pub(super) struct RevealPart {
+    /// The user of the operating system, by number.
+    pub(super) uid: u32,
+    /// Its name there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) user: Option<String>,
+    /// The number of whoever logged in, where the system keeps that through a change of user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) login_uid: Option<u32>,
+    /// Its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) login: Option<String>,
+    /// The records, as `chain/seq`.
+    pub(super) records: Vec<String>,
+}
+
 /// What was not recorded singly.
 #[derive(Serialize, Deserialize)]
 pub(super) struct GapPart {
@@ -296,49 +333,6 @@ pub(super) struct SourcePart {
     pub(super) count: u64,
 }
 
-/// A value before and after.
-pub(super) type FromTo = (Option<String>, Option<String>);
-
-/// What is sealed: values of people, and texts of others that could hold such values.
-#[derive(Default, Serialize, Deserialize)]
-#[serde(default)]
-pub(super) struct Inputs {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) before: Option<BTreeMap<String, String>>,
-    /// A removal is `null`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) asked: Option<BTreeMap<String, Option<String>>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) after: Option<BTreeMap<String, String>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) username: Option<String>,
-    /// The security profiles that the user had.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) profiles: Option<Vec<String>>,
-    /// The body of a sensitive operation.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) body: Option<String>,
-    /// The target's ids, when one could be a name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) id: Option<Vec<String>>,
-    /// The caller's ARN, when its session could be an address.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) principal: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) user_agent: Option<String>,
-    /// A refusal in words; why sending failed; what a receiver answered.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) words: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) recipient: Option<String>,
-    /// What changed and was not asked for: before and after.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) side_effects: Option<BTreeMap<String, FromTo>>,
-    /// The whole of an event.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) event: Option<Event>,
-}
-
 /// Where a record stands, as read from its bytes: what every version and kind has.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(super) struct Envelope {
@@ -350,6 +344,17 @@ pub(super) struct Envelope {
     /// The intent that an outcome closes.
     #[serde(default)]
     pub(super) intent: Option<EnvelopeIntent>,
+    /// The freeze that was set or lifted.
+    #[serde(default)]
+    pub(super) freeze: Option<EnvelopeFreeze>,
+}
+
+/// The freeze that a record names.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(super) struct EnvelopeFreeze {
+    /// The record that set it, where it is lifted.
+    #[serde(default)]
+    pub(super) set: Option<EnvelopeIntent>,
 }
 
 /// The intent that a record names.

@@ -112,6 +112,7 @@ pub(super) fn unexpected(done: Done) -> Unwritten {
         | Done::InUse
         | Done::Quota { .. }
         | Done::Closed { .. }
+        | Done::BySame
         | Done::Already
         | Done::Claimed(_)
         | Done::TakenOver(_) => Unwritten::Unexpected,

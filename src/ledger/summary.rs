@@ -78,7 +78,7 @@ pub(super) fn erasure(core: &Arc<Core>, target: &Target) -> Step {
         compose: Box::new(move |place| {
             let refusal = match place.verdict {
                 Verdict::Clear => None,
-                Verdict::Busy | Verdict::InUse | Verdict::Quota { .. } => {
+                Verdict::Busy | Verdict::InUse | Verdict::BySame | Verdict::Quota { .. } => {
                     Some(RefusalPart { code: "busy".into(), rule: None, place: None, fields: Vec::new() })
                 }
             };

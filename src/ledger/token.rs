@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::{
+    caller::Caller,
     notice::{Held, RecordRef},
     operation::{Change, Identity, Ordinary, Target},
     policy::Permit,
@@ -101,6 +102,11 @@ impl Intent {
     /// The change.
     pub fn change(&self) -> &Change {
         self.permit.operation()
+    }
+
+    /// For whom.
+    pub fn caller(&self) -> &Caller {
+        self.permit.caller()
     }
 
     /// The record that holds it.

@@ -22,6 +22,8 @@ pub struct Verification {
     pub heads: Vec<(String, u64, String)>,
     /// Intents without an outcome.
     pub open: u64,
+    /// Freezes that no record lifts, by the chain and the number of the record that set them.
+    pub freezes: Vec<(String, u64)>,
     /// The first fault of each chain: `chain`, `seq`, what is wrong.
     pub faults: Vec<(String, u64, Flaw)>,
 }
@@ -43,6 +45,10 @@ pub enum Flaw {
     OtherIntent,
     /// It closes an intent that is not open.
     NoIntent,
+    /// It lifts a freeze that is not in force, or of another hash.
+    NoFreeze,
+    /// It sets a freeze that no record lifts, and that is not in force.
+    Thawed,
 }
 
 /// Reads records one by one, chain by chain in order, and says what is wrong first in each.
@@ -52,6 +58,8 @@ pub(super) struct Verifier {
     chains: BTreeMap<String, Chain>,
     open: HashMap<(String, u64), String>,
     closing: Vec<Closing>,
+    frozen: HashMap<(String, u64), String>,
+    lifting: Vec<Closing>,
 }
 
 #[derive(Default)]
@@ -72,11 +80,11 @@ enum Doubt {
     Last,
 }
 
-/// An outcome, and the intent it says it closes.
+/// An outcome and the intent it says it closes, or what lifts a freeze and the record that set it.
 struct Closing {
     chain: String,
     seq: u64,
-    intent: (String, u64),
+    of: (String, u64),
     hash: String,
 }
 
@@ -114,37 +122,70 @@ impl Verifier {
             ("outcome", Some(intent)) => self.closing.push(Closing {
                 chain: envelope.chain,
                 seq: envelope.seq,
-                intent: (intent.chain, intent.seq),
+                of: (intent.chain, intent.seq),
                 hash: intent.hash,
             }),
+            ("freeze", _) => {
+                self.frozen.insert((envelope.chain, envelope.seq), hash.hex());
+            }
+            ("unfreeze", _) => {
+                let set = envelope.freeze.and_then(|freeze| freeze.set);
+                let (of, hash) = set.map(|set| ((set.chain, set.seq), set.hash)).unwrap_or_default();
+                self.lifting.push(Closing { chain: envelope.chain, seq: envelope.seq, of, hash });
+            }
             _ => {}
         }
     }
 
     /// What was found.
     pub(super) fn finish(mut self) -> Verification {
-        for closing in &self.closing {
-            let fault = match self.open.remove(&closing.intent) {
-                Some(hash) if hash == closing.hash => continue,
-                Some(_) => Flaw::OtherIntent,
-                None => Flaw::NoIntent,
-            };
-            if let Some(chain) = self.chains.get_mut(&closing.chain)
-                && chain.fault.as_ref().is_none_or(|(seq, _)| *seq > closing.seq)
-            {
-                chain.fault = Some((closing.seq, fault));
+        for closing in std::mem::take(&mut self.closing) {
+            match self.open.remove(&closing.of) {
+                Some(hash) if hash == closing.hash => {}
+                Some(_) => self.found(&closing.chain, closing.seq, Flaw::OtherIntent),
+                None => self.found(&closing.chain, closing.seq, Flaw::NoIntent),
             }
         }
+        for lifting in std::mem::take(&mut self.lifting) {
+            if self.frozen.remove(&lifting.of).is_none_or(|hash| hash != lifting.hash) {
+                self.found(&lifting.chain, lifting.seq, Flaw::NoFreeze);
+            }
+        }
+        let mut freezes: Vec<_> = self.frozen.into_keys().collect();
+        freezes.sort();
         let hash = |chain: &Chain| chain.hash.map(|hash| hash.hex()).unwrap_or_default();
         Verification {
             records: self.records,
             heads: self.chains.iter().map(|(name, chain)| (name.clone(), chain.seq, hash(chain))).collect(),
             open: self.open.len() as u64,
+            freezes,
             faults: self
                 .chains
                 .into_iter()
                 .filter_map(|(name, chain)| chain.fault.map(|(seq, why)| (name, seq, why)))
                 .collect(),
+        }
+    }
+}
+
+impl Verifier {
+    /// The first fault of a chain stays.
+    fn found(&mut self, chain: &str, seq: u64, flaw: Flaw) {
+        if let Some(chain) = self.chains.get_mut(chain)
+            && chain.fault.as_ref().is_none_or(|(first, _)| *first > seq)
+        {
+            chain.fault = Some((seq, flaw));
+        }
+    }
+}
+
+impl Verification {
+    /// The first fault of a chain stays.
+    fn found(&mut self, chain: String, seq: u64, flaw: Flaw) {
+        match self.faults.iter_mut().find(|(of, ..)| *of == chain) {
+            Some((_, first, _)) if *first <= seq => {}
+            Some(fault) => *fault = (chain, seq, flaw),
+            None => self.faults.push((chain, seq, flaw)),
         }
     }
 }
@@ -200,6 +241,8 @@ impl fmt::Display for Flaw {
             Self::Missing => f.write_str("is missing"),
             Self::Changed => f.write_str("was changed: it does not fit the record beside it"),
             Self::OtherIntent => f.write_str("closes an intent of another hash"),
+            Self::NoFreeze => f.write_str("lifts a freeze that is not there, or is lifted already"),
+            Self::Thawed => f.write_str("sets a freeze that no record lifts, and that is not in force"),
             Self::NoIntent => f.write_str("closes an intent that is not there, or is closed already"),
         }
     }
@@ -214,13 +257,27 @@ enum Fault {
 }
 
 impl Ledger {
-    /// Verifies every link of every chain in the store. Only reads: a guard may be running.
+    /// Verifies every link of every chain in the store, and that what was frozen and not lifted is in force. Only reads:
+    /// a guard may be running.
     pub async fn verify(url: &str) -> Result<Verification, LedgerFault> {
         let reader = Reader::open(&Location::read(url)?);
         let mut verifier = Verifier::default();
-        let read = reader.each_record(|row| verifier.record(&row)).await;
+        // A freeze may be set or lifted while the records are read: it is in force before them or after them then.
+        let reading = async {
+            let mut in_force = reader.frozen_by().await?;
+            reader.each_record(|row| verifier.record(&row)).await?;
+            in_force.extend(reader.frozen_by().await?);
+            Ok::<_, LedgerFault>(in_force)
+        };
+        let read = reading.await;
         reader.close().await;
-        read?;
-        Ok(verifier.finish())
+        let in_force = read?;
+        let mut found = verifier.finish();
+        for (chain, seq) in found.freezes.clone() {
+            if !in_force.iter().any(|record| record.chain == chain && record.seq == seq) {
+                found.found(chain, seq, Flaw::Thawed);
+            }
+        }
+        Ok(found)
     }
 }

@@ -9,7 +9,8 @@ use super::{
     routing::{Recipient, Routed},
 };
 
-/// Something about the guard itself. Times are milliseconds since 1970. No text here holds an e-mail address.
+/// Something about the guard itself. Times are milliseconds since 1970. No text here holds an address of a user; the ARN
+/// of who froze may end in one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Event {
     /// Another policy is in force.
@@ -54,19 +55,40 @@ pub enum Event {
     Frozen {
         /// What is stopped.
         scope: String,
-        /// Who did it.
+        /// Who did it: the ARN.
         by: String,
         /// Why.
         reason: String,
+        /// Its id: what lifts it names it.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        id: String,
+        /// How who did it was proven.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        proof: String,
+        /// From where.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        source: String,
     },
     /// Changes are possible again.
     Unfrozen {
         /// What is possible again.
         scope: String,
-        /// Who did it.
+        /// Who did it: the ARN.
         by: String,
         /// Why.
         reason: String,
+        /// The id of the freeze.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        id: String,
+        /// How who did it was proven.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        proof: String,
+        /// From where.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        source: String,
+        /// Who froze: an ARN without a session.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        frozen_by: String,
     },
     /// Notices cannot be delivered.
     DeliveryFailing {

@@ -11,7 +11,7 @@ use crate::{
     policy::{Code, Permit, Refused, RuleRef},
 };
 
-use super::Kind;
+use super::{Kind, proven};
 
 /// Where in the ledger something stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,6 +90,9 @@ pub struct Facts {
     pub source: String,
     /// The user agent it claimed.
     pub user_agent: Option<String>,
+    /// The tickets that the request carried, where a rule asks for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<String>,
     /// Rules it rests on, or the one that denies: `id (file:line)`.
     pub rules: Vec<String>,
     /// The refusal code and its words, for a refusal.
@@ -140,6 +143,7 @@ impl Facts {
         };
         let facts = Self {
             matter,
+            ticket: permit.basis().ticket.clone(),
             rules: rules(permit.basis().grounds.iter().map(|(_, rule)| rule)),
             refusal: None,
             fields,
@@ -221,9 +225,10 @@ impl Facts {
             person: user.and_then(|user| person(&|field| user.identity.value(field))),
             principal: caller.principal.arn.to_string(),
             unique_id: caller.principal.unique_id.clone(),
-            proof: caller.proof.to_string(),
+            proof: proven(&caller.proof),
             source: caller.origin.source.to_string(),
             user_agent: caller.origin.user_agent.as_deref().map(str::to_owned),
+            ticket: None,
             rules: Vec::new(),
             refusal: None,
             fields: Vec::new(),

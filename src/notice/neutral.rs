@@ -1,5 +1,5 @@
 //! Values without power: what somebody chose is shown in a notice, and neither ends a line, nor turns the reading
-//! direction round, nor becomes a link (requirements H1, H2, E14). Nothing is left out silently: what is taken away is
+//! direction round, nor becomes a link. Nothing is left out silently: what is taken away is
 //! shown as its number.
 
 use jiff::Timestamp;

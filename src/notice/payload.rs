@@ -39,6 +39,7 @@ impl Delivery {
     /// | `request_id` | changes | the request, as in `x-amzn-RequestId` |
     /// | `target.account`, `.region`, `.instance`, `.id`, `.username`, `.person` | changes | whom it concerns; `id` is the user's id, or what else it is about |
     /// | `caller.principal`, `.unique_id`, `.proof`, `.source`, `.user_agent` | changes | who asked, how proven, from where, with what by its own account |
+    /// | `ticket` | changes | the tickets the request carried, where a rule asks for one; otherwise `null` |
     /// | `rules` | changes | the rules it rests on, or the one that denies: `id (file:line)` |
     /// | `refusal` | changes | a refusal's code and words (masked: its code); otherwise `null` |
     /// | `policy` | changes | the digest of the policy |

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{
-    About, Audience, Became, ChangedField, Delivery, Event, Facts, RecordRef, Refusals, Told, Untold,
+    About, Audience, Became, ChangedField, Delivery, Facts, RecordRef, Refusals, Told, Untold,
+    members::{self, Member},
     neutral::{address, ascii, inert, line, masked, masked_address, utc},
 };
 
@@ -61,6 +62,7 @@ pub(super) struct ChangeView {
     target: TargetView,
     /// None for the new address.
     caller: Option<CallerView>,
+    ticket: Option<String>,
     rules: Vec<String>,
     refusal: Option<String>,
     fields: Vec<FieldView>,
@@ -112,16 +114,6 @@ pub(super) struct RefusalsView {
     records_left_out: usize,
 }
 
-/// One member of an event.
-#[derive(Serialize)]
-#[serde(untagged)]
-pub(super) enum Member {
-    Text(String),
-    Lines(Vec<String>),
-    Count(u64),
-    Flag(bool),
-}
-
 /// The most frequent names; how many more there are, and how many refusals those have together.
 #[derive(Serialize)]
 struct CountsView {
@@ -152,7 +144,7 @@ impl View {
             record: RecordView::of(&delivery.record, audience),
             about: match &delivery.about {
                 About::Change(told) => AboutView::Change(Box::new(ChangeView::of(told, audience))),
-                About::Guard(event) => AboutView::Guard { event: self::event(event) },
+                About::Guard(event) => AboutView::Guard { event: members::event(event) },
                 About::Refusals(refusals) => {
                     AboutView::Refusals { refusals: RefusalsView::of(refusals, audience) }
                 }
@@ -189,6 +181,7 @@ impl ChangeView {
             decided: utc(facts.at),
             target: TargetView::of(facts, audience),
             caller: (audience != Audience::New).then(|| CallerView::of(facts)),
+            ticket: facts.ticket.as_deref().filter(|_| audience != Audience::New).map(line),
             rules: rules.iter().take(MOST).map(|rule| line(rule)).collect(),
             refusal,
             fields: shown(&facts.fields, audience),
@@ -337,63 +330,5 @@ fn role(untold: Untold) -> &'static str {
         Untold::OldPrimary => "old-primary",
         Untold::OldSecondary => "old-secondary",
         Untold::New => "new",
-    }
-}
-
-/// What an event says, member by member.
-fn event(event: &Event) -> BTreeMap<&'static str, Member> {
-    let lines = |all: &[String]| Member::Lines(all.iter().take(MOST).map(|text| line(text)).collect());
-    let cut = |all: &[String]| u64::try_from(all.len().saturating_sub(MOST)).unwrap_or(u64::MAX);
-    let (text, calm) = (|text: &str| Member::Text(line(text)), |text: &str| Member::Text(inert(text)));
-    let (time, count) = (|millis: i64| Member::Text(utc(millis)), Member::Count);
-    match event {
-        Event::PolicyChanged { before, after, gains, losses, left_out } => {
-            let left_out = u64::try_from(*left_out).unwrap_or(u64::MAX);
-            let left_out = left_out.saturating_add(cut(gains)).saturating_add(cut(losses));
-            BTreeMap::from([
-                ("before", text(before)),
-                ("after", text(after)),
-                ("gains", lines(gains)),
-                ("losses", lines(losses)),
-                ("left_out", count(left_out)),
-            ])
-        }
-        Event::PolicyFailed { faults, since, changes_refused } => BTreeMap::from([
-            ("faults", lines(faults)),
-            ("left_out", count(cut(faults))),
-            ("since", time(*since)),
-            ("changes_refused", Member::Flag(*changes_refused)),
-        ]),
-        Event::PolicyMended { digest, since } => {
-            BTreeMap::from([("digest", text(digest)), ("since", time(*since))])
-        }
-        Event::RuleExpiring { rule, place, ends } => {
-            BTreeMap::from([("rule", text(rule)), ("place", text(place)), ("ends", time(*ends))])
-        }
-        Event::Frozen { scope, by, reason } | Event::Unfrozen { scope, by, reason } => {
-            BTreeMap::from([("scope", text(scope)), ("by", text(by)), ("reason", calm(reason))])
-        }
-        Event::DeliveryFailing { channel, since, waiting, why } => BTreeMap::from([
-            ("channel", text(channel)),
-            ("since", time(*since)),
-            ("waiting", count(*waiting)),
-            ("why", calm(why)),
-        ]),
-        Event::DeliveryMended { channel, since } => {
-            BTreeMap::from([("channel", text(channel)), ("since", time(*since))])
-        }
-        Event::ChainBroken { chain, seq, why } => {
-            BTreeMap::from([("chain", text(chain)), ("seq", count(*seq)), ("why", calm(why))])
-        }
-        Event::Heartbeat { since, changes, refusals, delivered, waiting, dead, policy } => BTreeMap::from([
-            ("since", time(*since)),
-            ("changes", count(*changes)),
-            ("refusals", count(*refusals)),
-            ("delivered", count(*delivered)),
-            ("waiting", count(*waiting)),
-            ("dead", count(*dead)),
-            ("policy", text(policy)),
-        ]),
-        Event::Test { channel } => BTreeMap::from([("channel", text(channel))]),
     }
 }

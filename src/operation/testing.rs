@@ -40,6 +40,7 @@ pub(crate) fn caller() -> Caller {
             source: [192, 0, 2, 1].into(),
             user_agent: None,
         },
+        notes: std::collections::BTreeMap::new(),
     }
 }
 

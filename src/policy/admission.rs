@@ -9,6 +9,7 @@ use super::{
     miss::{Match, Miss, need},
     question::{Kind, Password, Person},
     rule::{Allow, Lacking, PasswordRule},
+    ticket::Ticket,
 };
 
 impl<'a> Judge<'a> {
@@ -30,7 +31,10 @@ impl<'a> Judge<'a> {
     /// Whether a rule admits something, and otherwise what in it does not match.
     pub(super) fn matches(&self, allow: &Allow, aim: &Aim<'_>, standing: &Standing<'_>) -> Match {
         allow.scope.fits(self.question, self.now, Lacking::Fails)?;
+        let ticket = |ticket: &Ticket| ticket.of(self.question.notes).is_some();
+        need(allow.ticket.as_ref().is_none_or(ticket), Miss::Ticket)?;
         allow.scope.reaches(self.question, standing.person, Lacking::Fails)?;
+        need(allow.is_own(self.question, standing.person), Miss::Own)?;
         need(standing.lift == Lift::NotNeeded || allow.protected.is_some(), Miss::Protected)?;
         match aim {
             Aim::Operation => self.covers(allow, standing.person),

@@ -1,6 +1,8 @@
 //! A question with everything that is true when it is asked, owned: what `[[test]]` cases, questions put by hand and the
 //! lines of the decision matrix are.
 
+use std::collections::BTreeMap;
+
 use crate::{
     caller::Principal,
     clock::Now,
@@ -17,6 +19,8 @@ use super::{
 pub(super) struct Case {
     pub(super) caller: Principal,
     pub(super) key_id: Option<String>,
+    pub(super) claims: BTreeMap<String, String>,
+    pub(super) notes: BTreeMap<String, String>,
     pub(super) route: &'static Route,
     pub(super) instance: Option<String>,
     pub(super) instance_arn: Option<String>,
@@ -70,6 +74,7 @@ impl Case {
             arn: self.caller.arn.without_session(),
             key_id: self.key_id.as_deref(),
             issued: None,
+            claims: &self.claims,
         };
         let mut question = Question::bare(asker, self.route, self.class(), self.kind());
         question.instance = self.instance.as_deref();
@@ -81,6 +86,7 @@ impl Case {
         question.profiles = &self.grants;
         question.permissions = &self.permissions;
         question.profile = self.profile.as_deref();
+        question.notes = &self.notes;
         question
     }
 

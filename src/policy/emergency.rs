@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::{caller::Resource, secret::Digest};
 
-use super::{RuleRef, index::Index, question::Asker, rule::Deny};
+use super::{Freeze, RuleRef, index::Index, question::Asker, rule::Deny};
 
 /// The denies of `deny.d`, the revocations, and whether one of those files is broken.
 #[derive(Debug, Clone)]
@@ -17,7 +17,10 @@ pub(super) struct Emergency {
     pub(super) revoked: Vec<Revoked>,
     /// Which files are broken, in words.
     pub(super) broken: Option<Arc<str>>,
-    pub(super) digest: Digest,
+    /// The freezes in force, in order.
+    pub(super) freezes: Vec<Freeze>,
+    /// Over the names and texts of the files alone.
+    pub(super) files: Digest,
 }
 
 /// A `[[revoked]]`.
@@ -42,7 +45,7 @@ pub(super) enum Who {
     KeyId(String),
     /// A session, by its name in the ARN or by its access key id.
     Session(String),
-    /// Every proof issued before, and every proof whose time of issue is not known. The last in order: what follows one is
+    /// Every proof (a session) issued before, and every proof whose time of issue is not known. The last in order: what follows one is
     /// a later one.
     IssuedBefore(Timestamp),
 }
@@ -55,15 +58,29 @@ impl Emergency {
             deny_index: Index::default(),
             revoked: Vec::new(),
             broken: None,
-            digest: Digest::of(b""),
+            freezes: Vec::new(),
+            files: Digest::of(b""),
         }
     }
 }
 
 impl Emergency {
-    /// This, where a file is broken or cannot be read with everything that held before: what the file said is not known
+    /// Over the files and the freezes.
+    pub(super) fn digest(&self) -> Digest {
+        Freeze::digest(&self.freezes, self.files)
+    }
+
+    /// With these freezes and no other.
+    pub(super) fn with_freezes(mut self, freezes: &[Freeze]) -> Self {
+        self.freezes = Freeze::sorted(freezes);
+        self
+    }
+
+    /// This, with the freezes that held before; and where a file is broken or cannot be read with everything that held before: what the file said is not known
     /// now, and nobody who was shut out gets in by its being broken.
     pub(super) fn holding(mut self, before: &Self) -> Self {
+        let freezes = [self.freezes.as_slice(), before.freezes.as_slice()].concat();
+        self = self.with_freezes(&freezes);
         if self.broken.is_none() {
             return self;
         }

@@ -1,4 +1,4 @@
-//! Which rules end soon: an allow that ends takes something away, a deny that ends gives it back.
+//! Which rules end soon: an allow or a monitor that ends takes something away, a deny that ends gives it back.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -17,13 +17,15 @@ pub struct Expiring {
     pub at: Timestamp,
 }
 
-/// Whether a rule allows or denies.
+/// Whether a rule allows, denies, or lets through what nothing allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Side {
     /// `[[allow]]`
     Allow,
     /// `[[deny]]`
     Deny,
+    /// `[[monitor]]`
+    Monitor,
 }
 
 impl Policy {
@@ -37,7 +39,9 @@ impl Policy {
         let allows = self.rules().allow.iter().filter_map(|allow| of(&allow.rule, &allow.scope, Side::Allow));
         let denies = self.rules().deny.iter().chain(&self.emergency().deny);
         let denies = denies.filter_map(|deny| of(&deny.rule, &deny.scope, Side::Deny));
-        let mut found: Vec<Expiring> = allows.chain(denies).collect();
+        let monitors = self.rules().monitor.iter();
+        let monitors = monitors.filter_map(|monitor| of(&monitor.rule, &monitor.scope, Side::Monitor));
+        let mut found: Vec<Expiring> = allows.chain(denies).chain(monitors).collect();
         found.sort_by(|one, other| (one.at, &one.rule).cmp(&(other.at, &other.rule)));
         found
     }

@@ -9,8 +9,9 @@ use super::{
     compile,
     index::Aim,
     judge::{Judge, Lift, Standing, aim_of},
-    miss::Miss,
+    miss::{Miss, need},
     question::{Facts, Kind},
+    rule::Lacking,
 };
 
 /// The answer to a question, and what each rule said to it.
@@ -22,7 +23,7 @@ pub struct Explanation {
     pub protected: Option<Refusal>,
     /// The fields whose values would change.
     pub changing: Vec<Field>,
-    /// Every allow and deny, those of `deny.d` included, in the order of their places.
+    /// Every allow, deny and monitor, those of `deny.d` included, in the order of their places.
     pub rules: Vec<Traced>,
 }
 
@@ -31,9 +32,10 @@ pub struct Explanation {
 pub struct Traced {
     /// Which.
     pub rule: RuleRef,
-    /// Whether it allows or denies.
+    /// Whether it allows, denies or monitors.
     pub side: Side,
-    /// For each thing that is to be allowed whether it matched, or what did not. A deny is asked about the operation once.
+    /// For each thing that is to be allowed whether it matched, or what did not. A deny and a
+    /// monitor are asked about the operation once.
     pub said: Vec<(Ground, Result<(), Miss>)>,
 }
 
@@ -88,7 +90,12 @@ fn trace(judge: &Judge<'_>, case: &Case, facts: &Facts<'_>, verdict: Result<Basi
         let said = deny.applies(judge.question, person, &standing.changing, judge.now);
         Traced { rule: deny.rule.clone(), side: Side::Deny, said: vec![(Ground::Operation, said)] }
     });
-    let mut rules: Vec<Traced> = allows.chain(denies).collect();
+    let monitors = policy.rules().monitor.iter().map(|monitor| {
+        let ordinary = need(judge.question.kind == Kind::Ordinary, Miss::Kind);
+        let said = ordinary.and_then(|()| monitor.scope.fits(judge.question, judge.now, Lacking::Fails));
+        Traced { rule: monitor.rule.clone(), side: Side::Monitor, said: vec![(Ground::Operation, said)] }
+    });
+    let mut rules: Vec<Traced> = allows.chain(denies).chain(monitors).collect();
     rules.sort_by_cached_key(|traced| place_of(&traced.rule));
     let changing = standing.changing.iter().map(|(field, _)| *field).collect();
     Explanation { verdict, protected, changing, rules }

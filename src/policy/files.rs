@@ -13,6 +13,8 @@ pub struct PolicyFiles {
     pub revoked: Option<Result<Source, String>>,
     /// `*.csv` of the directory: what `[directories]` may name.
     pub directories: Vec<DirectoryFile>,
+    /// `policy.sig`, when there is one: looked at only where a policy has to be signed.
+    pub signature: Option<Result<Source, String>>,
 }
 
 impl PolicyFiles {

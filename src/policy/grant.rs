@@ -11,6 +11,7 @@ use super::{
     Basis, FieldChange, Ground, QuotaClaim,
     binding::Binding,
     judge::{Lift, Standing},
+    question::Question,
     rule::{Allow, Restore},
 };
 
@@ -25,14 +26,31 @@ pub(super) struct Grant {
 impl Grant {
     /// What rests on nothing: for a change that is only screened.
     pub(super) fn none() -> Self {
-        let basis = Basis { grounds: Vec::new(), directory: None, protected: None };
+        let basis =
+            Basis { grounds: Vec::new(), directory: None, protected: None, ticket: None, monitor: None };
         Self { basis, differences: Vec::new(), quotas: Vec::new() }
     }
+
+    /// What no rule allows and a `[[monitor]]` lets through.
+    pub(super) fn monitored(monitor: &Allow) -> Self {
+        let mut grant = Self::none();
+        grant.basis.grounds.push((Ground::Operation, monitor.rule.clone()));
+        grant.basis.monitor = Some(monitor.rule.clone());
+        grant
+    }
+}
+
+/// The tickets that the rules asked for, each once.
+fn tickets(found: &[(Ground, &Allow)], question: &Question<'_>) -> Option<String> {
+    let asked = found.iter().filter_map(|(_, allow)| allow.ticket.as_ref()?.of(question.notes));
+    let tickets: BTreeSet<&str> = asked.collect();
+    (!tickets.is_empty()).then(|| tickets.into_iter().collect::<Vec<_>>().join(", "))
 }
 
 /// What a permit rests on, given the rule for each thing.
 pub(super) fn grant_of(
     found: &[(Ground, &Allow)],
+    question: &Question<'_>,
     standing: &Standing<'_>,
     addresses: &[(Field, Address)],
 ) -> Grant {
@@ -66,7 +84,13 @@ pub(super) fn grant_of(
         after: after.map(str::to_owned),
     });
     let grounds = found.iter().map(|(ground, allow)| (*ground, allow.rule.clone())).collect();
-    let basis = Basis { grounds, directory: one_digest(&directories), protected: sentence };
+    let basis = Basis {
+        grounds,
+        directory: one_digest(&directories),
+        protected: sentence,
+        ticket: tickets(found, question),
+        monitor: None,
+    };
     Grant { basis, differences: differences.collect(), quotas }
 }
 

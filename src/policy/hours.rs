@@ -2,7 +2,7 @@
 //!
 //! Both ends are inside, to the second: `to = "19:00"` still holds at 19:00:00 and no longer at 19:00:01. A window whose
 //! `from` is after its `to` runs past midnight and belongs to the day on which it began. In the hour that a change to
-//! winter time repeats, both passes count; times that a change to summer time skips never come (requirement F8).
+//! winter time repeats, both passes count; times that a change to summer time skips never come.
 
 use jiff::{
     civil::{Time, Weekday},

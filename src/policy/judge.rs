@@ -8,13 +8,13 @@ use crate::{
 };
 
 use super::{
-    Basis, Code, Ground, Policy, Refusal,
+    Code, Ground, Policy, Refusal,
     admission::first,
     binding::Ages,
     grant::{Grant, grant_of},
     index::{Aim, Index},
     question::{Facts, Kind, Person, Question},
-    rule::{Allow, Deny},
+    rule::{Allow, Deny, Lacking},
 };
 
 /// One question to one policy at one time.
@@ -79,7 +79,13 @@ impl<'a> Judge<'a> {
         if let (true, Some(why)) = (self.question.kind != Kind::Ordinary, self.policy.frozen_by()) {
             return Err(Refusal::new(Code::Freeze, &format!("changes are frozen: {why}")));
         }
-        if self.policy.rules().screening.could_allow(self.question, self.now) {
+        if let Some(freeze) = self.policy.freezes().iter().find(|freeze| freeze.holds(self.question)) {
+            // Its reason may be personal, and this is for logs as well: the record of the freeze has it.
+            let why = format!("changes are frozen by `{}` ({})", freeze.id, freeze.scope);
+            return Err(Refusal::new(Code::Freeze, &why));
+        }
+        let allowed = self.policy.rules().screening.could_allow(self.question, self.now);
+        if allowed || self.monitored().is_some() {
             Ok(())
         } else {
             Err(Refusal::new(Code::NoRule, "no rule that is in force names this caller, action and instance"))
@@ -92,11 +98,23 @@ impl<'a> Judge<'a> {
         let known = super::Known::default();
         let facts = Facts::none(&known);
         let standing = Standing { facts: &facts, person: None, changing: Vec::new(), lift: Lift::NotNeeded };
-        let rule = self.find(&Aim::Operation, &standing);
+        if let Some(rule) = self.find(&Aim::Operation, &standing) {
+            return Ok(grant_of(&[(Ground::Operation, rule)], self.question, &standing, &[]));
+        }
+        let rule = self.monitored();
         let rule = rule.ok_or_else(|| Refusal::new(Code::NoRule, "no rule allows it for this user"))?;
-        let basis =
-            Basis { grounds: vec![(Ground::Operation, rule.rule.clone())], directory: None, protected: None };
-        Ok(Grant { basis, differences: Vec::new(), quotas: Vec::new() })
+        Ok(Grant::monitored(rule))
+    }
+
+    /// The `[[monitor]]` that lets an ordinary operation through where no rule allows it; of a change there is none.
+    fn monitored(&self) -> Option<&'a Allow> {
+        let ordinary = match (self.question.kind, self.question.class) {
+            (Kind::Ordinary, Class::Read | Class::Write) => true,
+            (Kind::Ordinary, Class::Identity | Class::Sensitive | Class::Forbidden)
+            | (Kind::Identity | Kind::Create | Kind::Sensitive, _) => false,
+        };
+        let fits = |rule: &&Allow| rule.scope.fits(self.question, self.now, Lacking::Fails).is_ok();
+        self.policy.rules().monitor.iter().filter(|_| ordinary).find(fits)
     }
 
     /// Decides a change: screens it again at this time, then asks with what is true now.
@@ -272,7 +290,7 @@ impl<'a> Judge<'a> {
         if !missing.is_empty() {
             return Err(no_rule_for_fields(&missing));
         }
-        Ok(grant_of(&found, standing, addresses))
+        Ok(grant_of(&found, self.question, standing, addresses))
     }
 
     /// Whether a rule for the operation itself is needed: one for each field that would change is enough for an identity.

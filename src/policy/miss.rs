@@ -17,10 +17,14 @@ pub enum Miss {
     PermissionSet,
     /// `hours`
     Hours,
+    /// `ticket`
+    Ticket,
     /// `user_ids`
     UserIds,
     /// `users`
     Users,
+    /// `self`: the user is not the caller's own.
+    Own,
     /// `protected`: the user is protected, and the rule has no sentence that lifts it.
     Protected,
     /// `fields` does not name it.
@@ -66,8 +70,10 @@ impl Miss {
             Self::UniqueIds => "`unique_ids` does not name the caller's unique id",
             Self::PermissionSet => "the caller does not have the `permission_set`",
             Self::Hours => "it is outside of `hours`",
+            Self::Ticket => "the request does not carry the `ticket`",
             Self::UserIds => "`user_ids` does not name the user",
             Self::Users => "`users` does not name the user",
+            Self::Own => "by `self` it is for the caller's own user, and this is not shown to be it",
             Self::Protected => "the user is protected, and the rule has no `protected` sentence",
             Self::Fields => "`fields` does not name it",
             Self::Remove => "`remove` does not name it",

@@ -1,6 +1,6 @@
 //! Patterns over one name: literal text in which `*` stands for any number of characters of that name. Anchored at both
 //! ends, without `?`, classes or escapes. A pattern is applied to one segment of an ARN or one Username, so `*` never
-//! reaches across `:` or `/` of an ARN (requirement F3).
+//! reaches across `:` or `/` of an ARN.
 
 use std::{
     collections::{BTreeSet, HashSet},
@@ -9,7 +9,7 @@ use std::{
 
 /// A name with at least one `*`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct Pattern(Vec<String>);
+pub(crate) struct Pattern(Vec<String>);
 
 /// Names: those written out, and patterns.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub(super) struct Names {
 
 impl Pattern {
     /// The pattern in `text`; none when it has no `*`.
-    pub(super) fn read(text: &str) -> Option<Self> {
+    pub(crate) fn read(text: &str) -> Option<Self> {
         text.contains('*').then(|| Self(text.split('*').map(str::to_owned).collect()))
     }
 
@@ -32,7 +32,7 @@ impl Pattern {
     }
 
     /// Whether the whole of `name` matches.
-    pub(super) fn matches(&self, name: &str) -> bool {
+    pub(crate) fn matches(&self, name: &str) -> bool {
         let [first, middle @ .., last] = self.0.as_slice() else { return false };
         let Some(mut rest) = name.strip_prefix(first.as_str()) else { return false };
         for part in middle {
@@ -63,6 +63,16 @@ impl Names {
             Some(pattern) => self.patterns.push(pattern),
             None => {
                 self.exact.insert(text.to_owned());
+            }
+        }
+    }
+
+    /// These and more.
+    pub(super) fn extend(&mut self, more: Self) {
+        self.exact.extend(more.exact);
+        for pattern in more.patterns {
+            if !self.patterns.contains(&pattern) {
+                self.patterns.push(pattern);
             }
         }
     }

@@ -38,6 +38,10 @@ pub struct Basis {
     pub directory: Option<Digest>,
     /// The sentence that lifts protection, where one does.
     pub protected: Option<String>,
+    /// The tickets that the rules asked for, as the request carried them: each once, with `, ` between them.
+    pub ticket: Option<String>,
+    /// The `[[monitor]]` that lets it through, where no rule allows it. Never of a change.
+    pub monitor: Option<RuleRef>,
 }
 
 /// What a rule allows.
@@ -167,7 +171,7 @@ impl<O> Permit<O> {
             .chain(differences.iter().map(|change| Ground::Field(change.field)))
             .map(|ground| (ground, rule.clone()))
             .collect();
-        let basis = Basis { grounds, directory: None, protected: None };
+        let basis = Basis { grounds, directory: None, protected: None, ticket: None, monitor: None };
         let policy = Digest::of(b"policy");
         let emergency = Digest::of(b"emergency");
         // Whatever came after it is no concern of tests that say nothing of it.

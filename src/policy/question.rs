@@ -1,5 +1,7 @@
 //! What a policy is asked, as plain views: the same for a request, for a `[[test]]` and for a line of the decision matrix.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use crate::{
@@ -23,7 +25,12 @@ pub(super) struct Asker<'a> {
     pub(super) key_id: Option<&'a str>,
     /// When the proof was issued; none when that is not known.
     pub(super) issued: Option<Timestamp>,
+    /// What whoever vouches for the caller says of it: verified, and never what the caller says of itself.
+    pub(super) claims: &'a BTreeMap<String, String>,
 }
+
+/// No claim, and no note.
+pub(super) static NOTHING: BTreeMap<String, String> = BTreeMap::new();
 
 /// By what kind of operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,6 +83,8 @@ pub(super) struct Question<'a> {
     pub(super) permissions: &'a [String],
     /// The security profile concerned.
     pub(super) profile: Option<&'a str>,
+    /// What the request says in headers that are signed, by their names in lower case.
+    pub(super) notes: &'a BTreeMap<String, String>,
 }
 
 /// The user concerned, as it is.
@@ -108,14 +117,19 @@ pub(super) struct Facts<'a> {
 impl<'a> Asker<'a> {
     /// Who made a request.
     pub(super) fn of(caller: &'a Caller) -> Self {
-        let key_id = match &caller.proof {
-            Proof::GuardKey { key_id } => Some(key_id.as_str()),
+        let (key_id, issued, claims) = match &caller.proof {
+            Proof::GuardKey { key_id } => (Some(key_id.as_str()), None, &NOTHING),
+            Proof::Session(session) => {
+                (Some(session.id.as_str()), Some(session.issued.timestamp()), &session.claims)
+            }
+            Proof::Certificate { claims, .. } => (None, None, claims.as_ref()),
         };
         Self {
             principal: &caller.principal,
             arn: caller.principal.arn.without_session(),
             key_id,
-            issued: None,
+            issued,
+            claims,
         }
     }
 
@@ -145,7 +159,7 @@ impl<'a> Question<'a> {
     /// What a change asks.
     pub(super) fn of_change(caller: &'a Caller, change: &'a Change) -> Self {
         let mut question =
-            Self::about(Asker::of(caller), change.route(), change.class(), Kind::Sensitive, change.target());
+            Self::about(caller, change.route(), change.class(), Kind::Sensitive, change.target());
         match change.kind() {
             ChangeKind::Identity(_) => question.kind = Kind::Identity,
             ChangeKind::Create(user) => {
@@ -170,11 +184,18 @@ impl<'a> Question<'a> {
     }
 
     fn of_ordinary(caller: &'a Caller, ordinary: &'a Ordinary) -> Self {
-        Self::about(Asker::of(caller), ordinary.route(), ordinary.class(), Kind::Ordinary, ordinary.target())
+        Self::about(caller, ordinary.route(), ordinary.class(), Kind::Ordinary, ordinary.target())
     }
 
-    fn about(asker: Asker<'a>, route: &'static Route, class: Class, kind: Kind, target: &'a Target) -> Self {
-        let mut question = Self::bare(asker, route, class, kind);
+    fn about(
+        caller: &'a Caller,
+        route: &'static Route,
+        class: Class,
+        kind: Kind,
+        target: &'a Target,
+    ) -> Self {
+        let mut question = Self::bare(Asker::of(caller), route, class, kind);
+        question.notes = &caller.notes;
         question.instance = target.instance.as_ref().map(crate::operation::InstanceId::as_str);
         question.instance_arn = question.instance.map(|id| {
             format!("arn:{}:connect:{}:{}:instance/{id}", target.partition, target.region, target.account)
@@ -204,6 +225,7 @@ impl<'a> Question<'a> {
             profiles: &[],
             permissions: &[],
             profile: None,
+            notes: &NOTHING,
         }
     }
 

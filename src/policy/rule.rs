@@ -18,7 +18,9 @@ use super::{
     hours::Hours,
     miss::{Match, Miss, need},
     pattern::{Names, Pattern},
+    permission_set,
     question::{Asker, Kind, Person, Question},
+    ticket::Ticket,
 };
 
 /// Who, what, where and when: what `[[allow]]` and `[[deny]]` share.
@@ -118,6 +120,21 @@ pub(super) struct Allow {
     pub(super) protected: Option<String>,
     /// So many changes in so long.
     pub(super) quota: Option<Quota>,
+    /// `self`: the verified claim of the caller that has to be the Username of the user concerned.
+    pub(super) own: Option<String>,
+    /// The ticket that the request has to carry.
+    pub(super) ticket: Option<Ticket>,
+    /// Whether it allows, or lets through what nothing allows.
+    pub(super) mode: Mode,
+}
+
+/// What a rule is there for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// It allows.
+    Allow,
+    /// `[[monitor]]`: it lets through, and notes, what nothing allows. Of ordinary operations alone.
+    Monitor,
 }
 
 /// Whether a change back to a recorded former address counts against quotas.
@@ -162,6 +179,16 @@ pub(super) struct Deny {
 }
 
 impl Callers {
+    /// These and more.
+    pub(super) fn add(&mut self, more: Self) {
+        self.exact.extend(more.exact);
+        for role in more.roles {
+            if !self.roles.contains(&role) {
+                self.roles.push(role);
+            }
+        }
+    }
+
     /// Whether any was named.
     pub(super) fn is_empty(&self) -> bool {
         self.exact.is_empty() && self.roles.is_empty()
@@ -214,10 +241,9 @@ impl Conditions {
                 Some(id) => self.unique_ids.contains(id),
                 None => lacking == Lacking::Holds,
             };
-        let set = self
-            .permission_set
-            .as_ref()
-            .is_none_or(|set| asker.role().is_some_and(|role| permission_set_of(role) == Some(set.as_str())));
+        let set = self.permission_set.as_ref().is_none_or(|set| {
+            asker.role().is_some_and(|role| permission_set::of_role(role) == Some(set.as_str()))
+        });
         need(unique, Miss::UniqueIds)?;
         need(set, Miss::PermissionSet)
     }
@@ -261,6 +287,37 @@ impl Scope {
 }
 
 impl Allow {
+    /// A rule that gives nothing but the operations of its scope.
+    pub(super) fn bare(rule: RuleRef, scope: Scope) -> Self {
+        Self {
+            rule,
+            scope,
+            fields: BTreeSet::new(),
+            remove: BTreeSet::new(),
+            binding: None,
+            plus: None,
+            restore: Restore::Counted,
+            usernames: Names::default(),
+            grants: HashSet::new(),
+            permissions: HashSet::new(),
+            password: PasswordRule::Refuse,
+            protected: None,
+            quota: None,
+            own: None,
+            ticket: None,
+            mode: Mode::Allow,
+        }
+    }
+
+    /// Whether it is about this user: by `self` the caller's own, told by a verified claim and letter by letter. Of a user
+    /// that is not known it is never the caller's own.
+    pub(super) fn is_own(&self, question: &Question<'_>, person: Option<&Person<'_>>) -> bool {
+        self.own.as_ref().is_none_or(|claim| {
+            let claimed = question.asker.claims.get(claim);
+            person.zip(claimed).is_some_and(|(person, claimed)| person.username == claimed)
+        })
+    }
+
     /// What rules are ordered by: those without a quota first, so that one is spent only where nothing else allows; then
     /// those that exempt the way back; then by id.
     pub(super) fn rank(&self) -> impl Ord + '_ {
@@ -309,31 +366,9 @@ impl Deny {
 /// What `instances` says for operations without an instance.
 pub(super) const NO_INSTANCE: &str = "none";
 
-/// The permission set for which Identity Center generated this role: `AWSReservedSSO_NAME_` and sixteen hexadecimal digits.
-fn permission_set_of(role: &str) -> Option<&str> {
-    let (name, suffix) = role.strip_prefix("AWSReservedSSO_")?.rsplit_once('_')?;
-    let hex = suffix.len() == 16 && suffix.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    hex.then_some(name)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn f2_a_permission_set_is_its_generated_role_and_no_other() {
-        assert_eq!(permission_set_of("AWSReservedSSO_IdentityDesk_0123456789abcdef"), Some("IdentityDesk"));
-        assert_eq!(permission_set_of("AWSReservedSSO_A_B_0123456789abcdef"), Some("A_B"));
-        for role in [
-            "IdentityDesk",
-            "AWSReservedSSO_IdentityDesk",
-            "AWSReservedSSO_IdentityDesk_0123456789abcde",
-            "AWSReservedSSO_IdentityDesk_0123456789ABCDEF",
-            "xAWSReservedSSO_IdentityDesk_0123456789abcdef",
-        ] {
-            assert_eq!(permission_set_of(role), None, "{role}");
-        }
-    }
 
     #[test]
     fn wildcards_reach_reads_writes_or_everything() {

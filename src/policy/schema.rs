@@ -7,6 +7,9 @@ use crate::operation::Field;
 
 use super::Code;
 
+/// A header whose signed value a rule may ask for.
+const HEADER: &str = "^x-guard-[a-z0-9-]{1,56}$";
+
 /// The schema of a `*.toml` file of a policy directory.
 pub fn schema() -> Value {
     json!({
@@ -18,7 +21,12 @@ pub fn schema() -> Value {
         "additionalProperties": false,
         "properties": {
             "version": { "const": 1, "description": "The version of the language" },
+            "epoch": {
+                "type": "integer", "minimum": 1,
+                "description": "Which policy of a row it is, in one file alone: none with a lower one takes its place",
+            },
             "allow": { "type": "array", "items": { "$ref": "#/$defs/allow" } },
+            "monitor": { "type": "array", "items": { "$ref": "#/$defs/monitor" } },
             "deny": { "type": "array", "items": { "$ref": "#/$defs/deny" } },
             "test": { "type": "array", "items": { "$ref": "#/$defs/test" } },
             "protected": table(&[], &[
@@ -28,6 +36,13 @@ pub fn schema() -> Value {
             ]),
             "shared": table(&["mailboxes"], &[("mailboxes", texts(1, "Addresses that nobody may have"))]),
             "internationalised": table(&["domains"], &[("domains", texts(1, "`xn--` domains that are let through"))]),
+            "groups": {
+                "type": "object",
+                "additionalProperties": table(&[], &[
+                    ("callers", texts(1, "ARNs of roles or users: rules name them by group:NAME")),
+                    ("users", texts(1, "Usernames, `*` inside: rules name them by group:NAME")),
+                ]),
+            },
             "directories": {
                 "type": "object",
                 "additionalProperties": table(&["file", "max_age"], &[
@@ -36,7 +51,7 @@ pub fn schema() -> Value {
                 ]),
             },
         },
-        "$defs": { "allow": allow(), "deny": deny(), "test": test() },
+        "$defs": { "allow": allow(), "deny": deny(), "monitor": monitor(), "test": test() },
     })
 }
 
@@ -69,6 +84,29 @@ fn allow() -> Value {
             "password",
             json!({ "enum": ["refuse", "allow"], "description": "Whether CreateUser may set a password" }),
         ),
+        (
+            "self",
+            table(
+                &["claim", "equals"],
+                &[
+                    ("claim", text("The verified claim of the caller that names its own user")),
+                    ("equals", json!({ "const": "username" })),
+                ],
+            ),
+        ),
+        (
+            "ticket",
+            table(
+                &["header", "pattern"],
+                &[
+                    (
+                        "header",
+                        json!({ "type": "string", "pattern": HEADER, "description": "A header that the caller signed" }),
+                    ),
+                    ("pattern", text("A regular expression that the whole ticket matches, such as SEC-[0-9]+")),
+                ],
+            ),
+        ),
         ("protected", sentence("Why this rule may change protected users")),
         (
             "quota",
@@ -92,6 +130,15 @@ fn deny() -> Value {
         ("domains", texts(1, "Domains of wanted addresses")),
     ]);
     table(&["id", "reason"], &keys)
+}
+
+fn monitor() -> Value {
+    let shared = ["id", "reason", "callers", "actions", "instances"];
+    let mut keys = matchers();
+    keys.retain(|(key, _)| shared.contains(key));
+    let until = "The last day, UTC, at most 90 days ahead; without quotes";
+    keys.push(("until", json!({ "type": "string", "format": "date", "description": until })));
+    table(&[shared.as_slice(), &["until"]].concat(), &keys)
 }
 
 /// What `[[allow]]` and `[[deny]]` share.
@@ -166,6 +213,9 @@ fn test() -> Value {
             ("name", text("What is tested")),
             ("caller", text("An ARN as AWS shows it")),
             ("unique_id", text("The caller's unique id")),
+            ("claims", by_name("What is verified of the caller, by its name")),
+            ("ticket", text("What the request carries in the signed header x-guard-ticket")),
+            ("notes", by_name("What the request carries in signed headers x-guard-...")),
             ("action", json!({ "type": "string", "pattern": "^connect:[A-Za-z]+$" })),
             ("instance", text("An id, an ARN, or \"none\"")),
             ("at", json!({ "type": "string", "format": "date-time", "description": "When; without quotes" })),
@@ -209,6 +259,10 @@ fn table(required: &[&str], keys: &[(&str, Value)]) -> Value {
     let properties: Map<String, Value> =
         keys.iter().map(|(key, form)| ((*key).to_owned(), form.clone())).collect();
     json!({ "type": "object", "required": required, "additionalProperties": false, "properties": properties })
+}
+
+fn by_name(what: &str) -> Value {
+    json!({ "type": "object", "additionalProperties": text("A text"), "description": what })
 }
 
 fn text(what: &str) -> Value {

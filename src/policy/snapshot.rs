@@ -2,16 +2,22 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use crate::{clock::Now, diagnostic::Faults, secret::Digest};
+use crate::{
+    caller::Caller,
+    clock::Now,
+    diagnostic::{Faults, Source},
+    secret::Digest,
+};
 
 use super::{
-    PolicyFiles, compile,
+    Freeze, PolicyFiles, Terms, compile,
     emergency::{Emergency, Revoked},
     index::Index,
     protected::Protected,
     question::Asker,
     rule::{Allow, Deny},
     screening::Screening,
+    terms::fulfilled,
 };
 
 /// A compiled policy: a snapshot that never changes and cannot fail.
@@ -20,7 +26,17 @@ pub struct Policy {
     rules: Arc<Rules>,
     emergency: Arc<Emergency>,
     frozen: Option<Arc<str>>,
+    /// Who signed it, where it had to be signed.
+    signer: Option<Arc<str>>,
     digest: Digest,
+    texts: Texts,
+}
+
+/// The names and texts of the files that a policy was read from, so that a decision can be explained by them.
+#[derive(Debug, Clone, Default)]
+struct Texts {
+    rules: Arc<[(String, String)]>,
+    emergency: Arc<[(String, String)]>,
 }
 
 /// What the files of the directory itself say.
@@ -30,6 +46,8 @@ pub(super) struct Rules {
     pub(super) allow: Vec<Allow>,
     pub(super) allow_index: Index,
     pub(super) screening: Screening,
+    /// `[[monitor]]`, in the order of ids. Few, and asked only where no rule allows.
+    pub(super) monitor: Vec<Allow>,
     pub(super) deny: Vec<Deny>,
     pub(super) deny_index: Index,
     pub(super) protected: Protected,
@@ -39,6 +57,8 @@ pub(super) struct Rules {
     pub(super) internationalised: BTreeSet<String>,
     /// How many `[[test]]` cases there are; all of them passed.
     pub(super) tests: usize,
+    /// Which policy of a row of policies it is.
+    pub(super) epoch: Option<u64>,
     /// Over the names and texts of the files.
     pub(super) digest: Digest,
 }
@@ -51,11 +71,30 @@ impl Policy {
     /// policy that is returned then refuses every change (`freeze`), and the faults returned with it are
     /// [fatal](Faults::fatal), so that a start can be refused for them.
     pub fn compile(files: &PolicyFiles, now: Now) -> Result<(Self, Faults), Faults> {
+        Self::compile_on(files, now, Terms::default())
+    }
+
+    /// The same, of files that have to be signed, or are to be no older than what is in force. `revoked.toml` and
+    /// `deny.d` are outside of both: they hold at once, and can only take away.
+    ///
+    /// # Errors
+    /// When a file of the directory itself has an error; when a policy that has to be signed is not, or by somebody
+    /// else, or was changed after it; when its `epoch` is lower than the one asked for.
+    pub fn compile_on(files: &PolicyFiles, now: Now, terms: Terms<'_>) -> Result<(Self, Faults), Faults> {
         let (emergency, mut faults) = compile::emergency(files);
+        // What is broken there refuses changes, and does not keep a policy from coming into force.
+        let mut unfulfilled = Faults::new();
         match compile::rules(files, now) {
             Ok((rules, warnings)) => {
                 faults.extend(warnings);
-                Ok((Self::new(Arc::new(rules), emergency, None), faults))
+                let signer = fulfilled(terms, files, rules.epoch, &mut unfulfilled);
+                if unfulfilled.fatal() {
+                    faults.extend(unfulfilled);
+                    return Err(faults);
+                }
+                let texts = Texts { rules: Texts::of_rules(files), emergency: Texts::of_emergency(files) };
+                let policy = Self::new(Arc::new(rules), emergency, None);
+                Ok((Self { signer: signer.map(Arc::from), texts, ..policy }, faults))
             }
             Err(errors) => {
                 faults.extend(errors);
@@ -74,14 +113,15 @@ impl Policy {
     pub fn renewed(&self, files: &PolicyFiles) -> (Self, Faults) {
         let (emergency, faults) = compile::emergency(files);
         let emergency = emergency.holding(&self.emergency);
-        (Self::new(Arc::clone(&self.rules), emergency, self.frozen.clone()), faults)
+        let texts = Texts { emergency: Texts::of_emergency(files), ..self.texts.clone() };
+        (Self { texts, ..self.with(emergency) }, faults)
     }
 
     /// This policy after another one: where `revoked.toml` or a file of `deny.d` is broken, what held before holds on.
     #[must_use]
     pub fn after(self, before: &Self) -> Self {
         let emergency = (*self.emergency).clone().holding(&before.emergency);
-        Self::new(self.rules, emergency, self.frozen)
+        self.with(emergency)
     }
 
     /// The same policy, refusing every change with `freeze`: what holds once it is too old.
@@ -90,8 +130,21 @@ impl Policy {
         Self { frozen: Some(why.into()), ..self.clone() }
     }
 
+    /// The same policy with these freezes in force and no other: changes that one is about are refused with `freeze`. They
+    /// outlast [`Policy::renewed`] and [`Policy::after`], and count in [`Policy::emergency_digest`].
+    #[must_use]
+    pub fn with_freezes(&self, freezes: &[Freeze]) -> Self {
+        let emergency = (*self.emergency).clone().with_freezes(freezes);
+        self.with(emergency)
+    }
+
+    /// The freezes in force, in the order of their ids.
+    pub fn freezes(&self) -> &[Freeze] {
+        &self.emergency.freezes
+    }
+
     /// SHA-256 over two digests: that of the names and texts of the directory's own files, in order, and that of
-    /// `revoked.toml` and `deny.d`.
+    /// `revoked.toml` and `deny.d`. Freezes are none of the files: no version of the policy is told apart by them.
     pub fn digest(&self) -> Digest {
         self.digest
     }
@@ -101,14 +154,35 @@ impl Policy {
         self.rules.digest
     }
 
-    /// SHA-256 over the names and texts of `revoked.toml` and `deny.d`.
+    /// SHA-256 over the names and texts of `revoked.toml` and `deny.d`, and over the freezes in force.
     pub fn emergency_digest(&self) -> Digest {
-        self.emergency.digest
+        self.emergency.digest()
+    }
+
+    /// The names within the directory and the texts of the files that it was read from, those of `revoked.toml` and `deny.d`
+    /// last.
+    pub fn texts(&self) -> Vec<(String, String)> {
+        self.texts.rules.iter().chain(self.texts.emergency.iter()).cloned().collect()
+    }
+
+    /// Which policy of a row of policies it is: `epoch`. An app that loads one after another asks for at least this.
+    pub fn epoch(&self) -> Option<u64> {
+        self.rules.epoch
+    }
+
+    /// Who signed it, as the list of signers has it; none where it did not have to be signed.
+    pub fn signer(&self) -> Option<&str> {
+        self.signer.as_deref()
     }
 
     /// How many allow rules, deny rules and tests it has.
     pub fn counts(&self) -> (usize, usize, usize) {
         (self.rules.allow.len(), self.rules.deny.len() + self.emergency.deny.len(), self.rules.tests)
+    }
+
+    /// How many monitors it has, ended ones included.
+    pub fn monitors(&self) -> usize {
+        self.rules.monitor.len()
     }
 
     /// A policy of rules that are only being tried.
@@ -136,15 +210,49 @@ impl Policy {
         self.frozen.as_deref().or(self.emergency.broken.as_deref())
     }
 
+    /// Whether `revoked.toml` names a caller.
+    pub fn revokes(&self, caller: &Caller) -> bool {
+        self.revoked(&Asker::of(caller)).is_some()
+    }
+
     /// The revocation that is about a caller.
     pub(super) fn revoked(&self, asker: &Asker<'_>) -> Option<&Revoked> {
         self.emergency.revoked.iter().find(|revoked| revoked.is(asker))
     }
 
-    fn new(rules: Arc<Rules>, emergency: Emergency, frozen: Option<Arc<str>>) -> Self {
-        let both = [*rules.digest.bytes(), *emergency.digest.bytes()].concat();
-        Self { rules, emergency: Arc::new(emergency), frozen, digest: Digest::of(&both) }
+    /// The same rules, with this beside them.
+    fn with(&self, emergency: Emergency) -> Self {
+        let new = Self::new(Arc::clone(&self.rules), emergency, self.frozen.clone());
+        Self { signer: self.signer.clone(), texts: self.texts.clone(), ..new }
     }
+
+    fn new(rules: Arc<Rules>, emergency: Emergency, frozen: Option<Arc<str>>) -> Self {
+        let both = [*rules.digest.bytes(), *emergency.files.bytes()].concat();
+        Self {
+            rules,
+            emergency: Arc::new(emergency),
+            frozen,
+            signer: None,
+            digest: Digest::of(&both),
+            texts: Texts::default(),
+        }
+    }
+}
+
+impl Texts {
+    fn of_rules(files: &PolicyFiles) -> Arc<[(String, String)]> {
+        let directories = files.directories.iter().map(|file| &file.source);
+        files.rules.iter().chain(directories).map(named).collect()
+    }
+
+    /// Those that could be read.
+    fn of_emergency(files: &PolicyFiles) -> Arc<[(String, String)]> {
+        files.deny.iter().chain(&files.revoked).flatten().map(named).collect()
+    }
+}
+
+fn named(source: &Source) -> (String, String) {
+    (source.local.to_string(), source.text.to_string())
 }
 
 impl Rules {
@@ -153,12 +261,14 @@ impl Rules {
             allow: Vec::new(),
             allow_index: Index::default(),
             screening: Screening::default(),
+            monitor: Vec::new(),
             deny: Vec::new(),
             deny_index: Index::default(),
             protected: Protected::default(),
             shared: BTreeSet::new(),
             internationalised: BTreeSet::new(),
             tests: 0,
+            epoch: None,
             digest: Digest::of(b""),
         }
     }

@@ -10,10 +10,10 @@ use crate::{
 };
 
 use super::{
-    Policy, RuleRef,
+    Freeze, Policy, RuleRef,
     binding::{Ages, Binding, Bound, Holder, Template, depends_on_names},
-    differences::overlap,
-    question::Asker,
+    differences::Against,
+    question::{Asker, NOTHING},
     rule::{Action, Allow, Deny},
     words,
 };
@@ -52,7 +52,7 @@ pub struct Capability {
     pub users: Vec<String>,
     /// To which address, in words; none where no address may be set.
     pub address: Vec<String>,
-    /// What else it depends on, in words.
+    /// What else it depends on, in words, and the freezes in force that may stand against it.
     pub conditions: Vec<String>,
     /// The last day on which it holds, UTC; none without an end.
     pub until: Option<String>,
@@ -66,14 +66,23 @@ impl Policy {
     /// What may be done by the rules in force, each as one capability, in the order of their ids. `[protected]` users are out
     /// of reach of all that do not say otherwise.
     pub fn who_can(&self, query: &Query, now: Now) -> Vec<Capability> {
-        let denies: Vec<&Deny> = self.rules().deny.iter().chain(&self.emergency().deny).collect();
+        let in_force = |deny: &&Deny| deny.scope.conditions.ends.is_none_or(|ends| now.timestamp() < ends);
+        let denies = self.rules().deny.iter().chain(&self.emergency().deny).filter(in_force);
+        let denies = Against::of(denies);
         let mut found: Vec<Capability> = self
             .rules()
             .allow
             .iter()
+            .chain(&self.rules().monitor)
             .filter(|allow| allow.scope.conditions.ends.is_none_or(|ends| now.timestamp() < ends))
             .filter(|allow| query.is_about(allow, now))
-            .map(|allow| capability(allow, query, &denies, now))
+            .map(|allow| {
+                let mut found = capability(allow, query, &denies);
+                let frozen = self.freezes().iter().filter(|freeze| freeze.may_meet(allow));
+                let told = |freeze: &Freeze| format!("frozen by `{}` ({})", freeze.id, freeze.scope);
+                found.conditions.extend(frozen.map(told));
+                found
+            })
             .collect();
         found.sort_by(|one, other| one.rule.cmp(&other.rule));
         found
@@ -91,7 +100,7 @@ impl Query {
             self.field.is_none_or(|field| allow.fields.contains(&field) || allow.remove.contains(&field));
         let caller = self.caller.as_ref().is_none_or(|principal| {
             let arn = principal.arn.without_session();
-            scope.callers.has(&Asker { principal, arn, key_id: None, issued: None })
+            scope.callers.has(&Asker { principal, arn, key_id: None, issued: None, claims: &NOTHING })
         });
         let instance = self.instance.as_ref().is_none_or(|instance| scope.instances.contains(instance));
         let user = self.user.as_ref().is_none_or(|user| {
@@ -127,7 +136,7 @@ impl Query {
     }
 }
 
-fn capability(allow: &Allow, query: &Query, denies: &[&Deny], now: Now) -> Capability {
+fn capability(allow: &Allow, query: &Query, denies: &Against<'_>) -> Capability {
     let scope = &allow.scope;
     let only = |fields: &BTreeSet<Field>| -> Vec<Field> {
         fields.iter().copied().filter(|field| query.field.is_none_or(|one| one == *field)).collect()
@@ -136,9 +145,6 @@ fn capability(allow: &Allow, query: &Query, denies: &[&Deny], now: Now) -> Capab
     let actions = scope.actions.iter().map(|action| match action {
         Action::Named(name) => format!("connect:{name}"),
         Action::Wild(prefix, _) => format!("connect:{prefix}*"),
-    });
-    let against = denies.iter().filter(|deny| {
-        deny.scope.conditions.ends.is_none_or(|ends| now.timestamp() < ends) && overlap(deny, allow)
     });
     let conditions = &scope.conditions;
     let lasting = super::rule::Conditions { ends: None, ..conditions.clone() };
@@ -159,7 +165,7 @@ fn capability(allow: &Allow, query: &Query, denies: &[&Deny], now: Now) -> Capab
             .chain(given(allow))
             .collect(),
         until: conditions.ends.map(words::last_day),
-        except: against.map(|deny| deny.rule.clone()).collect(),
+        except: denies.meeting(allow),
         rule: allow.rule.clone(),
     }
 }

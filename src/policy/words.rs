@@ -8,7 +8,7 @@ use super::{
     QuotaOf,
     binding::{Binding, Piece, Placeholder, Template},
     hours::Hours,
-    rule::{Allow, Conditions, PasswordRule, Quota, Restore, Scope},
+    rule::{Allow, Conditions, Mode, PasswordRule, Quota, Restore, Scope},
 };
 
 /// As many names are written out; more are counted.
@@ -78,9 +78,18 @@ pub(super) fn of_password(allow: &Allow) -> &'static str {
     }
 }
 
-/// Protection and quota.
+/// Protection, quota, ticket, whose user, and whether it is a monitor.
 pub(super) fn of_limits(allow: &Allow) -> Vec<String> {
     let mut words = Vec::new();
+    if allow.mode == Mode::Monitor {
+        words.push("in monitor mode, where no rule allows it".to_owned());
+    }
+    words.extend(
+        allow.own.as_ref().map(|claim| format!("only for the caller's own user, by the claim `{claim}`")),
+    );
+    words.extend(allow.ticket.as_ref().map(|ticket| {
+        format!("only with a ticket like `{}` in the signed header `{}`", ticket.pattern, ticket.header)
+    }));
     if allow.protected.is_some() {
         words.push("protected users too".to_owned());
     }

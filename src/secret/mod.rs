@@ -1,14 +1,16 @@
-//! Secret bytes, where they come from, and the three things done with them: sealing, keyed hashing, comparing.
+//! Secret bytes, where they come from, and what is done with them: sealing, deriving, keyed hashing, comparing.
 //!
 //! Nothing here has `Debug`, `Display` or `Serialize` that shows a byte of a secret, so none can be printed by accident.
 //! All primitives come from `aws-lc-rs`, the library that TLS uses as well.
 
+mod derive;
 mod digest;
 mod reference;
 mod seal;
 
+pub use derive::derive;
 pub use digest::{Digest, HashKey};
-pub use reference::SecretRef;
+pub use reference::{SecretError, SecretRef};
 pub use seal::{Seal, SealError, Sealed};
 
 use zeroize::Zeroizing;

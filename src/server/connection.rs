@@ -6,34 +6,26 @@ use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
     time::timeout,
 };
 use tokio_rustls::server::TlsStream;
 
-use crate::wire::Gate;
+use crate::wire::{Gate, Peer, PeerCertificate};
 
 use super::{
-    Options, Service,
+    Options, Protection, Service,
     counts::count,
-    exchange::Exchange,
+    exchange::{Exchange, From},
     gated::{Gated, Ties},
     listener::Shared,
     paced::Paced,
     proxy::{self, Unknown},
     seats::Seat,
-    tls::Tls,
+    tls,
 };
 
 /// Room for hyper's buffer beyond a head: it must hold what the gate has released.
 const BUFFER_BEYOND_HEAD: usize = 16 * 1024;
-
-/// A connection whose handshake is done.
-struct Opened {
-    stream: TlsStream<Paced<TcpStream>>,
-    source: IpAddr,
-    seat: Seat,
-}
 
 /// Why there was no handshake.
 enum Unopened {
@@ -41,26 +33,55 @@ enum Unopened {
     Unknown(Unknown),
     /// Too many connections of whom it named.
     NoSeat,
-    /// The handshake failed.
+    /// The handshake failed, or what it gave as the client's certificate cannot be read.
     Handshake,
+}
+
+/// Who connects, as far as is known without TLS, and his seat.
+struct Known {
+    source: IpAddr,
+    seat: Seat,
+}
+
+/// A connection whose handshake is done, or that needs none.
+enum Opened<Io> {
+    Tls(Box<TlsStream<Paced<Io>>>, Option<Arc<PeerCertificate>>),
+    Plain(Paced<Io>),
 }
 
 /// Serves a connection to its end, or to the end of what is under way when the listener stops. Behind a balancer the seat
 /// is nobody's yet.
-pub(super) async fn serve<S: Service>(
+pub(super) async fn serve<S, Io>(
     shared: Arc<Shared<S>>,
-    tls: Tls,
-    stream: TcpStream,
+    protection: Protection,
+    stream: Io,
     peer: IpAddr,
     seat: Seat,
-) {
-    // A reply is small and whole: waiting for more of it only costs time. Failing that it is only slower.
-    let _ = stream.set_nodelay(true);
-    let opening = timeout(shared.options.timeouts.handshake, open(&shared.options, &tls, stream, peer, seat));
+) where
+    S: Service,
+    Io: AsyncRead + AsyncWrite + Unpin,
+{
+    let known = Known { source: peer, seat };
+    let opening =
+        timeout(shared.options.timeouts.handshake, open(&shared.options, &protection, stream, known));
     match shared.stop.run_until_cancelled(opening).await {
-        Some(Ok(Ok(Opened { stream, source, seat }))) => {
-            let server_name = stream.get_ref().1.server_name().map(Into::into);
-            exchange(shared, stream, source, server_name).await;
+        Some(Ok(Ok((opened, Known { source, seat })))) => {
+            let peer = |certificate| Peer {
+                require: shared.options.require,
+                certificate,
+                region: shared.options.region.clone(),
+            };
+            match opened {
+                Opened::Plain(stream) => {
+                    let from = From { source, server_name: None, peer: peer(None) };
+                    exchange(Arc::clone(&shared), stream, from).await;
+                }
+                Opened::Tls(stream, certificate) => {
+                    let server_name = stream.get_ref().1.server_name().map(Into::into);
+                    let from = From { source, server_name, peer: peer(certificate) };
+                    exchange(Arc::clone(&shared), stream, from).await;
+                }
+            }
             drop(seat);
         }
         Some(Ok(Err(Unopened::Unknown(why)))) => {
@@ -73,31 +94,37 @@ pub(super) async fn serve<S: Service>(
     }
 }
 
-async fn open(
+async fn open<Io: AsyncRead + AsyncWrite + Unpin>(
     options: &Options,
-    tls: &Tls,
-    mut stream: TcpStream,
-    peer: IpAddr,
-    mut seat: Seat,
-) -> Result<Opened, Unopened> {
-    let mut source = peer;
+    protection: &Protection,
+    mut stream: Io,
+    mut known: Known,
+) -> Result<(Opened<Io>, Known), Unopened> {
     if options.proxy.is_some() {
-        source = proxy::source(&mut stream).await.map_err(Unopened::Unknown)?.unwrap_or(peer);
-        seat = seat.of(source.into()).map_err(|_| Unopened::NoSeat)?;
+        let source = proxy::source(&mut stream).await.map_err(Unopened::Unknown)?.unwrap_or(known.source);
+        let seat = known.seat.of(source.into()).map_err(|_| Unopened::NoSeat)?;
+        known = Known { source, seat };
     }
     let stream = Paced::new(stream, options.timeouts.write);
+    let tls = match protection {
+        Protection::Plain => return Ok((Opened::Plain(stream), known)),
+        Protection::Tls(tls) => tls,
+    };
     let stream = tls.acceptor().accept(stream).await.map_err(|_| Unopened::Handshake)?;
-    Ok(Opened { stream, source, seat })
+    let certificate = match stream.get_ref().1.peer_certificates().and_then(<[_]>::first) {
+        None => None,
+        Some(shown) => Some(Arc::new(tls::peer(shown).ok_or(Unopened::Handshake)?)),
+    };
+    Ok((Opened::Tls(Box::new(stream), certificate), known))
 }
 
-async fn exchange<S, Io>(shared: Arc<Shared<S>>, stream: Io, source: IpAddr, server_name: Option<Box<str>>)
+async fn exchange<S, Io>(shared: Arc<Shared<S>>, stream: Io, from: From)
 where
     S: Service,
     Io: AsyncRead + AsyncWrite + Unpin,
 {
     let ties = Arc::new(Ties::default());
-    let exchange =
-        Arc::new(Exchange { shared: Arc::clone(&shared), source, server_name, ties: Arc::clone(&ties) });
+    let exchange = Arc::new(Exchange { shared: Arc::clone(&shared), from, ties: Arc::clone(&ties) });
     let options = &shared.options;
     let refuse = {
         let exchange = Arc::clone(&exchange);

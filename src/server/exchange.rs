@@ -12,7 +12,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::time::timeout;
 
-use crate::wire::{ErrorType, Head, Malformed, Occurs, Origin, Reply, RequestId, WireRequest};
+use crate::wire::{ErrorType, Head, Malformed, Occurs, Origin, Peer, Reply, RequestId, WireRequest};
 
 use super::{
     Service,
@@ -30,10 +30,18 @@ const FIRST_ROOM: usize = 16 * 1024;
 /// What the requests of one connection share.
 pub(super) struct Exchange<S> {
     pub(super) shared: Arc<Shared<S>>,
+    pub(super) from: From,
+    pub(super) ties: Arc<Ties>,
+}
+
+/// Whom a connection is with.
+pub(super) struct From {
+    /// The address of who connects.
     pub(super) source: IpAddr,
     /// The name by which the client asked for the server in the handshake.
     pub(super) server_name: Option<Box<str>>,
-    pub(super) ties: Arc<Ties>,
+    /// What TLS says of him, and what is asked of him.
+    pub(super) peer: Peer,
 }
 
 /// A body that is being read. Dropped, it did not come.
@@ -86,18 +94,19 @@ impl<S: Service> Exchange<S> {
 
     /// The octets that answer a head which has no single reading.
     pub(super) fn refuse(&self, malformed: &Malformed) -> Bytes {
-        let origin = Origin::new(RequestId::fresh(), self.source, None);
+        let origin = Origin::new(RequestId::fresh(), self.from.source, None);
         octets(&self.malformed(malformed, &origin).closing())
     }
 
     async fn receive(&self, parts: &Parts, body: Incoming, id: &RequestId) -> Result<WireRequest, Reply> {
         let user_agent = parts.headers.get(http::header::USER_AGENT).map(http::HeaderValue::as_bytes);
-        let origin = Origin::new(id.clone(), self.source, user_agent);
+        let origin = Origin::new(id.clone(), self.from.source, user_agent);
         let told = |malformed: Malformed| self.malformed(&malformed, &origin);
         let fields = parts.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
         // The gate lets origin form through only, which hyper keeps as it came.
         let target = parts.uri.path_and_query().map_or("", http::uri::PathAndQuery::as_str);
         let head = Head::read(parts.method.as_str(), target, fields, origin.clone()).map_err(told)?;
+        let head = head.over(self.from.peer.clone());
         self.check_host(&head).map_err(told)?;
         let most = self.shared.service.admit(&head)?;
         let time = self.shared.options.timeouts.body;
@@ -114,9 +123,9 @@ impl<S: Service> Exchange<S> {
         Ok(WireRequest { head, body: body.map_err(told)? })
     }
 
-    /// `Host` is the server that the handshake was with (requirement C8).
+    /// `Host` is the server that the handshake was with.
     fn check_host(&self, head: &Head) -> Result<(), Malformed> {
-        let Some(expected) = &self.server_name else { return Ok(()) };
+        let Some(expected) = &self.from.server_name else { return Ok(()) };
         let name = match head.headers.occurs("host") {
             Occurs::One(host) => host.split_once(':').map_or(host, |(name, _)| name),
             Occurs::Absent | Occurs::Many => "",

@@ -28,7 +28,7 @@ pub(crate) use counts::Counts;
 #[cfg(test)]
 use listener::Drained;
 pub(crate) use listener::{BindError, Server};
-pub(crate) use options::{Caps, Options, ProxyProtocol, Timeouts};
+pub(crate) use options::{Bound, Caps, Options, Protection, ProxyProtocol, Timeouts};
 pub(crate) use status::{Measurements, PolicyState, Reason, StatusOptions, StatusServer, Watched};
 pub(crate) use tls::{Tls, TlsFault};
 

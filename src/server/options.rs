@@ -1,19 +1,48 @@
 //! What can be set about a listener.
 
 use std::{
+    fmt,
     net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    sync::Arc,
     time::Duration,
 };
 
 use ipnet::IpNet;
 
-use crate::wire::GateBounds;
+use crate::wire::{GateBounds, Require};
+
+use super::Tls;
+
+/// Where a listener listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Bound {
+    /// At an address; port 0 for any.
+    Tcp(SocketAddr),
+    /// At a Unix socket. Whoever connects there counts as of this host (`127.0.0.1`).
+    Unix(PathBuf),
+}
+
+/// How what passes is kept from others.
+#[derive(Clone)]
+pub(crate) enum Protection {
+    /// By TLS.
+    Tls(Tls),
+    /// Not at all: for loopback and Unix sockets only, where the host itself keeps it.
+    Plain,
+}
 
 /// One listener.
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
-    /// Where it listens; port 0 for any.
-    pub address: SocketAddr,
+    /// Where it listens.
+    pub bound: Bound,
+    /// What it takes as proof of who asks. More than a signature needs TLS that asks clients for a certificate.
+    pub require: Require,
+    /// The Region that unsigned requests are for.
+    pub region: Option<Arc<str>>,
+    /// Who may connect to a Unix socket: the permissions of its file. Default `0o600`.
+    pub mode: u32,
     /// How much a head may hold.
     pub gate: GateBounds,
     /// How long each phase may take.
@@ -62,13 +91,59 @@ pub(crate) struct Caps {
 impl Options {
     /// A listener at `address` with every default.
     pub(crate) fn at(address: SocketAddr) -> Self {
+        Self::of(Bound::Tcp(address))
+    }
+
+    /// A listener at a Unix socket with every default.
+    pub(crate) fn unix(path: PathBuf) -> Self {
+        Self::of(Bound::Unix(path))
+    }
+
+    fn of(bound: Bound) -> Self {
         Self {
-            address,
+            bound,
+            require: Require::Signature,
+            region: None,
+            mode: 0o600,
             gate: GateBounds::default(),
             timeouts: Timeouts::default(),
             caps: Caps::default(),
             proxy: None,
         }
+    }
+}
+
+impl Bound {
+    /// Whether nobody outside this host can connect.
+    pub(super) fn is_local(&self) -> bool {
+        match self {
+            Self::Tcp(address) => address.ip().to_canonical().is_loopback(),
+            Self::Unix(_) => true,
+        }
+    }
+
+    /// The address, when it is one.
+    pub(crate) fn address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(address) => Some(*address),
+            Self::Unix(_) => None,
+        }
+    }
+}
+
+/// `192.0.2.1:443`, or `unix:` and a path.
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+impl From<Tls> for Protection {
+    fn from(tls: Tls) -> Self {
+        Self::Tls(tls)
     }
 }
 

@@ -9,12 +9,12 @@ use crate::secret::Digest;
 use super::{
     Append, Done, Head, Home, Location, Medium, NewPerson, PersonRow, Place, Reader, Step, StoreError,
     Verdict, Weight, alone,
-    checks::{self, Finding},
+    checks::{self, Finding, Named},
     dialect::{BEGIN, Connection},
     migrate::migrate,
     ops, outbox,
     place::PAGE,
-    prune,
+    prune, sessions,
 };
 
 /// The store, taken for this process alone. Its connection answers in order, so what is read from it is the truth about
@@ -178,6 +178,7 @@ impl Writer {
                 alone::take_over(connection, &owner, now, until, others, &except).await
             }
             Step::Renew { owner, until, intents } => alone::renew(connection, &owner, until, &intents).await,
+            Step::Used { uses } => sessions::used(connection, &uses).await,
             Step::Probe { now } => alone::probe(connection, now).await,
             Step::Prune(bounds) => prune::prune(connection, bounds).await,
         }
@@ -219,7 +220,7 @@ impl Writer {
     }
 }
 
-async fn head(connection: &mut Connection, chain: &str) -> Result<Head, StoreError> {
+pub(super) async fn head(connection: &mut Connection, chain: &str) -> Result<Head, StoreError> {
     let row = query("SELECT seq, bytes FROM records WHERE chain = $1 ORDER BY seq DESC LIMIT 1")
         .bind(chain)
         .fetch_optional(connection)
@@ -237,15 +238,16 @@ async fn one(
     at: &mut Head,
     append: Append,
 ) -> Result<Done, StoreError> {
-    let (verdict, intent) = match checks::all(connection, append.checks).await? {
-        Finding::Verdict(verdict, intent) => (verdict, intent),
+    let (verdict, named) = match checks::all(connection, append.checks).await? {
+        Finding::Verdict(verdict, named) => (verdict, named),
         Finding::Done(done) => return Ok(done),
     };
     let person = match &append.person {
         Some(new) => Some(person(connection, new).await?),
         None => None,
     };
-    let place = Place { seq: at.seq + 1, prev: at.hash, person, verdict, intent };
+    let Named { intent, freeze } = named;
+    let place = Place { seq: at.seq + 1, prev: at.hash, person, verdict, intent, freeze };
     let composed = match (append.compose)(&place) {
         Ok(composed) => composed,
         Err(why) => return Ok(Done::Failed(why)),
@@ -274,6 +276,7 @@ async fn one(
         Verdict::Clear => Done::Written(*at),
         Verdict::Busy => Done::Busy,
         Verdict::InUse => Done::InUse,
+        Verdict::BySame => Done::BySame,
         Verdict::Quota { index, wait } => Done::Quota { index, wait },
     })
 }

@@ -84,6 +84,18 @@ pub(crate) enum Check {
         /// The key, hashed.
         key: String,
     },
+    /// This nonce was not spent.
+    Unspent {
+        /// Its digest.
+        nonce: String,
+    },
+    /// This freeze is in force, and another account set it.
+    Frozen {
+        /// Which.
+        id: String,
+        /// Who wants to lift it: the ARN without a session.
+        account: String,
+    },
 }
 
 /// What the checks found.
@@ -95,6 +107,8 @@ pub(crate) enum Verdict {
     Busy,
     /// Another target has the address, or is about to get it.
     InUse,
+    /// Who wants to lift a freeze is who set it, or whom it is about.
+    BySame,
     /// A quota is used up.
     Quota {
         /// Which of the step's quotas, from 0.

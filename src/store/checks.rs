@@ -3,18 +3,28 @@
 use sqlx::{Row as _, query, query_scalar};
 
 use super::{
-    Check, Done, IntentRef, State, StoreError, Verdict, addresses,
+    Check, Done, FreezeRow, IntentRef, State, StoreError, Verdict, addresses,
     dialect::Connection,
+    freezes, nonces,
     ops::{self, signed, state},
     outbox, watch,
 };
 
 /// What the checks of one step found.
 pub(super) enum Finding {
-    /// It is to be composed with this verdict; how far the intent came that it names, if it names one.
-    Verdict(Verdict, Option<State>),
+    /// It is to be composed with this verdict, and with what is known of what it names.
+    Verdict(Verdict, Named),
     /// It is not to be composed.
     Done(Done),
+}
+
+/// What a step names, as it was found.
+#[derive(Default)]
+pub(super) struct Named {
+    /// How far the intent came.
+    pub(super) intent: Option<State>,
+    /// The freeze.
+    pub(super) freeze: Option<FreezeRow>,
 }
 
 /// Why a check does not hold.
@@ -25,23 +35,23 @@ enum Not {
 
 /// Looks at the checks in order; the first that fails decides.
 pub(super) async fn all(connection: &mut Connection, checks: Vec<Check>) -> Result<Finding, StoreError> {
-    let (mut quotas, mut state) = (0, None);
+    let (mut quotas, mut named) = (0, Named::default());
     for check in checks {
-        match one(connection, check, &mut quotas, &mut state).await? {
+        match one(connection, check, &mut quotas, &mut named).await? {
             None => {}
-            Some(Not::Verdict(verdict)) => return Ok(Finding::Verdict(verdict, state)),
+            Some(Not::Verdict(verdict)) => return Ok(Finding::Verdict(verdict, named)),
             Some(Not::Done(done)) => return Ok(Finding::Done(done)),
         }
     }
-    Ok(Finding::Verdict(Verdict::Clear, state))
+    Ok(Finding::Verdict(Verdict::Clear, named))
 }
 
-/// Looks at one. `quotas` counts them; `state` is how far the intent came that is named.
+/// Looks at one. `quotas` counts them; `named` is what was found of what is named.
 async fn one(
     connection: &mut Connection,
     check: Check,
     quotas: &mut usize,
-    state: &mut Option<State>,
+    named: &mut Named,
 ) -> Result<Option<Not>, StoreError> {
     let busy = |is| if is { Some(Not::Verdict(Verdict::Busy)) } else { None };
     Ok(match check {
@@ -67,7 +77,7 @@ async fn one(
         }
         Check::Holds { intent, owner } => match held(connection, &intent, &owner).await? {
             Holding::Ours(found) => {
-                *state = Some(found);
+                named.intent = Some(found);
                 None
             }
             Holding::Not(done) => Some(Not::Done(done)),
@@ -82,6 +92,17 @@ async fn one(
             outbox::is_settled(connection, id).await?.then_some(Not::Done(Done::Already))
         }
         Check::Unsaid { key } => ops::is_said(connection, &key).await?.then_some(Not::Done(Done::Already)),
+        Check::Unspent { nonce } => {
+            nonces::is_spent(connection, &nonce).await?.then_some(Not::Done(Done::Already))
+        }
+        Check::Frozen { id, account } => match freezes::in_force(connection, &id).await? {
+            None => Some(Not::Done(Done::Already)),
+            Some(freeze) => {
+                let same = freeze.account == account || freeze.scope == format!("caller:{account}");
+                named.freeze = Some(freeze);
+                same.then_some(Not::Verdict(Verdict::BySame))
+            }
+        },
     })
 }
 

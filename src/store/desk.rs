@@ -14,7 +14,7 @@ use super::{
 use crate::secret::Sealed;
 
 /// How long the guard's own transactions are waited for.
-const BUSY: Duration = Duration::from_secs(5);
+pub(super) const BUSY: Duration = Duration::from_secs(5);
 
 /// The columns of a [`ListedRow`], with the members of its batch.
 const COLUMNS: &str = "o.id, o.state, o.channel, o.urgency, o.attempts, o.created_at, o.due_at, o.settled_at, \
@@ -74,6 +74,14 @@ impl DeskStore {
         let pool = location.pool(BUSY, 1);
         migrate::check(&pool).await?;
         Ok(Self { location, pool })
+    }
+
+    pub(super) fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    pub(super) fn location(&self) -> &Location {
+        &self.location
     }
 
     /// Deliveries in the order in which they were written.

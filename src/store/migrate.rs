@@ -13,10 +13,11 @@ use super::{
     dialect::{Connection, Pool},
 };
 
-const SQLITE: [(i64, &str, &str); 3] = [
+const SQLITE: [(i64, &str, &str); 4] = [
     (1, "ledger", include_str!("migrations/sqlite/0001_ledger.sql")),
     (2, "watches", include_str!("migrations/sqlite/0002_watches.sql")),
     (3, "queues", include_str!("migrations/sqlite/0003_queues.sql")),
+    (4, "sessions", include_str!("migrations/sqlite/0004_sessions.sql")),
 ];
 
 /// Brings the tables up to date; refuses a store that a later version made.
@@ -64,14 +65,14 @@ mod tests {
         private(&path).unwrap();
         let location = Location::read(&format!("sqlite:{}", path.display())).unwrap();
         let mut connection = location.connect(Duration::from_secs(5)).await.unwrap();
-        let [first, second, _] = SQLITE;
+        let [first, second, _, _] = SQLITE;
         let old = [first, second].map(|(version, name, sql)| {
             Migration::new(version, Cow::Borrowed(name), MigrationType::Simple, sql.into_sql_str(), false)
         });
         Migrator::with_migrations(old.into()).run_direct(None, &mut connection, false).await.unwrap();
         let pool = location.pool(Duration::from_secs(5), 1);
         let error = check(&pool).await.unwrap_err();
-        assert!(matches!(error, StoreError::Schema { found: Some(2), known: 3 }), "{error}");
+        assert!(matches!(error, StoreError::Schema { found: Some(2), known: 4 }), "{error}");
         raw_sql(
             "INSERT INTO records VALUES ('c', 1, x'00'); \
              INSERT INTO outbox (chain, seq, person, urgency, state, due_at, created_at, key_id, sealed) \

@@ -12,18 +12,23 @@ mod checks;
 mod desk;
 mod dialect;
 mod fault;
+mod freezes;
 mod home;
 mod intents;
 mod migrate;
 mod misfit;
+mod nonces;
 mod op;
 mod ops;
 mod outbox;
 mod place;
 mod prune;
 mod read;
+mod records;
 mod rows;
+mod sessions;
 mod steps;
+mod versions;
 mod watch;
 
 pub(crate) use append::{Room, Space, Writer};
@@ -31,14 +36,16 @@ pub(crate) use check::{Check, Verdict};
 pub(crate) use desk::{DeskStore, ListedRow, Pick, Which};
 pub(crate) use fault::StoreError;
 pub(crate) use misfit::Misfit;
-pub(crate) use op::{Letter, NewIntent, Op, Settled};
+pub(crate) use op::{Letter, NewFreeze, NewIntent, NewSession, Op, Settled};
 pub(crate) use outbox::LONGEST as FOLD_LONGEST;
 pub(crate) use place::{Location, Medium};
 pub(crate) use read::Reader;
+pub(crate) use records::{PrincipalPick, RecordPick, WrittenRow};
 pub(crate) use rows::{
-    AddressRow, AnswerRow, AttemptRow, Head, IntentRef, LaterRow, MessageRow, NewPerson, OrphanRow,
-    PersonRow, QueueRow, RecordRow, State, WatchedRow,
+    AddressRow, AnswerRow, AttemptRow, FreezeRow, Head, IntentRef, LaterRow, MessageRow, NewPerson,
+    OrphanRow, PersonRow, PolicyFileRow, QueueRow, RecordRow, State, WatchedRow,
 };
+pub(crate) use sessions::SessionPick;
 pub(crate) use steps::{Append, Bounds, Compose, Composed, Done, Others, Place, Step, Weight};
 
 use home::Home;

@@ -1,6 +1,6 @@
 //! What is written beside a record, as it is asked; `ops` writes it.
 
-use super::rows::{AddressRow, IntentRef};
+use super::rows::{AddressRow, IntentRef, PolicyFileRow};
 use crate::secret::Sealed;
 
 /// What is written beside a record. "This record" is the one composed with it.
@@ -93,6 +93,29 @@ pub(crate) enum Op {
         /// When.
         at: i64,
     },
+    /// A nonce is spent.
+    Spend {
+        /// Its digest.
+        nonce: String,
+        /// Until when it is kept.
+        until: i64,
+    },
+    /// This record issues a session.
+    Session(NewSession),
+    /// This record sets a freeze.
+    Freeze(NewFreeze),
+    /// This record lifts a freeze.
+    Lift {
+        /// Which.
+        id: String,
+    },
+    /// A version of the policy was enforced.
+    Policy {
+        /// Its digest.
+        policy: String,
+        /// Its files.
+        files: Vec<PolicyFileRow>,
+    },
     /// Forgets a person: the data key, the addresses, the permissions, and notices already settled.
     Erase {
         /// The keyed hash of the person.
@@ -118,6 +141,32 @@ pub(crate) struct NewIntent {
     pub(crate) counts: Vec<(String, String)>,
     /// Its held notices.
     pub(crate) held: Vec<Sealed>,
+}
+
+/// A session that was issued.
+pub(crate) struct NewSession {
+    /// Its id.
+    pub(crate) id: String,
+    /// The ARN it stands for, without a session.
+    pub(crate) account: String,
+    /// When, milliseconds since 1970.
+    pub(crate) issued: i64,
+    /// Until when it holds.
+    pub(crate) expires: i64,
+}
+
+/// A freeze that was set.
+pub(crate) struct NewFreeze {
+    /// Its id.
+    pub(crate) id: String,
+    /// What it is about.
+    pub(crate) scope: String,
+    /// By whom: the ARN without a session.
+    pub(crate) account: String,
+    /// When, milliseconds since 1970.
+    pub(crate) at: i64,
+    /// Why.
+    pub(crate) reason: Sealed,
 }
 
 /// A notice to be delivered.

@@ -7,7 +7,7 @@ use crate::secret::Sealed;
 use super::{
     NewPerson, Op, PersonRow, State, StoreError, addresses,
     dialect::{Connection, Row},
-    intents, outbox, watch,
+    freezes, intents, nonces, outbox, sessions, versions, watch,
 };
 
 pub(super) fn signed(seq: u64) -> i64 {
@@ -60,6 +60,11 @@ async fn one(connection: &mut Connection, (chain, seq): (&str, u64), op: Op) -> 
             permissions(connection, &target, &digest, &names, at).await
         }
         Op::Said { key, at } => said(connection, &key, at).await,
+        Op::Spend { nonce, until } => nonces::spend(connection, &nonce, until).await,
+        Op::Session(session) => sessions::begin(connection, (chain, seq), session).await,
+        Op::Freeze(freeze) => freezes::set(connection, (chain, seq), freeze).await,
+        Op::Lift { id } => freezes::lift(connection, (chain, seq), &id).await,
+        Op::Policy { policy, files } => versions::keep(connection, &policy, files).await,
         Op::Erase { person } => erase(connection, &person).await,
     }
 }

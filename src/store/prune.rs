@@ -30,6 +30,15 @@ pub(super) async fn prune(connection: &mut Connection, bounds: Bounds) -> Result
             bounds.counts,
         ),
         (
+            "DELETE FROM nonces WHERE nonce IN (SELECT nonce FROM nonces WHERE until < $1 ORDER BY until LIMIT $2)",
+            bounds.nonces,
+        ),
+        (
+            "DELETE FROM sessions WHERE id IN \
+             (SELECT id FROM sessions WHERE expires < $1 ORDER BY expires LIMIT $2)",
+            bounds.sessions,
+        ),
+        (
             "DELETE FROM said WHERE key IN (SELECT key FROM said WHERE at < $1 ORDER BY at LIMIT $2)",
             bounds.said,
         ),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use sqlx::{Row as _, query, query_scalar};
 
 use super::{
-    AddressRow, AnswerRow, AttemptRow, IntentRef, Location, RecordRow, StoreError,
+    AddressRow, AnswerRow, AttemptRow, IntentRef, Location, PersonRow, RecordRow, StoreError,
     addresses::IN_USE,
     dialect::{Pool, Row},
     ops::{sealed, signed, state},
@@ -198,6 +198,21 @@ impl Reader {
         }
         // A table whose key was taken away may hold two rows of one number.
         if seen == all { Ok(()) } else { Err(StoreError::Row("records")) }
+    }
+
+    /// The row of every person.
+    pub(crate) async fn people(&self) -> Result<Vec<PersonRow>, StoreError> {
+        let read = || StoreError::at("people");
+        let rows =
+            query("SELECT token, key_id, sealed FROM people").fetch_all(&self.pool).await.map_err(read())?;
+        rows.iter()
+            .map(|row| {
+                Ok(PersonRow {
+                    token: row.try_get(0).map_err(read())?,
+                    key: sealed(row.try_get(1).map_err(read())?, row.try_get(2).map_err(read())?),
+                })
+            })
+            .collect()
     }
 
     /// Closes all connections.

@@ -61,6 +61,36 @@ pub(crate) struct AddressRow {
     pub(crate) instance: String,
 }
 
+/// A freeze that is in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FreezeRow {
+    /// Its id.
+    pub(crate) id: String,
+    /// The record that set it.
+    pub(crate) record: IntentRef,
+    /// What it is about.
+    pub(crate) scope: String,
+    /// By whom: the ARN without a session.
+    pub(crate) account: String,
+    /// Since when, milliseconds since 1970.
+    pub(crate) at: i64,
+    /// Why.
+    pub(crate) reason: Sealed,
+    /// The bytes of the record that set it.
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// A file of a version of the policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PolicyFileRow {
+    /// Its name.
+    pub(crate) name: String,
+    /// SHA-256 of its text, hexadecimal.
+    pub(crate) digest: String,
+    /// Its text, where that is kept.
+    pub(crate) text: Option<Sealed>,
+}
+
 /// A message: one delivery, or several that go together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct MessageRow {

@@ -6,7 +6,7 @@ use super::{
     Misfit,
     check::{Check, Verdict},
     op::Op,
-    rows::{Head, IntentRef, MessageRow, NewPerson, OrphanRow, PersonRow, State},
+    rows::{FreezeRow, Head, IntentRef, MessageRow, NewPerson, OrphanRow, PersonRow, State},
 };
 
 /// Where the next record goes.
@@ -21,6 +21,8 @@ pub(crate) struct Place {
     pub(crate) verdict: Verdict,
     /// How far the intent came that the step names by [`Check::Holds`].
     pub(crate) intent: Option<State>,
+    /// The freeze that the step names by [`Check::Frozen`].
+    pub(crate) freeze: Option<FreezeRow>,
 }
 
 /// What is to be written in one place of the chain.
@@ -103,6 +105,11 @@ pub(crate) enum Step {
         /// Which.
         intents: Vec<IntentRef>,
     },
+    /// Sessions were used.
+    Used {
+        /// Which, and when last.
+        uses: Vec<(String, i64)>,
+    },
     /// Writes something, to see whether that is possible.
     Probe {
         /// The time.
@@ -121,6 +128,10 @@ pub(crate) struct Bounds {
     pub(crate) deliveries: i64,
     /// What was counted for quotas before this.
     pub(crate) counts: i64,
+    /// Nonces that ended before this.
+    pub(crate) nonces: i64,
+    /// Sessions that ended before this.
+    pub(crate) sessions: i64,
     /// What was said once before this.
     pub(crate) said: i64,
     /// Windows of messages folded into one that ended before this.
@@ -149,6 +160,8 @@ pub(crate) enum Done {
     Busy,
     /// Not done: an address is another target's. The refusal is on record.
     InUse,
+    /// Not done: who set a freeze, or whom it is about, does not lift it. The refusal is on record.
+    BySame,
     /// Not done: a quota is used up. The refusal is on record.
     Quota {
         /// Which quota.
@@ -167,7 +180,7 @@ pub(crate) enum Done {
     },
     /// Not done: the intent is another owner's now, or there is none.
     Lost,
-    /// Not done: it is settled, or said, already, or watched no more.
+    /// Not done: it is settled, said, spent or lifted already, or watched no more.
     Already,
     /// Claimed deliveries.
     Claimed(Vec<MessageRow>),

@@ -4,11 +4,13 @@ use bytes::Bytes;
 
 use super::{
     answer::{error_name, is_own, request_id},
-    site::{SiteClient, Unsigned},
+    site::{AGENT, SiteClient, Unsigned},
 };
 use crate::{
+    caller::Principal,
     client::Answer,
     ledger::{Answered, Sent},
+    notice::RecordRef,
     operation::Change,
     wire::json::Json,
 };
@@ -17,19 +19,23 @@ use crate::{
 const BODY: usize = 64 * 1024;
 
 impl SiteClient {
-    /// Sends a change once.
-    pub(super) async fn act(&self, change: &Change) -> Sent {
+    /// Sends a change once: for a caller, and with the number of its record in what `CloudTrail` keeps as the agent.
+    pub(super) async fn act(&self, change: &Change, principal: &Principal, record: &RecordRef) -> Sent {
         let operation = change.route().operation;
-        let signed = match self.sign(change.build()).await {
+        let agent = format!("{AGENT} rec/{}-{}", record.chain, record.seq);
+        let signed = match self.sign(change.build(), self.credentials.of_caller(principal), agent).await {
             Ok(signed) => signed,
-            Err(Unsigned::Credentials(why)) => return Sent::NotSent(format!("no credentials: {why}")),
+            Err(Unsigned::Credentials(why)) => {
+                tracing::error!(site = self.site.name, operation, why, "the guard has no credentials");
+                return Sent::NotSent(format!("no credentials: {why}"));
+            }
             Err(Unsigned::Form(why)) => return Sent::NotSent(why),
         };
         match self.client.send(signed.outgoing).await {
             Ok(answer) => {
                 let error = error_name(&answer);
                 if let Some(name) = error.as_deref().filter(|name| is_own(name)) {
-                    self.not_accepted(&signed.access_key_id, operation, name);
+                    self.not_accepted(&signed.by, operation, name);
                 }
                 classify(answer, error)
             }

@@ -7,6 +7,7 @@ use std::{collections::BTreeMap, error::Error, fmt, sync::Arc, time::Duration};
 
 use self::site::SiteClient;
 use crate::{
+    caller::Caller,
     client::ClientStats,
     clock::Clock,
     ledger::{Cleared, Noted, Open, Sent},
@@ -27,7 +28,7 @@ mod site;
 #[cfg(test)]
 mod tests;
 
-pub use options::{CredentialSource, SiteOptions, endpoint_host};
+pub use options::{CredentialSource, SessionNames, SiteOptions, endpoint_host, sts_host};
 pub use pass::Passed;
 
 /// Why nothing could be seen. No words of it hold a value of a user.
@@ -67,8 +68,7 @@ impl Upstream {
     /// charged for every read that is not answered from a cache, but for `DescribeUser`: those are the guard's to reserve.
     ///
     /// # Errors
-    /// An endpoint that cannot be used, two sites of one name, or an environment that would redirect the guard's own
-    /// calls of STS.
+    /// An endpoint that cannot be used, two sites of one name, or an environment that is preferred to the profile named.
     pub async fn new(
         sites: Vec<SiteOptions>,
         limiter: Arc<Limiter>,
@@ -92,9 +92,20 @@ impl Upstream {
     pub async fn credentials(&self) -> Vec<(String, Result<(), String>)> {
         let mut found = Vec::new();
         for (name, client) in &self.sites {
-            found.push((name.clone(), client.cache.credentials().await.map(|_| ())));
+            found.push((name.clone(), client.credentials.base().credentials().await.map(|_| ())));
         }
         found
+    }
+
+    /// Whether the guard has credentials to act for this caller, and fetches them where it has none: before anything of
+    /// a change is written.
+    ///
+    /// # Errors
+    /// [`Unseen::Credentials`], or [`Unseen::Unavailable`] for a target of no site.
+    pub async fn ready_for(&self, caller: &Caller, target: &Target) -> Result<(), Unseen> {
+        let client = self.client(target).map_err(Unseen::Unavailable)?;
+        let credentials = client.credentials.of_caller(&caller.principal).credentials().await;
+        credentials.map(|_| ()).map_err(Unseen::Credentials)
     }
 
     /// What the client of each site has done so far, by the site's name.
@@ -126,7 +137,7 @@ impl Upstream {
     pub async fn act(&self, cleared: Cleared) -> Open {
         let change = cleared.change();
         let sent = match self.client(change.target()) {
-            Ok(client) => client.act(change).await,
+            Ok(client) => client.act(change, &cleared.caller().principal, cleared.record()).await,
             Err(why) => Sent::NotSent(why),
         };
         cleared.sent(sent)
@@ -136,9 +147,10 @@ impl Upstream {
     /// rights is 503: they are not the caller's.
     pub async fn pass(&self, noted: Noted) -> (Reply, Passed) {
         let ordinary = noted.operation();
-        let id = &noted.permit().caller().origin.request_id;
+        let caller = noted.permit().caller();
+        let id = &caller.origin.request_id;
         match self.client(ordinary.target()) {
-            Ok(client) => client.pass(ordinary, id).await,
+            Ok(client) => client.pass(ordinary, &caller.principal, id).await,
             Err(why) => {
                 tracing::error!(request = %id, why, "an ordinary operation could not be passed on");
                 pass::not_sent(id)

@@ -6,7 +6,7 @@ use super::{
     Unseen,
     answer::{error_name, is_own, is_throttled, wait},
     read::Read,
-    site::{SiteClient, Unsigned},
+    site::{AGENT, By, SiteClient, Unsigned},
 };
 use crate::{
     client::{Answer, ClientError, Failure},
@@ -137,10 +137,10 @@ impl SiteClient {
                 .own_reads(&self.site.account, &self.site.region, &needed)
                 .map_err(|limited| Unseen::Throttled(limited.wait))?;
         }
-        let (answer, access_key_id) = match self.send(read).await? {
+        let (answer, by) = match Box::pin(self.send(read)).await? {
             Ok(answered) => answered,
             Err(error) if is_worth_another(&error) => {
-                self.send(read).await?.map_err(|error| unavailable(read, &error.to_string()))?
+                Box::pin(self.send(read)).await?.map_err(|error| unavailable(read, &error.to_string()))?
             }
             Err(ClientError { why: Failure::Busy, .. }) => return Err(Unseen::Overloaded),
             Err(error) => return Err(unavailable(read, &error.to_string())),
@@ -157,7 +157,7 @@ impl SiteClient {
                 Err(Unseen::Unknown)
             }
             (status @ 400..=499, Some(name)) if is_own(&name) => {
-                self.not_accepted(&access_key_id, read.operation(), &name);
+                self.not_accepted(&by, read.operation(), &name);
                 Err(unavailable(read, &format!("{status} {name}")))
             }
             (status, Some(name)) => Err(unavailable(read, &format!("{status} {name}"))),
@@ -165,13 +165,15 @@ impl SiteClient {
         }
     }
 
-    async fn send(&self, read: Read<'_>) -> Result<Result<(Answer, String), ClientError>, Unseen> {
-        let signed = self.sign(read.build()).await.map_err(|unsigned| match unsigned {
-            Unsigned::Credentials(why) => Unseen::Credentials(why),
-            Unsigned::Form(why) => unavailable(read, &why),
-        })?;
+    async fn send(&self, read: Read<'_>) -> Result<Result<(Answer, By), ClientError>, Unseen> {
+        let own = self.credentials.base().clone();
+        let signed =
+            self.sign(read.build(), own, AGENT.to_owned()).await.map_err(|unsigned| match unsigned {
+                Unsigned::Credentials(why) => Unseen::Credentials(why),
+                Unsigned::Form(why) => unavailable(read, &why),
+            })?;
         let answered = self.client.send(signed.outgoing).await;
-        Ok(answered.map(|answer| (answer, signed.access_key_id)))
+        Ok(answered.map(|answer| (answer, signed.by)))
     }
 }
 

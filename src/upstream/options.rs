@@ -19,7 +19,7 @@ pub struct SiteOptions {
 }
 
 /// Where the guard's own credentials come from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum CredentialSource {
     /// The AWS SDK's default chain: environment, profile, web identity, container, instance.
     Chain,
@@ -32,6 +32,22 @@ pub enum CredentialSource {
         arn: String,
         /// The external id its trust policy asks for.
         external_id: Option<String>,
+        /// How sessions of it are named.
+        names: SessionNames,
+        /// The STS to ask.
+        sts: Endpoint,
+    },
+}
+
+/// How the sessions are named under which the guard works: what `CloudTrail` shows of who asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SessionNames {
+    /// All `connect-guard`.
+    Fixed,
+    /// What is done for a caller is done in a session that bears the caller's name.
+    Caller {
+        /// And whose `SourceIdentity` is the same: nothing assumed further on can change that.
+        source_identity: bool,
     },
 }
 
@@ -47,6 +63,15 @@ pub fn endpoint_host(partition: &str, region: &str, fips: bool) -> Option<String
     let suffix = if partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
     let service = if fips && region != "us-gov-west-1" { "connect-fips" } else { "connect" };
     Some(format!("{service}.{region}.{suffix}"))
+}
+
+/// The name of a Region's STS: `sts.{region}.amazonaws.com`, `sts-fips.{region}.amazonaws.com` with FIPS (in the partition
+/// `aws-us-gov` the normal name is the FIPS one). None where [`endpoint_host`] has none.
+/// Source: <https://docs.aws.amazon.com/general/latest/gr/sts.html>.
+pub fn sts_host(partition: &str, region: &str, fips: bool) -> Option<String> {
+    let host = endpoint_host(partition, region, false)?;
+    let service = if fips && partition != "aws-us-gov" { "sts-fips" } else { "sts" };
+    Some(format!("{service}.{}", host.strip_prefix("connect.")?))
 }
 
 /// The partition of a Region, by its name; none for those whose names end in domains that are not published.
@@ -92,6 +117,20 @@ mod tests {
             ("aws-cn", "cn-north-1", false, "connect.cn-north-1.amazonaws.com.cn"),
         ] {
             assert_eq!(endpoint_host(partition, region, fips).as_deref(), Some(host));
+        }
+    }
+
+    #[test]
+    fn d16_so_are_those_of_sts() {
+        for (partition, region, fips, host) in [
+            ("aws", "us-east-1", false, Some("sts.us-east-1.amazonaws.com")),
+            ("aws", "us-east-1", true, Some("sts-fips.us-east-1.amazonaws.com")),
+            ("aws-us-gov", "us-gov-west-1", true, Some("sts.us-gov-west-1.amazonaws.com")),
+            ("aws-cn", "cn-north-1", false, Some("sts.cn-north-1.amazonaws.com.cn")),
+            ("aws", "cn-north-1", false, None),
+            ("aws", "us-east-1.evil.com", false, None),
+        ] {
+            assert_eq!(sts_host(partition, region, fips).as_deref(), host, "{region}");
         }
     }
 

@@ -3,9 +3,10 @@
 use super::{
     OVERLOADED,
     answer::{error_in_header, field, is_own, request_id},
-    site::{SiteClient, Unsigned},
+    site::{AGENT, SiteClient, Unsigned},
 };
 use crate::{
+    caller::Principal,
     client::{ClientError, Failure, Streaming},
     operation::{Built, Class, Ordinary},
     wire::{Body, ErrorType, Reply, RequestId},
@@ -29,7 +30,12 @@ pub enum Passed {
 impl SiteClient {
     /// Sends an ordinary operation once. `id` is the guard's id of the request: it is the one that the caller can ask
     /// about; Connect's own is beside it in `x-amzn-connect-requestid`.
-    pub(super) async fn pass(&self, ordinary: &Ordinary, id: &RequestId) -> (Reply, Passed) {
+    pub(super) async fn pass(
+        &self,
+        ordinary: &Ordinary,
+        principal: &Principal,
+        id: &RequestId,
+    ) -> (Reply, Passed) {
         let route = ordinary.route();
         let built = Built {
             method: route.method.as_str(),
@@ -37,7 +43,7 @@ impl SiteClient {
             headers: ordinary.headers().to_vec(),
             body: ordinary.body().clone(),
         };
-        let signed = match self.sign(built).await {
+        let signed = match self.sign(built, self.credentials.of_caller(principal), AGENT.to_owned()).await {
             Ok(signed) => signed,
             Err(Unsigned::Credentials(why)) => {
                 tracing::error!(request = %id, site = self.site.name, why, "the guard has no credentials");
@@ -66,7 +72,7 @@ impl SiteClient {
         match (answer.status, error) {
             (200..=299, _) => (reply(answer, None, id), Passed::Answered),
             (400..=499, Some(name)) if is_own(&name) => {
-                self.not_accepted(&signed.access_key_id, route.operation, &name);
+                self.not_accepted(&signed.by, route.operation, &name);
                 not_sent(id)
             }
             (400..=599, Some(name)) => (reply(answer, Some(name), id), Passed::Answered),

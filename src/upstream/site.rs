@@ -4,7 +4,11 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use jiff::SignedDuration;
 
-use super::{SiteOptions, UpstreamFault, cache::Cache, credentials::CredentialCache};
+use super::{
+    SiteOptions, UpstreamFault,
+    cache::Cache,
+    credentials::{CredentialCache, SiteCredentials},
+};
 use crate::{
     client::{Client, Outgoing},
     clock::Clock,
@@ -16,7 +20,7 @@ use crate::{
 /// The service's name in a signature's scope.
 const SERVICE: &str = "connect";
 /// Said to Connect. Not signed, as with every AWS client: what stands between may write it anew.
-const AGENT: &str = concat!("connect-guard/", env!("CARGO_PKG_VERSION"));
+pub(super) const AGENT: &str = concat!("connect-guard/", env!("CARGO_PKG_VERSION"));
 /// How long the directory type is kept: no call changes it.
 const DIRECTORY: SignedDuration = SignedDuration::from_hours(1);
 /// How long profiles and channel addresses are kept.
@@ -26,7 +30,7 @@ const SHORT: SignedDuration = SignedDuration::from_secs(60);
 pub(super) struct SiteClient {
     pub(super) site: Site,
     pub(super) client: Client,
-    pub(super) cache: Arc<CredentialCache>,
+    pub(super) credentials: SiteCredentials,
     pub(super) limiter: Arc<Limiter>,
     pub(super) clock: Clock,
     pub(super) directories: Cache<InstanceId, Directory>,
@@ -37,7 +41,13 @@ pub(super) struct SiteClient {
 /// A request that is signed, and as whom.
 pub(super) struct Signed {
     pub(super) outgoing: Outgoing,
-    pub(super) access_key_id: String,
+    pub(super) by: By,
+}
+
+/// Which credentials signed it.
+pub(super) struct By {
+    cache: Arc<CredentialCache>,
+    access_key_id: String,
 }
 
 /// Why a request is not signed, in words: nothing was sent.
@@ -57,22 +67,23 @@ impl SiteClient {
         let SiteOptions { site, endpoint, bounds, credentials } = options;
         let fault = |why: String| UpstreamFault { site: site.name.clone(), why };
         let client = Client::new(endpoint, bounds).map_err(|unusable| fault(unusable.to_string()))?;
-        let cache =
-            CredentialCache::open(&credentials, &site.region, clock.clone(), None).await.map_err(fault)?;
-        Ok(Self::of(site, client, Arc::new(cache), limiter, clock))
+        let credentials = SiteCredentials::open(&credentials, &site.region, &site.account, clock.clone())
+            .await
+            .map_err(fault)?;
+        Ok(Self::of(site, client, credentials, limiter, clock))
     }
 
     pub(super) fn of(
         site: Site,
         client: Client,
-        cache: Arc<CredentialCache>,
+        credentials: SiteCredentials,
         limiter: Arc<Limiter>,
         clock: Clock,
     ) -> Self {
         Self {
             site,
             client,
-            cache,
+            credentials,
             limiter,
             directories: Cache::new(DIRECTORY, clock.clone()),
             profiles: Cache::new(SHORT, clock.clone()),
@@ -94,8 +105,13 @@ impl SiteClient {
     }
 
     /// Signs a request for this site's authority and Region, with the credentials of this moment.
-    pub(super) async fn sign(&self, built: Built) -> Result<Signed, Unsigned> {
-        let credentials = self.cache.credentials().await.map_err(Unsigned::Credentials)?;
+    pub(super) async fn sign(
+        &self,
+        built: Built,
+        cache: Arc<CredentialCache>,
+        agent: String,
+    ) -> Result<Signed, Unsigned> {
+        let credentials = cache.credentials().await.map_err(Unsigned::Credentials)?;
         let Built { method, target, headers: given, body } = built;
         let mut headers = vec![("host", self.client.authority().to_owned())];
         headers.extend(given);
@@ -105,14 +121,14 @@ impl SiteClient {
         let added = sign(signable, &credentials, &self.site.region, SERVICE, self.clock.now())
             .map_err(|fault| Unsigned::Form(fault.to_string()))?;
         headers.extend(added);
-        headers.push(("user-agent", AGENT.to_owned()));
+        headers.push(("user-agent", agent));
         let outgoing = Outgoing { method, target, headers, body };
-        Ok(Signed { outgoing, access_key_id: credentials.access_key_id })
+        Ok(Signed { outgoing, by: By { cache, access_key_id: credentials.access_key_id } })
     }
 
     /// Notes that Connect does not accept the guard itself: an operator has to know, and other credentials are fetched.
-    pub(super) fn not_accepted(&self, access_key_id: &str, operation: &str, error: &str) {
-        self.cache.reject(access_key_id);
+    pub(super) fn not_accepted(&self, by: &By, operation: &str, error: &str) {
+        by.cache.reject(&by.access_key_id);
         tracing::error!(
             site = self.site.name,
             operation,

@@ -9,6 +9,7 @@ import traceback
 import unittest
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,12 @@ def tests(suite: unittest.TestSuite) -> Iterator[unittest.TestCase]:
             yield item
 
 
+def shared(chosen: list[str]) -> list[Any]:
+    """The servers that the modules of these tests share, once each: every process of tests finds them running."""
+    modules = {sys.modules[test.split(".")[-3]] for test in chosen}
+    return list({server() for module in modules for server in getattr(module, "SHARED", ())})
+
+
 def main(patterns: list[str]) -> int:
     found = [test.id() for test in tests(unittest.defaultTestLoader.discover(str(HERE)))]
     chosen = [test for test in found if not patterns or any(each in name(test) for each in patterns)]
@@ -86,7 +93,10 @@ def main(patterns: list[str]) -> int:
         return 2
     logging.basicConfig(level=logging.CRITICAL)  # connections that break off are no news here
     passed = failed = 0
-    with ProcessPoolExecutor(AT_ONCE, multiprocessing.get_context("fork")) as pool:
+    with ExitStack() as servers:
+        for server in shared(chosen):
+            servers.enter_context(server)
+        pool = servers.enter_context(ProcessPoolExecutor(AT_ONCE, multiprocessing.get_context("fork")))
         for ended in as_completed([pool.submit(run, test) for test in chosen]):
             outcome = ended.result()
             outcome.show()

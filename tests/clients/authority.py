@@ -1,4 +1,4 @@
-"""A certificate authority of one process of tests, and server certificates from it: P-256, valid for a day."""
+"""A certificate authority of one process of tests, and server certificates from it: P-256, valid for two weeks."""
 
 import datetime
 import functools
@@ -48,17 +48,24 @@ class Authority:
 
     def issue(self, *names: str) -> Pair:
         """A server certificate for these names."""
+        return self._issue(names[0], [_alternative(name) for name in names], ExtendedKeyUsageOID.SERVER_AUTH)
+
+    def issue_client(self, name: str, spiffe: str) -> Pair:
+        """A client certificate with this common name and SPIFFE id."""
+        return self._issue(name, [x509.UniformResourceIdentifier(spiffe)], ExtendedKeyUsageOID.CLIENT_AUTH)
+
+    def _issue(self, name: str, alternatives: list[x509.GeneralName], usage: x509.ObjectIdentifier) -> Pair:
         key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         certificate = (
             _builder(subject, self._name, key.public_key())
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(digital_signature=True), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-            .add_extension(x509.SubjectAlternativeName([_alternative(name) for name in names]), critical=False)
+            .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+            .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
             .sign(self._key, hashes.SHA256())
         )
-        pair = Pair(self._directory / f"{names[0]}.pem", self._directory / f"{names[0]}.key")
+        pair = Pair(self._directory / f"{name}.pem", self._directory / f"{name}.key")
         pair.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
         pair.key.touch(mode=0o600)
         pair.key.write_bytes(
@@ -92,7 +99,7 @@ def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicK
         .public_key(key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(minutes=5))
-        .not_valid_after(now + datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(weeks=2))
     )
 
 

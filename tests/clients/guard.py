@@ -14,14 +14,20 @@ import places
 class Guard:
     """`connect-guard serve`. Use it as a context: it listens when it is entered, and is told to stop when it is left."""
 
+    command = "serve"
+
     def __init__(self, configuration: Path, **environment: str) -> None:
-        self._command = [str(places.BINARY), "serve", "--config", str(configuration)]
+        self._configuration = configuration
+        self._command = [str(places.BINARY), self.command, "--config", str(configuration)]
         self._environment = places.environment(configuration.parent, **environment)
         self._process: subprocess.Popen[str] | None = None
         self._lines: list[str] = []
         self._ended = False
         self._changed = threading.Condition()
         self.port = 0
+        # Of all gateways and of all session listeners, in the order of the configuration.
+        self.ports: list[int] = []
+        self.session_ports: list[int] = []
         # Of the status listener, where the configuration has one.
         self.status_port = 0
 
@@ -43,11 +49,14 @@ class Guard:
         self._reader = threading.Thread(target=self._read, args=(self._process.stderr,), daemon=True)
         self._reader.start()
         try:
-            listening = self.wait_for(lambda event: event.get("message") == "listening", 30)
+            self.wait_for(lambda event: event.get("message") == "listening", 30)
+            gateways = self._configuration.read_text(encoding="utf-8").count('kind = "gateway"')
+            self.ports = [_port(event) for event in self.events("listening", gateways)]
         except BaseException:
             self.stop()
             raise
-        self.port = _port(listening)
+        self.port = self.ports[0]
+        self.session_ports = [_port(event) for event in self.events("answering for sessions", 0)]
         for status in self.events("answering for status", 0):
             self.status_port = _port(status)
 
@@ -84,6 +93,11 @@ class Guard:
     @property
     def url(self) -> str:
         return f"https://localhost:{self.port}"
+
+    @property
+    def session_url(self) -> str:
+        """Of the first session listener."""
+        return f"https://localhost:{self.session_ports[0]}"
 
     def log(self) -> str:
         """Everything it has written to standard error so far."""
@@ -122,6 +136,16 @@ class Guard:
         with self._changed:
             self._ended = True
             self._changed.notify_all()
+
+
+class Relay(Guard):
+    """`connect-guard relay`: plain HTTP, for one application."""
+
+    command = "relay"
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
 
 
 def _event(line: str) -> dict[str, Any] | None:

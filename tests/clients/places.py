@@ -1,7 +1,9 @@
 """Where things are, and the environment that a child process gets: nothing of the one these tests run in."""
 
 import os
+import random
 import shutil
+import socket
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -15,6 +17,9 @@ BINARY = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug" / "
 # The version from Python's package index, which the AWS documentation calls 1, and the one of the system.
 CLI_1 = TARGET / "venv" / "bin" / "aws"
 CLI_2 = Path(os.environ.get("SYSTEM_AWS", "/usr/bin/aws"))
+
+# Debian's libfaketime: the wall clock of a process, moved while it runs.
+FAKETIME = next(iter(sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))), None)
 
 # The mail server in JavaScript, beside what its package-lock.json names.
 MAIL_SERVER = TARGET / "js" / "mail.mjs"
@@ -31,6 +36,19 @@ def environment(home: Path, **more: str) -> dict[str, str]:
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         **more,
     }
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody has, and that no client is given as its own (Linux gives those from 32768 on): a
+    server that is stopped finds it free when it starts again."""
+    while True:
+        port = random.SystemRandom().randrange(20000, 30000)
+        with socket.socket() as tried:
+            try:
+                tried.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port
 
 
 def new_directory(name: str) -> Path:

@@ -4,7 +4,7 @@ import datetime
 import hashlib
 import hmac
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -22,14 +22,14 @@ class BadSignature(Exception):
 
 
 def verify(
-    credentials: Credentials,
+    keys: Mapping[str, Credentials],
     region: str,
     method: str,
     target: str,
     headers: Sequence[tuple[str, str]],
     body: bytes,
 ) -> None:
-    """Raises `BadSignature` unless exactly this request was signed with these credentials for Connect in this Region."""
+    """Raises `BadSignature` unless exactly this request was signed with one of these keys for Connect in this Region."""
     given = {name.lower(): value for name, value in headers}
     if len(given) != len(headers):
         raise BadSignature("a header is there twice")
@@ -40,7 +40,8 @@ def verify(
     if signed != sorted(set(signed)):
         raise BadSignature("the signed headers are not sorted")
     _enough_is_signed(signed, given)
-    if (match["key"], match["region"], match["service"]) != (credentials.access_key, region, "connect"):
+    credentials = keys.get(match["key"])
+    if credentials is None or (match["region"], match["service"]) != (region, "connect"):
         raise BadSignature(f"the scope is {match['key']}, {match['region']}, {match['service']}")
     date = given["x-amz-date"]
     _is_fresh(date, match["day"])

@@ -61,7 +61,7 @@ class AFlood(Telling):
             sorted(mail.recipients[0] for mail in changed),
             sorted([*SECURITY, "kim.lee@example.com", "kim@example.com"]),
         )
-        self.assertLess(max(mail.at for mail in changed) - answered, 5)
+        self.assertLess(max(mail.at for mail in changed) - answered, 30)
         digests = [mail for mail in mails if mail.kind == "repeated-refusals"]
         self.assertLess(max(mail.at for mail in changed), min(mail.at for mail in digests))
         self.world.wait_until_nothing_waits()
@@ -107,7 +107,7 @@ class AServerThatGoesDown(Telling):
         self.world.wait_until_nothing_waits()
         self.world.mail.stop()
         down = self.seconds(CHANGES)
-        self.assertLess(down / up, 3, f"{up} s while it is up, {down} s while it is down")
+        self.assertLess(down / up, 5, f"{up} s while it is up, {down} s while it is down")
         self.assertIn("mail server", self.failing())
         self.world.mail.start()
         # The security team twice, the address at work, the private one before and the one after.

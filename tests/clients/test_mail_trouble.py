@@ -90,14 +90,14 @@ class AWrongPassword(Unusable):
 @at_each_mail_server
 class AServerThatNeverAnswersAuth(Telling):
     def prepare(self, world: World) -> None:
-        world.mail_settings = 'timeout = "1500ms"'
+        world.mail_settings = 'timeout = "8s"'
         world.mail.troubles = [Trouble("auth", silent=True)]
 
     def test_mails_wait_and_so_does_nobody_else(self) -> None:
         self.assertIn("AUTH was not answered within", self.failing())
         begun = time.monotonic()
         self.change()
-        self.assertLess(time.monotonic() - begun, 1.5, "a caller does not wait for the mail server")
+        self.assertLess(time.monotonic() - begun, 7, "a caller does not wait for the mail server")
         self.world.mail.troubles = []
         self.assertEqual(sorted(self.mails(5, 60)), EVERYBODY)
 

@@ -12,7 +12,7 @@ import threading
 import time
 import uuid
 from collections import defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, unquote
@@ -132,6 +132,8 @@ class Upstream:
         }
         self.channel_addresses = ["help@example.com"]
         self.directory = "CONNECT_MANAGED"
+        # Whose signatures are right, by the id of their keys. Looked up anew with each request.
+        self.keys: Callable[[], Mapping[str, Credentials]] = lambda: {CREDENTIALS.access_key: CREDENTIALS}
         self.requests: list[Request] = []
         self.bad_signatures: list[str] = []
         self._faults: dict[str, deque[Fault]] = defaultdict(deque)
@@ -189,7 +191,7 @@ class Upstream:
             self.requests.append(request)
             self._changed.notify_all()
             try:
-                signatures.verify(CREDENTIALS, REGION, method, target, headers, body)
+                signatures.verify(self.keys(), REGION, method, target, headers, body)
             except signatures.BadSignature as bad:
                 self.bad_signatures.append(f"{method} {target}: {bad}")
                 return error(403, "InvalidSignatureException", str(bad))

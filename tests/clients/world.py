@@ -52,6 +52,14 @@ class World:
         self.notify = ""
         self.limits = ""
         self.tables = ""
+        # More lines of `[[upstream]]`.
+        self.upstream_settings = ""
+        # Where callers are heard: a port that stays the same after a restart, where that matters.
+        self.port = 0
+        # More of the guard's environment.
+        self.environment: dict[str, str] = {}
+        # Each has a key.
+        self.roles = ("IdentityDesk", "HelpDesk", "Batch", "Reporting", "Onboarding", "Stranger")
         self.keys: dict[str, Key] = {}
         self._stack = ExitStack()
 
@@ -66,6 +74,7 @@ class World:
                 self.configuration,
                 AWS_ACCESS_KEY_ID=CREDENTIALS.access_key,
                 AWS_SECRET_ACCESS_KEY=CREDENTIALS.secret_key,
+                **self.environment,
             )
             self._stack.enter_context(self.guard)
             self._stack = self._stack.pop_all()
@@ -94,7 +103,7 @@ class World:
         self.secret("hash", secrets.token_hex(32))
         self.secret("seal", secrets.token_hex(32))
         self.secret("smtp", self.password)
-        for role in ("IdentityDesk", "HelpDesk", "Batch", "Reporting", "Onboarding", "Stranger"):
+        for role in self.roles:
             self.keys[role] = self._issue(f"arn:aws:iam::{ACCOUNT}:role/{role}")
         self.configure()
 
@@ -165,7 +174,7 @@ class World:
         return f"""\
 [[listen]]
 kind = "gateway"
-address = "127.0.0.1:0"
+address = "127.0.0.1:{self.port}"
 certificate = "{gateway.certificate}"
 key_file = "{gateway.key}"
 
@@ -174,6 +183,7 @@ directory = "policies"
 
 [store]
 url = "sqlite:ledger.db"
+timeout = "20s"
 
 [keys]
 hash_file = "secrets/hash"
@@ -189,7 +199,7 @@ region = "{REGION}"
 instances = ["{INSTANCE}"]
 address = "127.0.0.1:{self.upstream.port}"
 ca_file = "{authority("connect").file}"
-
+{self.upstream_settings}
 {callers}[mail]
 host = "localhost"
 port = {self.mail_port}

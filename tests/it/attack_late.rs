@@ -1,11 +1,11 @@
 //! Ways around the guard in time: what is revoked or denied while a change is under way is not sent any more.
 
-use std::{fs, os::unix::fs::PermissionsExt, time::Duration};
+use std::{fs, os::unix::fs::PermissionsExt};
 
 use connect_guard::demo::{
     caller::Request,
     certificates::Authority,
-    connect::Fault,
+    connect::{Fault, Held},
     process::Signal,
     stage::{INSTANCE, Setting},
 };
@@ -13,14 +13,11 @@ use tokio::time::timeout;
 
 use crate::{
     records::of_kind,
-    running::{LIMIT, Running, until},
+    running::{LIMIT, Running, put, until},
 };
 
 const MARY: &str = "87654321-2222-1234-1234-111234567891";
 const NEW: &str = "mary@example.com";
-
-/// Longer than the directory takes to be looked at, shorter than Connect is waited for.
-const SLOW: Duration = Duration::from_secs(8);
 
 /// Somebody sees what is coming and stops it: by a revocation, by a denial, by a file that says neither.
 #[tokio::test(flavor = "multi_thread")]
@@ -36,15 +33,17 @@ async fn o8_what_is_revoked_or_denied_while_a_change_is_under_way_is_not_sent() 
         let desk = guard.caller("IdentityDesk");
         let path = guard.stage.folder.join("policies").join(file);
         let text = text.replace("KEY", &desk.key_id);
-        guard.stage.connect.fail_next("DescribeUser", Fault::Slow(SLOW));
+        let held = Held::default();
+        guard.stage.connect.fail_next("DescribeUser", Fault::Held(held.clone()));
         let change =
             async { desk.send(&Request::update_identity(INSTANCE, MARY, &[("Email", NEW)])).await.unwrap() };
         let stop = async {
             timeout(LIMIT, guard.stage.connect.wait_for(1, "DescribeUser")).await.unwrap();
-            fs::write(&path, &text).unwrap();
+            put(&path, &text);
             let holds = async || guard.log().contains("a policy came into force").then_some(());
             until("the file's policy", holds).await;
             assert_eq!(sent(&guard), 0);
+            held.let_go();
         };
         let (answer, ()) = tokio::join!(change, stop);
         assert_eq!(sent(&guard), 0, "{file}: {}", guard.log());

@@ -293,8 +293,11 @@ async fn k4_no_core_is_dumped() {
 /// Health asks over TLS as well, and trusts the listener's own certificate and no other.
 #[tokio::test(flavor = "multi_thread")]
 async fn health_asks_the_status_listener_of_this_machine() {
-    let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let (plain, secured) = (free(), free());
+    // Below the ports that the system gives to whoever asks for any, so that nobody else gets them meanwhile.
+    let first = 20_000 + u16::try_from(std::process::id() % 1_000).unwrap() * 10;
+    let mut free =
+        (first..).filter_map(|port| TcpListener::bind(("127.0.0.1", port)).ok()?.local_addr().ok());
+    let (plain, secured) = (free.next().unwrap(), free.next().unwrap());
     let more = format!(
         "[[listen]]\nkind = \"status\"\naddress = \"{secured}\"\ncertificate = \"tls/guard.pem\"\n\
          key_file = \"tls/guard.key\"\n\n[[listen]]\nkind = \"status\"\naddress = \"{plain}\"\n"

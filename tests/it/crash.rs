@@ -88,7 +88,7 @@ async fn i2_killed_in_the_middle_of_200_changes() {
     }
     let mut told_done = BTreeSet::new();
     for caller in callers {
-        told_done.extend(timeout(LIMIT, caller).await.unwrap().unwrap());
+        told_done.extend(timeout(4 * LIMIT, caller).await.unwrap().unwrap());
     }
 
     let applied = applied(&guard);

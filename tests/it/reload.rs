@@ -8,7 +8,7 @@ use connect_guard::demo::{
 };
 use tokio::time::{Duration, Instant, sleep};
 
-use crate::running::{self, LIMIT, Running};
+use crate::running::{self, LIMIT, Running, put};
 
 const MARY: &str = "87654321-2222-1234-1234-111234567891";
 
@@ -41,7 +41,7 @@ async fn what_is_revoked_or_denied_holds_without_a_restart_and_whatever_else_is_
 
     // And yet a denial holds at once.
     let denial = "version = 1\n[[deny]]\nid = \"stop\"\nreason = \"a test\"\n";
-    fs::write(policies.join("deny.d/stop.toml"), denial).unwrap();
+    put(&policies.join("deny.d/stop.toml"), denial);
     let refused = until(&desk, &[("FirstName", "Maria")], 403).await;
     assert_eq!(refused.error(), Some("AccessDeniedException"));
     let named = async || guard.log().contains("stop (deny.d/stop.toml:2)").then_some(());
@@ -51,15 +51,13 @@ async fn what_is_revoked_or_denied_holds_without_a_restart_and_whatever_else_is_
 
     // So does a revocation; and mended rules come into force.
     let revoked = format!("version = 1\n[[revoked]]\nkey_id = \"{}\"\nreason = \"a test\"\n", desk.key_id);
-    fs::write(policies.join("revoked.toml"), revoked).unwrap();
+    put(&policies.join("revoked.toml"), &revoked);
     until(&desk, &[("FirstName", "Mary")], 403).await;
     fs::remove_file(policies.join("revoked.toml")).unwrap();
-    fs::write(
-        policies.join("next"),
-        rules.replace("\"FirstName\", \"LastName\", \"Email\"", "\"LastName\", \"Email\""),
-    )
-    .unwrap();
-    fs::rename(policies.join("next"), policies.join("policy.toml")).unwrap();
+    put(
+        &policies.join("policy.toml"),
+        &rules.replace("\"FirstName\", \"LastName\", \"Email\"", "\"LastName\", \"Email\""),
+    );
     until(&desk, &[("FirstName", "Mariam")], 403).await;
     until(&desk, &[("LastName", "Roe")], 200).await;
 }
@@ -70,7 +68,7 @@ async fn a_revocation_holds_on_when_its_file_is_broken() {
     let help = guard.caller("HelpDesk");
     let revoked = guard.stage.folder.join("policies/revoked.toml");
     let entry = format!("version = 1\n[[revoked]]\nkey_id = \"{}\"\nreason = \"a test\"\n", help.key_id);
-    fs::write(&revoked, &entry).unwrap();
+    put(&revoked, &entry);
     let look = Request::describe_user(INSTANCE, MARY);
     let refused = async || (help.send(&look).await.unwrap().status == 403).then_some(());
     running::until("the revocation", refused).await;

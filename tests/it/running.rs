@@ -61,6 +61,7 @@ impl Running {
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let stage = Stage::set(setting, folder.path()).await.unwrap();
         let program = amend(&stage);
+        patient(&stage);
         let process = Process::start(&program, &stage).await.unwrap();
         Self { stage, process, _folder: folder }.in_touch().await
     }
@@ -77,6 +78,10 @@ impl Running {
     async fn in_touch(self) -> Self {
         let heard = timeout(LIMIT, self.stage.mailbox.heartbeat()).await.is_ok();
         assert!(heard, "no heartbeat came: {}", self.log());
+        if !self.stage.mailbox.works() {
+            // It cannot come, and waits in the outbox.
+            return self;
+        }
         until("an empty outbox", || async {
             self.outbox().await.iter().all(|one| one.state == "delivered").then_some(())
         })
@@ -122,6 +127,24 @@ impl Running {
             enough(&records).then_some(records)
         })
         .await
+    }
+
+    /// Has everything that waits for its time handed over now: refusals that are folded wait for minutes.
+    pub fn hasten(&self) {
+        let config = self.stage.config();
+        let command = |args: &[&str]| {
+            let output = self.process.command(args).arg("--config").arg(&config).output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            output.stdout
+        };
+        let waiting =
+            command(&["--format", "json", "notify", "list", "--state", "waiting", "--limit", "10000"]);
+        let waiting: Vec<serde_json::Value> = serde_json::from_slice(&waiting).unwrap();
+        let ids: Vec<_> = waiting.iter().map(|one| one["id"].to_string()).collect();
+        if !ids.is_empty() {
+            let ids = ids.iter().map(String::as_str);
+            command(&["notify", "retry"].into_iter().chain(ids).collect::<Vec<_>>());
+        }
     }
 
     /// Everything that was mailed, once nothing is left to be delivered.
@@ -181,6 +204,18 @@ pub fn rewrite(stage: &Stage, from: &str, to: &str) {
     fs::write(stage.config(), text.replace(from, to)).unwrap();
 }
 
+/// Gives the ledger more time than a disk needs that others write to as well, unless the test says how much it has.
+fn patient(stage: &Stage) {
+    let text = fs::read_to_string(stage.config()).unwrap();
+    if let Some((store, more)) = text.split_once("[store]\n")
+        && let Some((url, rest)) = more.split_once('\n')
+        && !rest.starts_with("timeout")
+    {
+        let text = format!("{store}[store]\n{url}\ntimeout = \"20s\"\n{rest}");
+        fs::write(stage.config(), text).unwrap();
+    }
+}
+
 /// The kind of notice a letter is.
 pub fn event(letter: &Letter) -> String {
     let value = letter.header("X-Connect-Guard-Event").concat();
@@ -217,6 +252,17 @@ pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, look: impl Fn()
 /// The path of a user in the instance, as `UpdateUserIdentityInfo` has it.
 pub fn identity_path(id: &str) -> String {
     format!("/users/{INSTANCE}/{id}/identity-info")
+}
+
+/// Puts a file in the place of another at once, so that nobody reads it half written.
+pub fn put(path: &Path, text: &str) {
+    // Hidden: nothing reads it where it lies meanwhile.
+    let next = path.with_file_name(".next");
+    fs::write(&next, text).unwrap();
+    if let Ok(about) = fs::metadata(path) {
+        fs::set_permissions(&next, about.permissions()).unwrap();
+    }
+    fs::rename(&next, path).unwrap();
 }
 
 /// Makes a script that may be run.

@@ -1,10 +1,10 @@
 //! What a running guard says of itself to whoever watches it: probes, and the page of metrics.
 
-use std::{net::SocketAddr, time::Duration};
+use std::net::SocketAddr;
 
 use connect_guard::demo::{
     caller::Request,
-    connect::Fault,
+    connect::{Fault, Held},
     process::Signal,
     stage::{INSTANCE, Setting, Stage},
 };
@@ -16,7 +16,7 @@ use tokio::{
 
 use crate::{
     records::hold,
-    running::{LIMIT, Running, own_address, program, rewrite, roomy, script, until, user},
+    running::{LIMIT, Running, own_address, program, put, rewrite, roomy, script, until, user},
 };
 
 const UPDATE: &str = "UpdateUserIdentityInfo";
@@ -79,7 +79,7 @@ async fn a_guard_whose_policy_is_at_fault_says_so_and_is_as_ready_as_is_asked_fo
     assert!(metrics(&guard, "connect_guard_policy_stale").await.iter().all(|line| line.starts_with('#')));
 
     let broken = guard.stage.folder.join("policies/people.toml");
-    std::fs::write(&broken, "version = 1\n\"kim@example.com\" = 1\n").unwrap();
+    put(&broken, "version = 1\n\"kim@example.com\" = 1\n");
     guard.signal(Signal::HUP).unwrap();
     let why = answered(&guard, "/readyz", 503).await;
     assert!(why.starts_with("policy: at fault since ") && why.contains("people.toml:2:1: error: "), "{why}");
@@ -140,7 +140,8 @@ async fn a_guard_without_credentials_is_not_ready() {
 async fn a_guard_that_drains_lives_and_is_not_ready_and_says_so_to_the_end() {
     let mut guard = Running::with(watched(roomy([user(1)]))).await;
     let agent = user(1);
-    guard.stage.connect.fail_next(UPDATE, Fault::Slow(Duration::from_secs(3)));
+    let held = Held::default();
+    guard.stage.connect.fail_next(UPDATE, Fault::Held(held.clone()));
     let desk = guard.caller("IdentityDesk");
     let request = Request::update_identity(INSTANCE, &agent.id, &[("Email", &own_address(&agent))]);
     let in_flight = tokio::spawn(async move { desk.send(&request).await });
@@ -150,6 +151,7 @@ async fn a_guard_that_drains_lives_and_is_not_ready_and_says_so_to_the_end() {
     assert_eq!(get(&guard, "/livez").await.0, 200);
     assert_eq!(get(&guard, "/startupz").await.0, 200);
     assert!(!in_flight.is_finished(), "it was over before anybody asked");
+    held.let_go();
     assert_eq!(timeout(LIMIT, in_flight).await.unwrap().unwrap().unwrap().status, 200);
     assert_eq!(guard.process.ended().await.unwrap().code(), Some(0), "{}", guard.log());
 }

@@ -1,10 +1,10 @@
 //! Told to stop: what is under way is finished, and nothing new begun.
 
-use std::time::Duration;
+use std::{process::ExitStatus, time::Duration};
 
 use connect_guard::demo::{
     caller::{Answer, Request},
-    connect::Fault,
+    connect::{Fault, Held},
     mailbox,
     process::Signal,
     stage::{INSTANCE, SECURITY, Setting},
@@ -18,17 +18,29 @@ use crate::{
 
 const UPDATE: &str = "UpdateUserIdentityInfo";
 
+/// Less than what is under way is given before the end: 30 s.
+const DRAIN: Duration = Duration::from_secs(20);
+
+/// How it ended that was told to stop while Connect's answer was held, and got it then.
+async fn stopped_meanwhile(guard: &mut Running, held: &Held) -> ExitStatus {
+    guard.signal(Signal::TERM).unwrap();
+    until("the beginning of the end", || async { guard.log().contains("stopping").then_some(()) }).await;
+    held.let_go();
+    guard.process.ended().await.unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_in_flight_is_answered_before_the_end() {
     let mut guard = Running::with(roomy([user(1)])).await;
     let agent = user(1);
-    guard.stage.connect.fail_next(UPDATE, Fault::Slow(Duration::from_millis(1500)));
+    let held = Held::default();
+    guard.stage.connect.fail_next(UPDATE, Fault::Held(held.clone()));
     let desk = guard.caller("IdentityDesk");
     let request = Request::update_identity(INSTANCE, &agent.id, &[("Email", &own_address(&agent))]);
     let caller = desk.clone();
     let in_flight = tokio::spawn(async move { caller.send(&request).await });
     timeout(LIMIT, guard.stage.connect.wait_for(1, UPDATE)).await.unwrap();
-    let status = guard.process.stop().await.unwrap();
+    let status = stopped_meanwhile(&mut guard, &held).await;
     assert_eq!(status.code(), Some(0), "{}", guard.log());
     let answer = timeout(LIMIT, in_flight).await.unwrap().unwrap().unwrap();
     assert_eq!(answer.status, 200, "{}", guard.log());
@@ -47,7 +59,8 @@ async fn a_change_in_flight_is_answered_before_the_end() {
 async fn a_caller_who_hung_up_is_not_forgotten_either() {
     let mut guard = Running::with(roomy([user(1)])).await;
     let agent = user(1);
-    guard.stage.connect.fail_next(UPDATE, Fault::Slow(Duration::from_millis(1500)));
+    let held = Held::default();
+    guard.stage.connect.fail_next(UPDATE, Fault::Held(held.clone()));
     let desk = guard.caller("IdentityDesk");
     let request = Request::update_identity(INSTANCE, &agent.id, &[("Email", &own_address(&agent))]);
     let octets = desk.sign(&request, desk.now()).unwrap();
@@ -55,7 +68,7 @@ async fn a_caller_who_hung_up_is_not_forgotten_either() {
     connection.write(&octets).await.unwrap();
     timeout(LIMIT, guard.stage.connect.wait_for(1, UPDATE)).await.unwrap();
     drop(connection);
-    let status = guard.process.stop().await.unwrap();
+    let status = stopped_meanwhile(&mut guard, &held).await;
     assert_eq!(status.code(), Some(0), "{}", guard.log());
     assert_eq!(effects(&guard.records().await, &agent.id), ["applied"]);
 }
@@ -69,7 +82,7 @@ async fn an_idle_connection_does_not_keep_it_from_ending() {
     let mut connection = help.connect().await.unwrap();
     connection.write(&octets).await.unwrap();
     assert_eq!(connection.read().await.unwrap().status, 200);
-    let status = timeout(Duration::from_secs(15), guard.process.stop()).await.unwrap().unwrap();
+    let status = timeout(DRAIN, guard.process.stop()).await.unwrap().unwrap();
     assert_eq!(status.code(), Some(0), "{}", guard.log());
 }
 
@@ -124,7 +137,7 @@ async fn what_takes_longer_than_the_drain_is_cut_and_settled_by_the_next_start()
     let begun = Instant::now();
     let status = guard.process.ended().await.unwrap();
     assert_eq!(status.code(), Some(0), "{}", guard.log());
-    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < DRAIN, "{:?}", begun.elapsed());
     // No answer, or one that does not say that nothing was sent.
     let answer = timeout(LIMIT, answered).await.unwrap().unwrap();
     assert!(answer.as_ref().is_none_or(|answer| answer.status == 500), "{answer:?}\n{}", guard.log());
@@ -136,7 +149,7 @@ async fn what_takes_longer_than_the_drain_is_cut_and_settled_by_the_next_start()
 async fn told_twice_it_ends_at_once_and_the_next_start_settles() {
     let (mut guard, answered) = hanging(roomy([user(1)])).await;
     guard.signal(Signal::TERM).unwrap();
-    let status = timeout(Duration::from_secs(5), guard.process.ended()).await.unwrap().unwrap();
+    let status = timeout(DRAIN, guard.process.ended()).await.unwrap().unwrap();
     assert_eq!(status.code(), Some(1), "{}", guard.log());
     // No answer, or one that does not say that nothing was sent.
     let answer = timeout(LIMIT, answered).await.unwrap().unwrap();

@@ -8,7 +8,7 @@ use std::{
 
 use connect_guard::demo::{
     caller::{Answer, Request},
-    connect::Done,
+    connect::{Done, Fault, Held},
     stage::{INSTANCE, Stage},
 };
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
@@ -48,9 +48,14 @@ async fn is_closed(guard: &Running) {
     assert_eq!(said(&change(guard, 1).await), UNAVAILABLE, "{}", guard.log());
     assert_eq!(said(&forbidden(guard, 1).await), UNAVAILABLE, "{}", guard.log());
     assert_eq!(guard.stage.connect.updates().len(), before);
-    let begun = Instant::now();
-    assert_eq!(said(&read(guard).await), DONE, "{}", guard.log());
-    assert!(begun.elapsed() < Duration::from_secs(1), "an ordinary operation waited for the ledger");
+    // Each would wait for the ledger if one did; this machine may be busy with something else for a while.
+    let mut least = Duration::MAX;
+    for _ in 0..3 {
+        let begun = Instant::now();
+        assert_eq!(said(&read(guard).await), DONE, "{}", guard.log());
+        least = least.min(begun.elapsed());
+    }
+    assert!(least < Duration::from_secs(1), "an ordinary operation waited for the ledger");
 }
 
 /// The ledger can be written again: so can users, without a restart, and what was missed is on record.
@@ -64,7 +69,11 @@ async fn is_open(guard: &Running) {
 
 /// A guard whose process is known, and that a write past a limit does not kill.
 async fn start() -> (Running, Pid) {
-    let guard = Running::amended(roomy((1..=2).map(user)), |stage| limited(&stage.folder)).await;
+    let hasty = |stage: &Stage| {
+        rewrite(stage, "sqlite:ledger.db\"", "sqlite:ledger.db\"\ntimeout = \"2s\"");
+        limited(&stage.folder)
+    };
+    let guard = Running::amended(roomy((1..=2).map(user)), hasty).await;
     let id = fs::read_to_string(guard.stage.folder.join("pid")).unwrap();
     assert_eq!(said(&change(&guard, 2).await), DONE, "{}", guard.log());
     assert_eq!(guard.letters().await.len(), 4);
@@ -156,15 +165,16 @@ async fn i1_a_ledger_that_is_full() {
 /// What was sent and cannot be recorded is never answered as done, and is recorded when it can be.
 #[tokio::test(flavor = "multi_thread")]
 async fn i1_an_outcome_that_cannot_be_written_at_first_is_written_later() {
-    use connect_guard::demo::connect::Fault;
     let (guard, pid) = start().await;
-    guard.stage.connect.fail_next("UpdateUserIdentityInfo", Fault::Slow(Duration::from_secs(1)));
+    let held = Held::default();
+    guard.stage.connect.fail_next("UpdateUserIdentityInfo", Fault::Held(held.clone()));
     let agent = user(1);
     let request = Request::update_identity(INSTANCE, &agent.id, &[("Email", &own_address(&agent))]);
     let desk = guard.caller("IdentityDesk");
     let in_flight = tokio::spawn(async move { desk.send(&request).await.unwrap() });
     guard.stage.connect.wait_for(2, "UpdateUserIdentityInfo").await;
     let before = unwritable(pid);
+    held.let_go();
     let answer = in_flight.await.unwrap();
     assert_eq!(said(&answer), (500, Some("InternalServiceException")), "{}", guard.log());
     assert_eq!(effects(&guard.records().await, &agent.id), ["-"]);

@@ -23,7 +23,7 @@ use tokio::{task::JoinSet, time::Instant};
 
 use crate::{
     records::of_kind,
-    running::{self, Running, roomy, user},
+    running::{self, Running, put, roomy, user},
 };
 
 /// How long it lasts at least and at most, and how long each version does.
@@ -84,14 +84,6 @@ fn swap(policies: &Path, version: &str) {
     fs::rename(policies.join("..next"), policies.join("..data")).unwrap();
 }
 
-/// Puts a file in the place of another at once.
-fn replace(path: &Path, text: &str) {
-    let next = path.with_extension("next");
-    fs::write(&next, text).unwrap();
-    fs::set_permissions(&next, fs::metadata(path).unwrap().permissions()).unwrap();
-    fs::rename(&next, path).unwrap();
-}
-
 /// Changes both names again and again, and counts the answers. Each is one that a version gives.
 async fn change(caller: Caller, number: usize, answers: Arc<AtomicUsize>, over: Arc<AtomicBool>) {
     let mut answered = 0;
@@ -145,12 +137,12 @@ async fn o8_a_storm_of_reloads_mixes_nothing_and_breaks_no_connection() {
             4 => {
                 swap(&policies, "..broken");
                 // A certificate whose key is another's.
-                replace(&tls.join("guard.pem"), &foreign.certificate);
+                put(&tls.join("guard.pem"), &foreign.certificate);
             }
             turn => {
                 swap(&policies, if turn % 2 == 0 { "..second" } else { "..first" });
-                replace(&tls.join("guard.pem"), &good.0);
-                replace(&tls.join("guard.key"), &good.1);
+                put(&tls.join("guard.pem"), &good.0);
+                put(&tls.join("guard.key"), &good.1);
             }
         }
         guard.process.signal(Signal::HUP).unwrap();
@@ -174,7 +166,7 @@ async fn o8_a_storm_of_reloads_mixes_nothing_and_breaks_no_connection() {
 
     // And the last one holds.
     swap(&policies, "..second");
-    replace(&tls.join("guard.pem"), &good.0);
+    put(&tls.join("guard.pem"), &good.0);
     guard.process.signal(Signal::HUP).unwrap();
     let help = guard.caller("HelpDesk");
     let last = async || {

@@ -3,13 +3,17 @@
 use std::ffi::OsString;
 
 use connect_guard::demo::{caller::Request, process::Signal, stage::INSTANCE};
-use tokio::{net::UnixDatagram, time::timeout};
+use tokio::{
+    net::UnixDatagram,
+    sync::{Mutex, mpsc},
+    time::timeout,
+};
 
 use crate::running::{self, LIMIT, Running};
 
-/// A notify socket, and what came over it.
+/// A notify socket, and what came over it. It is read at once, since the system keeps only a few messages.
 struct Supervisor {
-    socket: UnixDatagram,
+    messages: Mutex<mpsc::UnboundedReceiver<Vec<String>>>,
     path: OsString,
     _folder: tempfile::TempDir,
 }
@@ -19,14 +23,24 @@ impl Supervisor {
         // A short path: a socket's name has 108 octets.
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("notify");
-        Self { socket: UnixDatagram::bind(&path).unwrap(), path: path.into(), _folder: folder }
+        let socket = UnixDatagram::bind(&path).unwrap();
+        let (sender, messages) = mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            let mut buffer = [0; 4096];
+            while let Ok(length) = socket.recv(&mut buffer).await {
+                let lines = std::str::from_utf8(&buffer[..length]).unwrap().lines().map(str::to_owned);
+                if sender.send(lines.collect()).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { messages: Mutex::new(messages), path: path.into(), _folder: folder }
     }
 
     /// The next message, its lines.
     async fn next(&self) -> Vec<String> {
-        let mut buffer = [0; 4096];
-        let length = timeout(LIMIT, self.socket.recv(&mut buffer)).await.expect("a message").unwrap();
-        std::str::from_utf8(&buffer[..length]).unwrap().lines().map(str::to_owned).collect()
+        let mut messages = self.messages.lock().await;
+        timeout(LIMIT, messages.recv()).await.expect("a message").unwrap()
     }
 
     /// The next message that is no heartbeat.

@@ -11,7 +11,7 @@ use connect_guard::demo::{
 
 use crate::{
     records::{Record, hold, of_kind},
-    running::{Running, event, program, rewrite, told, until},
+    running::{Running, event, program, put, rewrite, told, until},
     status::{answered, watched},
 };
 
@@ -64,8 +64,7 @@ async fn o8_people_are_told_of_faults_of_the_policy_of_their_end_and_of_who_gain
     assert!(words(&letters[0]).contains("policy.toml:"), "{}", words(&letters[0]));
 
     // As it was: mended, and nobody gains or loses.
-    fs::write(guard.stage.folder.join("next"), &rules).unwrap();
-    fs::rename(guard.stage.folder.join("next"), &policy).unwrap();
+    put(&policy, &rules);
     assert_eq!(kinds(&events(&guard, 2).await), ["policy-failed", "policy-mended"]);
 
     // Another one.
@@ -75,7 +74,7 @@ async fn o8_people_are_told_of_faults_of_the_policy_of_their_end_and_of_who_gain
     );
     let other = other.replacen("fields    =", "email_from = \"{username}@example.com\"\nfields    =", 1);
     assert_ne!(other, rules);
-    fs::write(&policy, &other).unwrap();
+    put(&policy, &other);
     let letters = events(&guard, 3).await;
     assert_eq!(kinds(&letters)[2..], ["policy-changed"]);
     let text = words(&letters[2]);
@@ -97,7 +96,7 @@ async fn o8_people_are_told_of_faults_of_the_policy_of_their_end_and_of_who_gain
 #[tokio::test(flavor = "multi_thread")]
 async fn o8_rules_that_are_too_old_change_nothing_more_until_they_are_mended() {
     let guard = Running::amended(watched(Setting::default()), |stage| {
-        rewrite(stage, "directory = \"policies\"", "directory = \"policies\"\nmax_stale = \"3s\"");
+        rewrite(stage, "directory = \"policies\"", "directory = \"policies\"\nmax_stale = \"10s\"");
         program().into()
     })
     .await;
@@ -105,7 +104,8 @@ async fn o8_rules_that_are_too_old_change_nothing_more_until_they_are_mended() {
     let change = |name: &str| Request::update_identity(INSTANCE, MARY, &[("FirstName", name)]);
     let policy = guard.stage.folder.join(POLICY);
     let rules = fs::read_to_string(&policy).unwrap();
-    fs::write(&policy, format!("{rules}\n[[alow]]\n")).unwrap();
+    put(&policy, &format!("{rules}\n[[alow]]\n"));
+    guard.signal(Signal::HUP).unwrap();
     answered(&guard, "/readyz", 503).await;
     assert_eq!(help.send(&change("One")).await.unwrap().status, 200, "{}", guard.log());
     let letters = events(&guard, 2).await;
@@ -121,7 +121,7 @@ async fn o8_rules_that_are_too_old_change_nothing_more_until_they_are_mended() {
         })
         .await;
 
-    fs::write(&policy, &rules).unwrap();
+    put(&policy, &rules);
     answered(&guard, "/readyz", 200).await;
     assert_eq!(help.send(&change("Three")).await.unwrap().status, 200, "{}", guard.log());
     assert_eq!(kinds(&events(&guard, 3).await), ["policy-failed", "policy-failed", "policy-mended"]);
@@ -152,7 +152,7 @@ async fn o8_a_denial_that_cannot_be_read_refuses_every_change_and_people_are_tol
 
     // Rules at fault are told of, and told of again when changes are refused for it.
     let policy = guard.stage.folder.join(POLICY);
-    fs::write(&policy, fs::read_to_string(&policy).unwrap() + "\n[[alow]]\n").unwrap();
+    put(&policy, &(fs::read_to_string(&policy).unwrap() + "\n[[alow]]\n"));
     assert_eq!(refusing(&guard, 2).await, [true, false]);
     fs::write(&denial, "version = 1\n[[denny]]\n").unwrap();
     assert_eq!(refusing(&guard, 3).await, [true, false, true]);
@@ -178,7 +178,7 @@ async fn o8_a_policy_is_put_on_record_as_soon_as_that_can_be_done() {
     let held = hold(&guard.stage.folder.join("ledger.db")).await;
     let policy = guard.stage.folder.join(POLICY);
     let rules = fs::read_to_string(&policy).unwrap();
-    fs::write(&policy, rules.replace("\"LastName\", \"Mobile\"", "\"LastName\"")).unwrap();
+    put(&policy, &rules.replace("\"LastName\", \"Mobile\"", "\"LastName\""));
     let late = async || guard.log().contains("could not be recorded yet").then_some(());
     until("the failure", late).await;
     drop(held);

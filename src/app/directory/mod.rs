@@ -107,6 +107,10 @@ fn files_as(directory: &Path, ours: u32) -> (PolicyFiles, Faults) {
                 files.revoked =
                     Some(read(&path, owners).map(|(source, _)| source).map_err(|why| why.to_string()));
             }
+            (Some("policy.sig"), _) => {
+                files.signature =
+                    Some(read(&path, owners).map(|(source, _)| source).map_err(|why| why.to_string()));
+            }
             (Some(_), Kind::Rules) => match read(&path, owners) {
                 Ok((source, _)) => files.rules.push(source),
                 Err(unread) => faults.push(unread.fault(&path)),

@@ -56,7 +56,7 @@ fn read(bytes: &[u8]) -> Option<WireRequest> {
 
 /// The recorded clients had a key that no guard issues: this ring is made without the checks on ids and secrets.
 fn recorded() -> KeyRing {
-    KeyRing::assemble(vec![key("AKIDEXAMPLE", "SECRETEXAMPLE", "Recorded")], names(["us-east-1"]), names([]))
+    unchecked(key("AKIDEXAMPLE", "SECRETEXAMPLE", "Recorded"))
 }
 
 fn signed_at(request: &WireRequest) -> Now {
@@ -96,7 +96,7 @@ fn s1_every_capture_is_verified_or_refused_as_the_table_says() {
 #[test]
 fn no_capture_verifies_later_altered_or_under_another_secret() {
     let key = key("AKIDEXAMPLE", "SECRETEXAMPLe", "Recorded");
-    let other = KeyRing::assemble(vec![key], names(["us-east-1"]), names([]));
+    let other = unchecked(key);
     for Capture { file, request, .. } in
         Capture::all().into_iter().filter(|capture| capture.stage != "caller")
     {

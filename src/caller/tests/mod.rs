@@ -2,10 +2,13 @@
 
 mod binding;
 mod captures;
+mod certificates;
+mod notes;
 mod properties;
 mod refusals;
 mod rings;
 mod scope;
+mod sessions;
 
 use std::collections::BTreeSet;
 
@@ -15,10 +18,10 @@ use crate::{
     clock::Now,
     secret::Secret,
     sigv4::{Credentials, Signable, sign},
-    wire::{Head, Headers, Method, Origin, RequestTarget, WireRequest},
+    wire::{Head, Headers, Method, Origin, Peer, RequestTarget, WireRequest},
 };
 
-use super::{Arn, GuardKey, KeyRing, Principal, Unverified, Verified};
+use super::{Arn, GuardKey, KeyRing, KeyRingFault, Principal, Ring, Unverified, Verified};
 
 pub(super) const KEY: &str = "GKAAAAAAAAAAAAAAAAA2";
 pub(super) const SECRET: &str = "secret-of-the-identity-desk-EXAMPLE-0123456";
@@ -34,6 +37,7 @@ pub(super) struct Draft {
     pub(super) headers: Vec<(String, String)>,
     pub(super) body: Vec<u8>,
     pub(super) source: &'static str,
+    pub(super) peer: Peer,
 }
 
 impl Draft {
@@ -47,6 +51,7 @@ impl Draft {
             headers: Vec::new(),
             body: br#"{"IdentityInfo": {"Email": "mary.major@example.com"}}"#.to_vec(),
             source: "192.0.2.7",
+            peer: Peer::default(),
         };
         draft.with("host", "guard.example.com").with("content-type", "application/json")
     }
@@ -98,10 +103,13 @@ impl Draft {
         service: &str,
         at: Now,
     ) -> Self {
+        // As an SDK does it: the token belongs to the credentials, and signing adds its header.
+        let token = self.headers.iter().position(|(name, _)| name == "x-amz-security-token");
+        let token = token.map(|at| self.headers.remove(at).1);
         let credentials = Credentials {
             access_key_id: key_id.to_owned(),
             secret: Secret::new(secret.as_bytes().to_vec()),
-            session_token: None,
+            session_token: token.map(|token| Secret::new(token.into_bytes())),
         };
         let headers: Vec<(&str, &str)> =
             self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
@@ -125,6 +133,7 @@ impl Draft {
                     source: self.source.parse().unwrap(),
                     user_agent: None,
                 },
+                peer: self.peer.clone(),
             },
             body: self.body.clone().into(),
         }
@@ -144,6 +153,7 @@ impl Draft {
                     Unverified::Signature
                         | Unverified::ContentHash
                         | Unverified::Expired { .. }
+                        | Unverified::CertificateOfAnother
                         | Unverified::Network { .. }
                 );
                 assert!(may_come_late, "{late} could have been said of the head alone");
@@ -196,5 +206,26 @@ pub(super) fn names<const N: usize>(names: [&str; N]) -> BTreeSet<String> {
 
 /// Two desks, two Regions, any host.
 pub(super) fn ring() -> KeyRing {
-    KeyRing::new(desks(), names(["us-east-1", "eu-central-1"]), names([])).unwrap()
+    ring_of(desks(), names(["us-east-1", "eu-central-1"]), names([])).unwrap()
+}
+
+/// One key, in a ring that was made without looking at it.
+pub(super) fn unchecked(key: GuardKey) -> KeyRing {
+    let ring = Ring {
+        keys: vec![key],
+        sessions: None,
+        certificates: Vec::new(),
+        regions: names(["us-east-1"]),
+        hosts: names([]),
+    };
+    KeyRing::assemble(ring).unwrap()
+}
+
+/// Guard keys alone.
+pub(super) fn ring_of(
+    keys: Vec<GuardKey>,
+    regions: BTreeSet<String>,
+    hosts: BTreeSet<String>,
+) -> Result<KeyRing, KeyRingFault> {
+    KeyRing::new(Ring { keys, sessions: None, certificates: Vec::new(), regions, hosts })
 }

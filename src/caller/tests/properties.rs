@@ -78,6 +78,54 @@ proptest! {
     }
 
     #[test]
+    fn s10_no_altered_token_is_a_session(at in any::<prop::sample::Index>(), with in "[A-Za-z0-9_-]") {
+        let keys = sessions::keys(&[("k1", 1)]);
+        let issued = keys.issue(&sessions::session(sessions::SESSION)).unwrap();
+        let at = at.index(issued.token.len());
+        let mut altered = issued.token.clone();
+        altered.replace_range(at..=at, &with);
+        prop_assert_eq!(keys.open(&altered, now()).is_ok(), altered == issued.token);
+        prop_assert_eq!(keys.open(issued.token.get(..at).unwrap(), now()).ok(), None);
+        prop_assert_eq!(keys.open(&format!("{}{with}", issued.token), now()).ok(), None);
+    }
+
+    #[test]
+    fn s10_every_session_comes_back_as_it_was_issued(
+        id in "GS[A-Z2-7]{18}",
+        role in "[A-Za-z0-9+=,.@_-]{1,64}",
+        unique_id in prop::option::of("AROA[A-Z0-9]{17}"),
+        seconds in 1i64..=43_200,
+        claims in prop::collection::btree_map("[a-z:/.\u{e9}]{1,20}", "\\PC{0,20}", 0..=8),
+        label in prop::option::of("[A-Za-z0-9_+=,.@-]{2,64}"),
+        subject in "\\PC{0,40}",
+    ) {
+        let issuer = "https://issuer.example.com".to_owned();
+        let session = crate::caller::Session {
+            id,
+            principal: Principal { unique_id, ..principal(&role) },
+            voucher: crate::caller::Voucher::WebIdentity { issuer, subject },
+            expires: later(seconds),
+            claims,
+            label,
+            ..sessions::session(sessions::SESSION)
+        };
+        let keys = sessions::keys(&[("k1", 1)]);
+        let issued = keys.issue(&session).unwrap();
+        prop_assert!(issued.token.len() <= 4096);
+        prop_assert_eq!(issued.secret.expose().len(), 43);
+        prop_assert_eq!(keys.open(&issued.token, later(seconds)), Ok(session));
+    }
+
+    #[test]
+    fn s10_no_text_is_a_session_or_panics(text in "[A-Za-z0-9_-]{0,300}|\\PC{0,100}", rest in prop::collection::vec(any::<u8>(), 0..200)) {
+        use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+        let keys = sessions::keys(&[("k1", 1)]);
+        let framed = URL_SAFE_NO_PAD.encode([&[1, 2, b'k', b'1'][..], &rest].concat());
+        prop_assert_eq!(keys.open(&text, now()).ok(), None);
+        prop_assert_eq!(keys.open(&framed, now()).ok(), None);
+    }
+
+    #[test]
     fn no_text_in_authorization_verifies_or_panics(value in "(AWS4-HMAC-SHA256 )?[ -~]{0,200}") {
         let refused = Draft::update().signed().edited("authorization", |_| value.clone()).refused();
         prop_assert!(matches!(refused, Unverified::Authorization(_) | Unverified::Missing));
@@ -85,7 +133,7 @@ proptest! {
 
     #[test]
     fn no_text_in_the_date_or_host_panics(date in "[ -~]{0,20}", host in "[ -~]{0,40}") {
-        let hosts = KeyRing::new(desks(), names(["us-east-1"]), names(["guard.example.com"])).unwrap();
+        let hosts = ring_of(desks(), names(["us-east-1"]), names(["guard.example.com"])).unwrap();
         let draft = Draft::update().signed();
         drop(draft.clone().edited("x-amz-date", |_| date.clone()).verify());
         let elsewhere = draft.edited("host", |_| host.clone()).verify_at(&hosts, now());

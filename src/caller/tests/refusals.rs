@@ -213,7 +213,7 @@ fn a10_neither_expiry_nor_networks_are_told_without_the_secret() {
     let mut key = key(KEY, SECRET, "IdentityDesk");
     key.expires = Timestamp::UNIX_EPOCH;
     key.networks = vec!["198.51.100.0/24".parse().unwrap()];
-    let ring = KeyRing::new(vec![key], names(["us-east-1"]), names([])).unwrap();
+    let ring = ring_of(vec![key], names(["us-east-1"]), names([])).unwrap();
     let wrong = Draft::update().signed_by(KEY, OTHER_SECRET);
     assert_eq!(wrong.verify_at(&ring, now()).err(), Some(Unverified::Signature));
     let right = Draft::update().signed();
@@ -254,6 +254,10 @@ fn every_refusal() -> Vec<Unverified> {
         Unverified::AwsKey,
         Unverified::Token,
         Unverified::Signature,
+        Unverified::Certificate,
+        Unverified::CertificateExpired,
+        Unverified::CertificateOfAnother,
+        Unverified::Note("x-guard-a".to_owned()),
         Unverified::Expired { key_id: key_id() },
         Unverified::Network { key_id: key_id(), source: "198.51.100.9".parse().unwrap() },
     ]
@@ -274,6 +278,10 @@ fn every_refusal_has_a_word_a_sentence_and_a_type_of_its_own() {
     assert_eq!(of("future"), ErrorType::RequestTimeTooSkewed);
     assert_eq!(of("aws-key"), ErrorType::UnrecognizedClient);
     assert_eq!(of("expired"), ErrorType::ExpiredToken);
+    assert_eq!(of("certificate"), ErrorType::UnrecognizedClient);
+    assert_eq!(of("certificate-of-another"), ErrorType::UnrecognizedClient);
+    assert_eq!(of("certificate-expired"), ErrorType::ExpiredToken);
+    assert_eq!(of("note"), ErrorType::InvalidRequest);
 }
 
 #[test]

@@ -1,22 +1,20 @@
 //! What a ring is made of, and what a proven key may still not do.
 
-use crate::caller::KeyRingFault;
-
 use super::*;
 
 fn fault(keys: Vec<GuardKey>) -> KeyRingFault {
-    KeyRing::new(keys, names(["us-east-1"]), names([])).err().expect("there is a ring")
+    ring_of(keys, names(["us-east-1"]), names([])).err().expect("there is a ring")
 }
 
 #[test]
 fn a_ring_without_keys_knows_nobody() {
-    let ring = KeyRing::new(Vec::new(), names(["us-east-1"]), names([])).unwrap();
+    let ring = ring_of(Vec::new(), names(["us-east-1"]), names([])).unwrap();
     assert_eq!(Draft::update().signed().verify_at(&ring, now()).err(), Some(Unverified::Signature));
 }
 
 #[test]
 fn a_ring_without_regions_is_none() {
-    assert_eq!(KeyRing::new(desks(), names([]), names([])).err(), Some(KeyRingFault::NoRegion));
+    assert_eq!(ring_of(desks(), names([]), names([])).err(), Some(KeyRingFault::NoRegion));
 }
 
 #[test]
@@ -37,7 +35,7 @@ fn ids_are_those_of_issued_keys_and_unique() {
 
 #[test]
 fn s12_secrets_are_long_visible_and_each_ones_own() {
-    let of = |secret: &str| KeyRing::new(vec![key(KEY, secret, "R")], names(["us-east-1"]), names([])).err();
+    let of = |secret: &str| ring_of(vec![key(KEY, secret, "R")], names(["us-east-1"]), names([])).err();
     assert_eq!(of(&"a".repeat(32)), None);
     assert_eq!(of(&"a".repeat(31)), Some(KeyRingFault::ShortSecret(KEY.to_owned())));
     for secret in [format!("{SECRET}\n"), format!(" {SECRET}"), format!("{SECRET}\u{e9}"), "\0".repeat(40)] {
@@ -50,7 +48,7 @@ fn s12_secrets_are_long_visible_and_each_ones_own() {
 #[test]
 fn s14_hosts_are_names_or_addresses() {
     for host in ["", "https://guard.example.com", "guard.example.com/", "*.example.com", "a b", "m@guard"] {
-        let ring = KeyRing::new(desks(), names(["us-east-1"]), names([host]));
+        let ring = ring_of(desks(), names(["us-east-1"]), names([host]));
         assert_eq!(ring.err(), Some(KeyRingFault::Host(host.to_owned())));
     }
 }
@@ -76,7 +74,7 @@ fn every_fault_of_a_ring_says_something_of_its_own() {
 fn a11_a_key_holds_through_its_last_moment_and_no_longer() {
     let mut key = key(KEY, SECRET, "IdentityDesk");
     key.expires = later(10).timestamp();
-    let ring = KeyRing::new(vec![key], names(["us-east-1"]), names([])).unwrap();
+    let ring = ring_of(vec![key], names(["us-east-1"]), names([])).unwrap();
     let draft = Draft::update().signed();
     let over = Unverified::Expired { key_id: KEY.to_owned() };
     assert_eq!(draft.verify_at(&ring, later(10)).err(), None);
@@ -91,7 +89,7 @@ fn a11_a_key_holds_through_its_last_moment_and_no_longer() {
 fn a_key_is_used_from_its_networks_only() {
     let mut key = key(KEY, SECRET, "IdentityDesk");
     key.networks = vec!["192.0.2.0/24".parse().unwrap(), "2001:db8::/32".parse().unwrap()];
-    let ring = KeyRing::new(vec![key], names(["us-east-1"]), names([])).unwrap();
+    let ring = ring_of(vec![key], names(["us-east-1"]), names([])).unwrap();
     let from = |source: &'static str| {
         let mut draft = Draft::update().signed();
         draft.source = source;
@@ -112,6 +110,6 @@ fn a_key_is_used_from_its_networks_only() {
 fn an_issued_key_can_be_used() {
     let (key_id, secret) = GuardKey::issue(std::array::from_fn(|at| u8::try_from(at * 5).unwrap()));
     let text = secret.expose_str().unwrap().to_owned();
-    let ring = KeyRing::new(vec![key(&key_id, &text, "R")], names(["us-east-1"]), names([])).unwrap();
+    let ring = ring_of(vec![key(&key_id, &text, "R")], names(["us-east-1"]), names([])).unwrap();
     assert!(Draft::update().signed_by(&key_id, &text).verify_at(&ring, now()).is_ok());
 }

@@ -100,7 +100,7 @@ fn a6_date_and_x_amz_date_say_the_same() {
 #[test]
 fn s14_a_signature_for_another_host_is_refused() {
     let hosts = names(["Guard.example.com", "other.example.com:8443", "[2001:db8::1]", "192.0.2.1"]);
-    let ring = KeyRing::new(desks(), names(["us-east-1"]), hosts).unwrap();
+    let ring = ring_of(desks(), names(["us-east-1"]), hosts).unwrap();
     let at = |host: &str| {
         let draft = Draft::update().without("host").with("host", host).signed();
         draft.verify_at(&ring, now()).err()

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
 #[derive(Subcommand)]
 pub(in crate::cli) enum PolicyCommand {
@@ -16,6 +17,12 @@ pub(in crate::cli) enum PolicyCommand {
         /// End with 1 when there are warnings.
         #[arg(long)]
         deny_warnings: bool,
+        /// Who may have signed it: a file of allowed signers, as OpenSSH has it. A policy without their signature fails.
+        #[arg(long, value_name = "FILE")]
+        signers: Option<PathBuf>,
+        /// The lowest epoch it may have: that of the policy in force.
+        #[arg(long, value_name = "EPOCH")]
+        at_least: Option<u64>,
     },
     /// Tell who gains and who loses what when one policy takes the place of another.
     ///
@@ -55,6 +62,58 @@ pub(in crate::cli) enum PolicyCommand {
     /// not say otherwise.
     #[command(after_help = "Example: connect-guard policy who-can policies --field Email --user mary")]
     WhoCan(Box<WhoCan>),
+    /// Write down for reviewers what a policy says: one page to read, to print and to file.
+    ///
+    /// The page needs nothing from elsewhere and runs no script.
+    #[command(after_help = "Example: connect-guard policy report policies --html --out policy.html")]
+    Report {
+        /// The policy directory.
+        directory: PathBuf,
+        /// As HTML: the one form there is.
+        #[arg(long, required = true)]
+        html: bool,
+        /// Where to; standard output otherwise.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Ask a policy what was asked in the past, and tell where it would have answered otherwise.
+    ///
+    /// What a log does not say is named, and what depends on it is `open`: the ledger seals values and `CloudTrail` masks
+    /// them. Each call is judged at its own time. Ends with 1 when something that was done would be refused.
+    #[command(
+        after_help = "Example: connect-guard policy replay --policy policies --cloudtrail AWSLogs/111122223333/CloudTrail"
+    )]
+    Replay(Box<Replay>),
+    /// Write the smallest allow rules for what was done in a period, to be reviewed.
+    ///
+    /// To which address an account may be pointed no log can say: such a rule does not load until somebody has written it.
+    #[command(
+        after_help = "Example: connect-guard policy suggest --cloudtrail AWSLogs/111122223333/CloudTrail --since 2027-01-01 > suggested.toml"
+    )]
+    Suggest(Box<Suggest>),
+    /// Lay policy files out in the one way: order of keys, columns, empty lines.
+    ///
+    /// Every comment stays, and no value changes. Names the files that were not laid out; with --check writes none and ends
+    /// with 1 where there are any. A signed policy is to be signed anew.
+    #[command(after_help = "Example: connect-guard policy fmt --check policies")]
+    Fmt {
+        /// Policy directories and files.
+        #[arg(required = true)]
+        paths: Vec<PathBuf>,
+        /// Only look.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Print what a signature of a policy directory is over: SHA-256 and name of each file.
+    ///
+    /// revoked.toml and deny.d are not in it: they hold at once, and can only take away.
+    #[command(
+        after_help = "Example: connect-guard policy manifest policies | ssh-keygen -Y sign -n connect-guard-policy -f KEY > policies/policy.sig"
+    )]
+    Manifest {
+        /// The policy directory.
+        directory: PathBuf,
+    },
     /// Print the JSON Schema of the policy files, for editors.
     #[command(after_help = "Example: connect-guard policy schema > policy.schema.json")]
     Schema,
@@ -94,6 +153,12 @@ pub(in crate::cli) struct Explain {
     /// A security profile to be given.
     #[arg(long, value_name = "ID")]
     pub(super) grant: Vec<String>,
+    /// The ticket that the request carries, in the signed header `x-guard-ticket`.
+    #[arg(long)]
+    pub(super) ticket: Option<String>,
+    /// A verified claim of the caller.
+    #[arg(long, value_name = "CLAIM=VALUE", value_parser = pair)]
+    pub(super) claim: Vec<(String, String)>,
     /// When; now otherwise.
     #[arg(long, value_name = "INSTANT")]
     pub(super) at: Option<String>,
@@ -103,6 +168,67 @@ pub(in crate::cli) struct Explain {
     /// Show rules about other operations, callers and instances too.
     #[arg(long)]
     pub(super) all: bool,
+}
+
+#[derive(Args)]
+pub(in crate::cli) struct Replay {
+    /// The policy directory that is asked.
+    #[arg(long, value_name = "DIR")]
+    pub(super) policy: PathBuf,
+    #[command(flatten)]
+    pub(super) logs: Logs,
+}
+
+#[derive(Args)]
+pub(in crate::cli) struct Suggest {
+    #[command(flatten)]
+    pub(super) logs: Logs,
+}
+
+/// Where the past is written.
+#[derive(Args)]
+#[command(group = clap::ArgGroup::new("log").required(true))]
+pub(in crate::cli) struct Logs {
+    /// The store of a ledger, as the configuration names it. Only read: a guard may be running.
+    #[arg(long, value_name = "URL", group = "log")]
+    pub(super) ledger: Option<String>,
+    /// Records of the ledger, one a line.
+    #[arg(long, value_name = "FILE.jsonl", group = "log")]
+    pub(super) records: Option<PathBuf>,
+    /// Events of `CloudTrail`: files of events, one a line or in `Records`, compressed or not; or directories of them, as in
+    /// a trail's bucket.
+    #[arg(long, value_name = "PATH", num_args = 1.., group = "log")]
+    pub(super) cloudtrail: Vec<PathBuf>,
+    /// The configuration file whose keys open what the ledger seals; nothing is opened otherwise.
+    #[arg(long, value_name = "FILE", requires = "ledger")]
+    pub(super) config: Option<PathBuf>,
+    /// From this instant on, or from the beginning of this day, UTC.
+    #[arg(long, value_name = "INSTANT", value_parser = instant)]
+    pub(super) since: Option<Timestamp>,
+    /// Before this instant, or before the beginning of this day, UTC.
+    #[arg(long, value_name = "INSTANT", value_parser = instant)]
+    pub(super) until: Option<Timestamp>,
+}
+
+/// From when until when.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Period {
+    since: Option<Timestamp>,
+    until: Option<Timestamp>,
+}
+
+impl Logs {
+    /// From when until when.
+    pub(super) fn period(&self) -> Period {
+        Period { since: self.since, until: self.until }
+    }
+}
+
+impl Period {
+    /// Whether it is within.
+    pub(super) fn has(self, at: Timestamp) -> bool {
+        self.since.is_none_or(|since| since <= at) && self.until.is_none_or(|until| at < until)
+    }
 }
 
 #[derive(Args)]
@@ -133,6 +259,12 @@ pub(in crate::cli) struct WhoCan {
 }
 
 fn pair(text: &str) -> Result<(String, String), &'static str> {
-    let (field, value) = text.split_once('=').ok_or("it is written FIELD=VALUE")?;
+    let (field, value) = text.split_once('=').ok_or("it is written NAME=VALUE")?;
     Ok((field.to_owned(), value.to_owned()))
+}
+
+fn instant(text: &str) -> Result<Timestamp, &'static str> {
+    let day = || text.parse::<Date>().ok()?.to_zoned(TimeZone::UTC).ok();
+    let instant = text.parse::<Timestamp>().ok().or_else(|| day().map(|day| day.timestamp()));
+    instant.ok_or("write an instant (2027-03-12T10:00:00Z) or a day (2027-03-12)")
 }

@@ -8,7 +8,7 @@ use super::{args::Explain, loaded};
 use crate::{
     cli::{Exit, args::Format, check::counted, output::Output},
     clock::Clock,
-    policy::{Explanation, Ground, Miss, Probe, Side, Traced},
+    policy::{Basis, Explanation, Ground, Miss, Probe, Side, Traced},
 };
 
 /// `policy explain`: ends with [`Exit::Refused`] when the answer is no.
@@ -59,6 +59,7 @@ fn question(asked: &Explain) -> Result<Map<String, Value>, String> {
         ("action", &asked.action),
         ("instance", &asked.instance),
         ("username", &asked.username),
+        ("ticket", &asked.ticket),
         ("at", &asked.at),
     ];
     for (key, value) in texts {
@@ -76,6 +77,9 @@ fn question(asked: &Explain) -> Result<Map<String, Value>, String> {
     }
     if !asked.set.is_empty() {
         question.insert("change".to_owned(), pairs(&asked.set).into());
+    }
+    if !asked.claim.is_empty() {
+        question.insert("claims".to_owned(), pairs(&asked.claim).into());
     }
     if !asked.grant.is_empty() {
         question.insert("grants".to_owned(), asked.grant.clone().into());
@@ -116,9 +120,12 @@ fn human(explained: &Explanation, shown: &[&Traced], output: Output) {
 fn verdict(explained: &Explanation, output: Output) {
     match &explained.verdict {
         Ok(basis) => {
-            output.data("allowed");
+            output.data(allowed(basis));
             for (ground, rule) in &basis.grounds {
                 output.data(&format!("  {} by `{}` ({})", name(*ground), rule.id, rule.place));
+            }
+            if let Some(ticket) = &basis.ticket {
+                output.data(&format!("  with the ticket `{ticket}`"));
             }
         }
         Err(refusal) => {
@@ -130,9 +137,13 @@ fn verdict(explained: &Explanation, output: Output) {
     }
 }
 
+fn allowed(basis: &Basis) -> &'static str {
+    if basis.monitor.is_some() { "let through by a monitor: no rule allows it" } else { "allowed" }
+}
+
 fn plain(explained: &Explanation, shown: &[&Traced], output: Output) {
     match &explained.verdict {
-        Ok(_) => output.data("allowed"),
+        Ok(basis) => output.data(allowed(basis)),
         Err(refusal) => output.data(&format!("refused: {}: {}", refusal.code, refusal.detail)),
     }
     for traced in shown {
@@ -175,6 +186,8 @@ fn json_of(explained: &Explanation, shown: &[&Traced], digest: &str) -> Value {
         "code": code,
         "detail": detail,
         "by": by,
+        "ticket": explained.verdict.as_ref().ok().and_then(|basis| basis.ticket.as_deref()),
+        "monitor": explained.verdict.as_ref().is_ok_and(|basis| basis.monitor.is_some()),
         "changing": explained.changing.iter().map(|field| field.name()).collect::<Vec<_>>(),
         "protected": explained.protected.as_ref().map(|refusal| refusal.detail.as_str()),
         "rules": rules.collect::<Vec<_>>(),
@@ -186,14 +199,15 @@ fn kind(side: Side) -> &'static str {
     match side {
         Side::Allow => "allow",
         Side::Deny => "deny",
+        Side::Monitor => "monitor",
     }
 }
 
-/// What an allow was asked about; a deny is asked once.
+/// What an allow was asked about; a deny and a monitor are asked once.
 fn about(side: Side, ground: Ground) -> Option<&'static str> {
     match side {
         Side::Allow => Some(name(ground)),
-        Side::Deny => None,
+        Side::Deny | Side::Monitor => None,
     }
 }
 
@@ -208,6 +222,7 @@ fn said_in_words(side: Side, said: Result<(), Miss>) -> &'static str {
     match (side, said) {
         (Side::Allow, Ok(())) => "allows it",
         (Side::Deny, Ok(())) => "denies it",
+        (Side::Monitor, Ok(())) => "lets it through where no rule allows it",
         (_, Err(miss)) => miss.as_str(),
     }
 }

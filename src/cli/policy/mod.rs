@@ -4,6 +4,11 @@ mod args;
 mod check;
 mod diff;
 mod explain;
+mod fmt;
+mod replay;
+mod report;
+mod sign;
+mod suggest;
 mod test;
 mod who_can;
 
@@ -21,13 +26,24 @@ use crate::{
 /// Runs a `policy` command.
 pub(super) fn run(command: PolicyCommand, output: Output) -> Exit {
     match command {
-        PolicyCommand::Check { directory, deny_warnings } => check::check(&directory, deny_warnings, output),
+        PolicyCommand::Check { directory, deny_warnings, signers, at_least } => {
+            check::check(&directory, &check::Asked { deny_warnings, signers, at_least }, output)
+        }
         PolicyCommand::Diff { before, after } => diff::diff(&before, &after, output),
         PolicyCommand::Test { directory, files, junit } => {
             test::test(&directory, &files, junit.as_deref(), output)
         }
         PolicyCommand::Explain(asked) => explain::explain(&asked, output),
         PolicyCommand::WhoCan(asked) => who_can::who_can(&asked, output),
+        PolicyCommand::Report { directory, html: _, out } => {
+            report::report(&directory, out.as_deref(), output)
+        }
+        PolicyCommand::Replay(asked) => replay::replay(&asked, output),
+        PolicyCommand::Suggest(asked) => suggest::suggest(&asked, output),
+        PolicyCommand::Fmt { paths, check } => {
+            fmt::fmt(&paths, if check { fmt::Aim::Check } else { fmt::Aim::Write }, output)
+        }
+        PolicyCommand::Manifest { directory } => sign::manifest(&directory, output),
         PolicyCommand::Schema => {
             output.text(&format!("{:#}", schema()));
             Exit::Done

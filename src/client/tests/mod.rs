@@ -44,7 +44,8 @@ impl Site {
         Self::named(HOST).await
     }
 
-    async fn named(name: &str) -> Self {
+    /// One whose certificate has this name.
+    pub(crate) async fn named(name: &str) -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let ca = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();

@@ -8,11 +8,11 @@ use std::{
 
 use serde_spanned::Spanned;
 
-use super::Reader;
+use super::{Reader, certificate::Proofs};
 use crate::{
     config::{
-        Caps, Listen, Located, ProxyProtocol, StatusListen, Timeouts,
-        raw::{self, Text},
+        Caps, Listen, Located, Overrides, ProxyProtocol, StatusListen, Timeouts,
+        raw::{self, Raw, Text},
     },
     diagnostic::{Fault, Place, nearest},
     secret::SecretRef,
@@ -28,42 +28,74 @@ pub(super) struct Given<'a> {
     addresses: std::vec::IntoIter<&'a str>,
 }
 
+/// The listeners of each kind, in the order of the configuration.
+#[derive(Default)]
+pub(super) struct Heard {
+    pub(super) gateway: Vec<Listen>,
+    pub(super) session: Vec<Listen>,
+    pub(super) status: Vec<StatusListen>,
+}
+
+/// What a listener is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Gateway,
+    Session,
+    Status,
+}
+
 impl Reader<'_> {
-    pub(super) fn listeners(&mut self, raw: &[Spanned<raw::Listen>]) -> (Vec<Listen>, Vec<StatusListen>) {
-        let of_status = raw.iter().filter(|listen| listen.get_ref().kind.get_ref() == "status").count();
-        let of_gateway = raw.len() - of_status;
-        if of_gateway == 0 {
+    pub(super) fn listeners(&mut self, raw: &Raw) -> Heard {
+        let listen = &raw.listen;
+        let count = |kind| listen.iter().filter(|listen| Kind::of(listen.get_ref()) == kind).count();
+        if count(Kind::Gateway) == 0 {
             self.faults.push(
                 Fault::bare("no `[[listen]]` is a gateway")
                     .hint("one needs: kind = \"gateway\", address, certificate, key_file"),
             );
         }
-        let (listen, status) = (self.overrides.listen.as_deref(), self.overrides.status_listen.as_deref());
-        let mut gateways = self.given("CONNECT_GUARD_LISTEN", listen, of_gateway);
-        let mut statuses = self.given("CONNECT_GUARD_STATUS_LISTEN", status, of_status);
-        let mut found = (Vec::new(), Vec::new());
+        let Overrides { listen: gateway, session_listen: session, status_listen: status, log_format: _ } =
+            self.overrides;
+        let mut gateways = self.given("CONNECT_GUARD_LISTEN", gateway.as_deref(), count(Kind::Gateway));
+        let mut sessions =
+            self.given("CONNECT_GUARD_SESSION_LISTEN", session.as_deref(), count(Kind::Session));
+        let mut statuses = self.given("CONNECT_GUARD_STATUS_LISTEN", status.as_deref(), count(Kind::Status));
+        let mut heard = Heard::default();
         let mut taken = Vec::new();
-        let is_gateway = |listen: &raw::Listen| listen.kind.get_ref() != "status";
-        let named = raw.iter().any(|listen| is_gateway(listen.get_ref()) && listen.get_ref().hosts.is_some());
-        for listen in raw {
-            if listen.get_ref().kind.get_ref() == "status" {
-                let listener = self.status(listen, &mut statuses);
-                self.alone(listen, listener.as_ref().map(|listener| listener.address), &mut taken);
-                found.1.extend(listener);
-                continue;
-            }
-            let listener = self.gateway(listen, &mut gateways);
-            if named && listen.get_ref().hosts.is_none() {
+        let is_named = |listen: &raw::Listen| Kind::of(listen) != Kind::Status && listen.hosts.is_some();
+        let named = listen.iter().any(|listen| is_named(listen.get_ref()));
+        for listen in listen {
+            let kind = Kind::of(listen.get_ref());
+            if named && kind != Kind::Status && listen.get_ref().hosts.is_none() {
                 let place = self.place(listen.span());
                 self.faults.push(
                     Fault::error("this listener has no `hosts`, and another has", place)
                         .hint("name them for every listener, or for none"),
                 );
             }
-            self.alone(listen, listener.as_ref().map(|listener| listener.address), &mut taken);
-            found.0.extend(listener);
+            let address = match kind {
+                Kind::Gateway => {
+                    let found = self.gateway(listen, kind, &mut gateways, raw);
+                    let address = found.as_ref().map(|listen| listen.address);
+                    heard.gateway.extend(found);
+                    address
+                }
+                Kind::Session => {
+                    let found = self.gateway(listen, kind, &mut sessions, raw);
+                    let address = found.as_ref().map(|listen| listen.address);
+                    heard.session.extend(found);
+                    address
+                }
+                Kind::Status => {
+                    let found = self.status(listen, &mut statuses);
+                    let address = found.as_ref().map(|listen| listen.address);
+                    heard.status.extend(found);
+                    address
+                }
+            };
+            self.alone(listen, address, &mut taken);
         }
-        found
+        heard
     }
 
     /// What a variable gives: as many addresses as there are listeners of the kind, or nothing.
@@ -101,7 +133,14 @@ impl Reader<'_> {
         taken.push(address);
     }
 
-    fn gateway(&mut self, spanned: &Spanned<raw::Listen>, given: &mut Given<'_>) -> Option<Listen> {
+    /// One for callers of Connect, or for those who want a session.
+    fn gateway(
+        &mut self,
+        spanned: &Spanned<raw::Listen>,
+        kind: Kind,
+        given: &mut Given<'_>,
+        whole: &Raw,
+    ) -> Option<Listen> {
         let place = self.place(spanned.span());
         let raw = spanned.get_ref();
         self.kind(&raw.kind);
@@ -129,15 +168,29 @@ impl Reader<'_> {
         let timeouts = self.timeouts(raw);
         let client_ca = raw.client_ca.as_ref().map(|file| self.file(file));
         let proxy = raw.proxy_protocol.as_ref().map(|proxy| self.proxy(proxy.get_ref()));
+        let Proofs { crl, require, region } = self.proofs(raw, kind, whole);
         let (certificate, key) = tls?;
-        Some(Listen { address: address?, certificate, key, hosts, client_ca, proxy, timeouts, caps, gate })
+        Some(Listen {
+            address: address?,
+            certificate,
+            key,
+            hosts,
+            client_ca,
+            crl,
+            require,
+            region,
+            proxy,
+            timeouts,
+            caps,
+            gate,
+        })
     }
 
     fn kind(&mut self, kind: &Text) {
         let written = kind.get_ref();
-        if written != "gateway" {
-            let hint = nearest(written, ["gateway", "status"]).map_or_else(
-                || "the kinds are: gateway, status".to_owned(),
+        if !Kind::ALL.contains(&written.as_str()) {
+            let hint = nearest(written, Kind::ALL).map_or_else(
+                || format!("the kinds are: {}", Kind::ALL.join(", ")),
                 |known| format!("did you mean `{known}`?"),
             );
             self.fault(kind, format!("no kind of listener is `{written}`"), &hint);
@@ -237,8 +290,22 @@ impl Reader<'_> {
     }
 }
 
+impl Kind {
+    /// What `kind` may be.
+    const ALL: [&str; 3] = ["gateway", "session", "status"];
+
+    /// Whatever is none of them is taken for a gateway: it is a fault already.
+    pub(super) fn of(listen: &raw::Listen) -> Self {
+        match listen.kind.get_ref().as_str() {
+            "session" => Self::Session,
+            "status" => Self::Status,
+            _ => Self::Gateway,
+        }
+    }
+}
+
 /// A name or an address, with or without a port.
-fn is_host(text: &str) -> bool {
+pub(super) fn is_host(text: &str) -> bool {
     let is_name = |name: &str| {
         name.split('.').all(|label| {
             !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')

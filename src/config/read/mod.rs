@@ -1,18 +1,23 @@
 //! From raw to meant: every check, every fault collected.
 
+mod certificate;
 mod hooks;
+mod issuers;
 mod listener;
 mod people;
 mod rates;
+mod relay;
 mod routes;
+mod session;
 mod status;
 mod upstream;
 mod values;
 
-use std::{collections::BTreeSet, path::Path, time::Duration};
+use std::{path::Path, time::Duration};
 
 use serde_spanned::Spanned;
 
+pub(crate) use self::upstream::read_endpoint as endpoint;
 use self::values::references;
 use super::{
     Config, Drain, Located, LogFormat, Overrides, StorePlace,
@@ -39,10 +44,12 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn config(mut self, raw: Raw) -> Result<(Config, Faults), Faults> {
-        let (listen, status) = self.listeners(&raw.listen);
+        let heard = self.listeners(&raw);
         let drain = self.drain(&raw.drain);
         let section = self.section(raw.policy.as_ref(), "policy", "directory = \"policies\"");
         let policy = section.map(|policy| self.path(policy.get_ref().directory.get_ref()));
+        let signers = section.and_then(|policy| policy.get_ref().signers.as_ref());
+        let policy_signers = signers.map(|file| self.file(file));
         let max_stale = section
             .and_then(|policy| self.duration(policy.get_ref().max_stale.as_ref()))
             .unwrap_or(Duration::from_hours(1));
@@ -54,6 +61,9 @@ impl<'a> Reader<'a> {
         let hash = keys.and_then(|keys| self.hash(keys));
         let upstream = self.upstreams(&raw.upstream);
         let callers = self.callers(&raw.caller);
+        let freeze = self.freeze(&raw);
+        let session = self.session(&raw, heard.session, freeze.clone());
+        let certificates = self.certificates(&raw);
         let mail = self
             .section(raw.mail.as_ref(), "mail", "without somebody to tell, no change is made")
             .and_then(|mail| self.mail(mail));
@@ -64,8 +74,12 @@ impl<'a> Reader<'a> {
         match (policy, store, hash, mail) {
             (Some(policy), Some(store), Some(hash), Some(mail)) if !self.faults.fatal() => Ok((
                 Config {
-                    listen,
-                    status,
+                    listen: heard.gateway,
+                    status: heard.status,
+                    session,
+                    certificates,
+                    freeze,
+                    policy_signers,
                     drain,
                     policy,
                     max_stale,
@@ -145,30 +159,7 @@ impl<'a> Reader<'a> {
             self.faults
                 .push(Fault::error("`seal` has no key", place).hint("the first seals, the others only open"));
         }
-        let mut ids = BTreeSet::new();
-        let mut found = Vec::new();
-        for key in &keys.get_ref().seal {
-            let place = self.place(key.span());
-            let key = key.get_ref();
-            if !is_name(key.id.get_ref()) {
-                self.fault(
-                    &key.id,
-                    format!("`{}` is no id of a key", key.id.get_ref()),
-                    "1 to 64 characters of A-Z a-z 0-9 . _ -",
-                );
-            }
-            if !ids.insert(key.id.get_ref().clone()) {
-                self.fault(
-                    &key.id,
-                    format!("two keys have the id `{}`", key.id.get_ref()),
-                    "each key has its own",
-                );
-            }
-            let references =
-                references!(key, "secret", secret_file, secret_credential, secret_command, secret_env);
-            found.extend(self.reference(&references, place).map(|secret| (key.id.get_ref().clone(), secret)));
-        }
-        found
+        self.key_list(&keys.get_ref().seal)
     }
 
     fn hash(&mut self, keys: &Spanned<raw::Keys>) -> Option<Located<SecretRef>> {

@@ -72,7 +72,7 @@ impl Reader<'_> {
     }
 
     /// A role or a user. A session is neither: its name is chosen by whoever assumes the role.
-    fn principal(&mut self, text: &Text) -> Option<Arn> {
+    pub(super) fn principal(&mut self, text: &Text) -> Option<Arn> {
         let written = text.get_ref();
         match Arn::read(written) {
             Ok(arn) if matches!(arn.resource, Resource::Session { .. }) => {
@@ -94,7 +94,7 @@ impl Reader<'_> {
     }
 
     /// `AROA...` of a role, `AIDA...` of a user.
-    fn unique_id(&mut self, text: &Text, arn: Option<&Arn>) -> String {
+    pub(super) fn unique_id(&mut self, text: &Text, arn: Option<&Arn>) -> String {
         let id = text.get_ref();
         let (prefix, kind) = match arn.map(|arn| &arn.resource) {
             Some(Resource::User(_)) => ("AIDA", "user"),

@@ -48,6 +48,9 @@ impl Reader<'_> {
     /// What only callers of Connect need.
     fn gateways_only(&mut self, raw: &raw::Listen) {
         let spans = [
+            ("crl_file", raw.crl_file.as_ref().map(Spanned::span)),
+            ("require", raw.require.as_ref().map(Spanned::span)),
+            ("region", raw.region.as_ref().map(Spanned::span)),
             ("hosts", raw.hosts.as_ref().map(Spanned::span)),
             ("proxy_protocol", raw.proxy_protocol.as_ref().map(Spanned::span)),
             ("timeouts", raw.timeouts.as_ref().map(Spanned::span)),

@@ -14,7 +14,7 @@ use crate::{
     config::raw::{self, Text},
     diagnostic::{Fault, Place},
     operation::{InstanceId, Site},
-    upstream::{CredentialSource, SiteOptions, endpoint_host},
+    upstream::{CredentialSource, SessionNames, SiteOptions, endpoint_host, sts_host},
 };
 
 impl Reader<'_> {
@@ -154,22 +154,81 @@ impl Reader<'_> {
     }
 
     fn credentials(&mut self, raw: &raw::Upstream, site: &Site, place: &Place) -> Option<CredentialSource> {
-        if let (Some(id), None) = (&raw.external_id, &raw.role) {
-            self.fault(id, "`external_id`, and no `role`".into(), "it is told to STS when a role is assumed");
+        if raw.role.is_none() {
+            self.of_a_role(raw);
         }
         match (&raw.profile, &raw.role) {
             (None, None) => Some(CredentialSource::Chain),
             (Some(profile), None) => Some(CredentialSource::Profile(profile.get_ref().clone())),
             (None, Some(role)) => {
                 self.role(role, site);
-                let external_id = raw.external_id.as_ref().map(|id| id.get_ref().clone());
-                Some(CredentialSource::Role { arn: role.get_ref().clone(), external_id })
+                Some(CredentialSource::Role {
+                    arn: role.get_ref().clone(),
+                    external_id: raw.external_id.as_ref().map(|id| id.get_ref().clone()),
+                    names: self.session_names(raw),
+                    sts: self.sts_of(raw, site)?,
+                })
             }
             (Some(_), Some(_)) => {
                 self.faults.push(Fault::error("give one of `profile` and `role`", place.clone()));
                 None
             }
         }
+    }
+
+    /// What is said to STS when a role is assumed, and says nothing otherwise.
+    fn of_a_role(&mut self, raw: &raw::Upstream) {
+        let is_caller = raw.session_name.as_ref().is_some_and(|text| text.get_ref() == "caller");
+        let said = [
+            ("external_id", raw.external_id.as_ref().map(Spanned::span)),
+            ("session_name", raw.session_name.as_ref().filter(|_| is_caller).map(Spanned::span)),
+            ("source_identity", raw.source_identity.as_ref().filter(|set| *set.get_ref()).map(Spanned::span)),
+            ("sts_address", raw.sts_address.as_ref().map(Spanned::span)),
+            ("sts_ca_file", raw.sts_ca_file.as_ref().map(Spanned::span)),
+        ];
+        for (key, span) in said {
+            let Some(span) = span else { continue };
+            let at = self.place(span);
+            self.faults.push(
+                Fault::error(format!("`{key}`, and no `role`"), at)
+                    .hint("it is told to STS when a role is assumed"),
+            );
+        }
+        if !is_caller {
+            self.session_names(raw);
+        }
+    }
+
+    /// With a role, sessions are named after callers unless the configuration says otherwise.
+    fn session_names(&mut self, raw: &raw::Upstream) -> SessionNames {
+        let source_identity = raw.source_identity.as_ref().is_some_and(|set| *set.get_ref());
+        let Some(text) = &raw.session_name else { return SessionNames::Caller { source_identity } };
+        match text.get_ref().as_str() {
+            "caller" => SessionNames::Caller { source_identity },
+            "fixed" => {
+                if let Some(set) = raw.source_identity.as_ref().filter(|_| source_identity) {
+                    let at = self.place(set.span());
+                    self.faults.push(
+                        Fault::error("`source_identity`, and no caller in the session's name", at)
+                            .hint("session_name = \"caller\", or leave it out"),
+                    );
+                }
+                SessionNames::Fixed
+            }
+            other => {
+                self.fault(text, format!("`{other}` is no way to name sessions"), "write caller or fixed");
+                SessionNames::Fixed
+            }
+        }
+    }
+
+    /// The STS of the Region. A Region that is none is a fault already.
+    fn sts_of(&mut self, raw: &raw::Upstream, site: &Site) -> Option<Endpoint> {
+        let fips = raw.fips.as_ref().is_some_and(|fips| *fips.get_ref());
+        let address = raw.sts_address.as_ref().and_then(|text| self.reached_at(text));
+        let ca_file = raw.sts_ca_file.as_ref().map(|file| self.path(file.get_ref()));
+        let host = sts_host(&site.partition, &site.region, fips)?;
+        Some(Endpoint { host, port: 443, address, ca_file })
     }
 
     /// A role to assume is named with its path, and is of the partition.
@@ -188,7 +247,7 @@ impl Reader<'_> {
 
 /// `https://HOST[:PORT]`, nothing after it. The host is a DNS name and no address in any spelling: its last label begins
 /// with a letter (URL standard, "ends in a number").
-fn read_endpoint(text: &str) -> Option<(String, u16)> {
+pub(crate) fn read_endpoint(text: &str) -> Option<(String, u16)> {
     let rest = text.strip_prefix("https://")?;
     let (host, port) = match rest.split_once(':') {
         Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => (host, port.parse().ok()?),

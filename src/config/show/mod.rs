@@ -1,6 +1,7 @@
 //! The whole effective configuration: every value, and where it comes from. Secrets are named by their places.
 
 mod sections;
+mod sessions;
 
 use std::{fmt, time::Duration};
 
@@ -86,12 +87,12 @@ impl Shown<'_> {
         self.say(format!("{key}_{way}"), format!("<secret from {place}>"));
     }
 
-    /// Of each listener of the file, whether it is one of status.
-    fn kinds(&self) -> impl Iterator<Item = bool> {
+    /// The kind of each listener of the file.
+    fn kinds(&self) -> impl Iterator<Item = Option<&str>> {
         let listen = self.document.get("listen").map(toml::Spanned::get_ref).and_then(DeValue::as_array);
         listen.into_iter().flatten().map(|listener| {
             let kind = listener.get_ref().as_table().and_then(|table| table.get("kind"));
-            kind.and_then(|kind| kind.get_ref().as_str()) == Some("status")
+            kind.and_then(|kind| kind.get_ref().as_str())
         })
     }
 

@@ -15,7 +15,8 @@ use crate::{
     notify::{HookFormat, MailTls},
     operation::InstanceId,
     server,
-    upstream::{CredentialSource, SiteOptions},
+    upstream::{CredentialSource, SessionNames, SiteOptions},
+    wire::Require,
 };
 
 impl Shown<'_> {
@@ -25,6 +26,7 @@ impl Shown<'_> {
         self.say("drain.notices", duration(config.drain.notices));
         self.say("policy.directory", path(&config.policy));
         self.say("policy.max_stale", duration(config.max_stale));
+        self.say("policy.signers", file(config.policy_signers.as_ref()));
         self.say("store.url", config.store.url.as_str());
         self.say("store.replica", config.store.replica.as_str());
         self.say("store.timeout", duration(config.store.timeout));
@@ -40,6 +42,7 @@ impl Shown<'_> {
         for (at, caller) in config.callers.iter().enumerate() {
             self.caller(&format!("caller[{at}]"), caller);
         }
+        self.sessions(config);
         self.mail(&config.mail);
         self.notify(config);
         self.limits(config);
@@ -54,25 +57,45 @@ impl Shown<'_> {
     /// Each where the file has it.
     fn listeners(&mut self, config: &Config, overrides: &Overrides) {
         let (mut gateways, mut statuses) = (config.listen.iter(), config.status.iter());
-        let kinds: Vec<bool> = self.kinds().collect();
-        for (at, is_status) in kinds.into_iter().enumerate() {
+        let mut sessions = config.session.iter().flat_map(|session| &session.listen);
+        let kinds: Vec<Option<String>> = self.kinds().map(|kind| kind.map(str::to_owned)).collect();
+        for (at, kind) in kinds.into_iter().enumerate() {
             let key = format!("listen[{at}]");
-            if is_status {
-                let variable = overrides.status_listen.as_ref().map(|_| "CONNECT_GUARD_STATUS_LISTEN");
-                statuses.by_ref().take(1).for_each(|status| self.status(&key, status, variable));
-            } else {
-                let variable = overrides.listen.as_ref().map(|_| "CONNECT_GUARD_LISTEN");
-                gateways.by_ref().take(1).for_each(|listen| self.gateway(&key, listen, variable));
+            match kind.as_deref() {
+                Some("status") => {
+                    let variable = overrides.status_listen.as_ref().map(|_| "CONNECT_GUARD_STATUS_LISTEN");
+                    statuses.by_ref().take(1).for_each(|status| self.status(&key, status, variable));
+                }
+                Some("session") => {
+                    let variable = overrides.session_listen.as_ref().map(|_| "CONNECT_GUARD_SESSION_LISTEN");
+                    let next = sessions.by_ref().take(1);
+                    next.for_each(|listen| self.gateway(&key, "session", listen, variable));
+                }
+                Some(_) | None => {
+                    let variable = overrides.listen.as_ref().map(|_| "CONNECT_GUARD_LISTEN");
+                    let next = gateways.by_ref().take(1);
+                    next.for_each(|listen| self.gateway(&key, "gateway", listen, variable));
+                }
             }
         }
     }
 
-    fn gateway(&mut self, key: &str, listen: &Listen, variable: Option<&'static str>) {
-        self.say(format!("{key}.kind"), "gateway");
+    fn gateway(&mut self, key: &str, kind: &str, listen: &Listen, variable: Option<&'static str>) {
+        self.say(format!("{key}.kind"), kind);
         self.say_or(format!("{key}.address"), listen.address.to_string(), variable);
         self.say(format!("{key}.certificate"), path(&listen.certificate.value));
         self.secret(&format!("{key}.key"), &listen.key);
         self.say(format!("{key}.client_ca"), file(listen.client_ca.as_ref()));
+        self.say(format!("{key}.crl_file"), file(listen.crl.as_ref()));
+        if kind == "gateway" {
+            let require = match listen.require {
+                Require::Signature => "signature",
+                Require::Certificate => "certificate",
+                Require::Both => "both",
+            };
+            self.say(format!("{key}.require"), require);
+            self.say(format!("{key}.region"), listen.region.as_deref());
+        }
         self.say(format!("{key}.hosts"), all(&listen.hosts));
         let proxy = listen.proxy.as_ref().map(|proxy| json!({ "from": list(&proxy.from) }));
         self.say(format!("{key}.proxy_protocol"), proxy);
@@ -114,11 +137,6 @@ impl Shown<'_> {
 
     fn upstream(&mut self, key: &str, options: &SiteOptions) {
         let SiteOptions { site, endpoint, bounds, credentials } = options;
-        let (profile, role, external_id) = match credentials {
-            CredentialSource::Chain => (None, None, None),
-            CredentialSource::Profile(name) => (Some(name), None, None),
-            CredentialSource::Role { arn, external_id } => (None, Some(arn), external_id.as_ref()),
-        };
         self.say(format!("{key}.name"), site.name.as_str());
         self.say(format!("{key}.account"), site.account.as_str());
         self.say(format!("{key}.region"), site.region.as_str());
@@ -134,12 +152,32 @@ impl Shown<'_> {
         }
         self.say(format!("{key}.address"), endpoint.address.map(|address| address.to_string()));
         self.say(format!("{key}.ca_file"), endpoint.ca_file.as_deref().map_or(Value::Null, path));
-        self.say(format!("{key}.profile"), profile.map(String::as_str));
-        self.say(format!("{key}.role"), role.map(String::as_str));
-        self.say(format!("{key}.external_id"), external_id.map(String::as_str));
+        self.credentials(key, credentials);
         self.say(format!("{key}.connect_timeout"), duration(bounds.connect));
         self.say(format!("{key}.answer_timeout"), duration(bounds.answer));
         self.say(format!("{key}.in_flight"), bounds.in_flight);
+    }
+
+    fn credentials(&mut self, key: &str, credentials: &CredentialSource) {
+        let (profile, role) = match credentials {
+            CredentialSource::Chain => (None, None),
+            CredentialSource::Profile(name) => (Some(name.as_str()), None),
+            CredentialSource::Role { arn, external_id, names, sts } => {
+                (None, Some((arn.as_str(), external_id.as_deref(), *names, sts)))
+            }
+        };
+        self.say(format!("{key}.profile"), profile);
+        self.say(format!("{key}.role"), role.map(|(arn, ..)| arn));
+        let Some((_, external_id, names, sts)) = role else { return };
+        let (name, source_identity) = match names {
+            SessionNames::Fixed => ("fixed", false),
+            SessionNames::Caller { source_identity } => ("caller", source_identity),
+        };
+        self.say(format!("{key}.external_id"), external_id);
+        self.say(format!("{key}.session_name"), name);
+        self.say(format!("{key}.source_identity"), source_identity);
+        self.say(format!("{key}.sts_address"), sts.address.map(|address| address.to_string()));
+        self.say(format!("{key}.sts_ca_file"), sts.ca_file.as_deref().map_or(Value::Null, path));
     }
 
     fn caller(&mut self, key: &str, caller: &CallerKey) {
@@ -248,7 +286,7 @@ fn rate(rate: Rate) -> Value {
     json!({ "per_second": rate.per_second, "burst": rate.burst })
 }
 
-fn path(path: &Path) -> Value {
+pub(super) fn path(path: &Path) -> Value {
     path.display().to_string().into()
 }
 
@@ -257,7 +295,7 @@ fn file(at: Option<&Located<std::path::PathBuf>>) -> Value {
 }
 
 /// A list whose emptiness means all.
-fn all<'a, T: ToString + 'a>(of: impl IntoIterator<Item = &'a T>) -> Value {
+pub(super) fn all<'a, T: ToString + 'a>(of: impl IntoIterator<Item = &'a T>) -> Value {
     let found: Vec<String> = of.into_iter().map(ToString::to_string).collect();
     if found.is_empty() { vec!["*"].into() } else { found.into() }
 }

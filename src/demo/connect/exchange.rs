@@ -10,7 +10,7 @@ use crate::{
 };
 
 use super::{
-    Credential, Done, Door, Fault, Received, Taken,
+    Credential, Done, Door, Fault, Held, Received, Taken,
     answer::Answer,
     body,
     fault::{Plan, Stage},
@@ -34,12 +34,14 @@ pub(super) struct State {
 }
 
 /// In which way an answer is given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Manner {
     /// At once and whole.
     Plain,
     /// So much later.
     Slow(Duration),
+    /// Once it is let go.
+    Held(Held),
     /// Not at all: the connection is closed.
     Close,
     /// Not at all: the connection stays open.
@@ -151,6 +153,7 @@ fn spoilt(fault: &Fault, right: Answer) -> (Answer, Manner) {
             (Answer { status: 200, body: body.clone().into_bytes(), ..right }, Manner::Plain)
         }
         Fault::Slow(time) => (right, Manner::Slow(*time)),
+        Fault::Held(held) => (right, Manner::Held(held.clone())),
         Fault::SlowBody(pause) => (right, Manner::SlowBody(*pause)),
         Fault::CloseBefore | Fault::CloseAfter => (right, Manner::Close),
         Fault::Hang | Fault::HangAfter => (right, Manner::Never),

@@ -2,8 +2,11 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    sync::Arc,
     time::Duration,
 };
+
+use tokio_util::sync::CancellationToken;
 
 use super::Door;
 
@@ -13,6 +16,8 @@ use super::Door;
 pub enum Fault {
     /// Applied; the answer comes so much later.
     Slow(Duration),
+    /// Applied; the answer comes once it is let go.
+    Held(Held),
     /// Not applied; this status under this error name.
     Status(u16, &'static str),
     /// Applied; and yet this status under this error name.
@@ -49,6 +54,29 @@ pub enum Fault {
     HangAfter,
 }
 
+/// Holds an answer back until [`Held::let_go`], however long that takes: for what has to happen in between.
+#[derive(Debug, Clone, Default)]
+pub struct Held(Arc<CancellationToken>);
+
+impl Held {
+    /// Gives every answer that this holds, now and later.
+    pub fn let_go(&self) {
+        self.0.cancel();
+    }
+
+    pub(super) async fn over(&self) {
+        self.0.cancelled().await;
+    }
+}
+
+impl PartialEq for Held {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Held {}
+
 /// When a fault takes effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
@@ -72,6 +100,7 @@ impl Fault {
                 Stage::Before
             }
             Self::Slow(_)
+            | Self::Held(_)
             | Self::StatusAfter(..)
             | Self::CloseAfter
             | Self::SlowBody(_)

@@ -34,7 +34,7 @@ mod users;
 mod world;
 
 pub use door::Door;
-pub use fault::Fault;
+pub use fault::{Fault, Held};
 pub use options::{
     ConnectOptions, Credential, DoubledKeys, Instance, Omitted, Profile, Rate, SamlEmail, Switches, Taken,
     User,

@@ -151,6 +151,10 @@ async fn answer(request: Request<Incoming>, tap: Tap, shared: Arc<Shared>) -> Re
             sleep(time).await;
             response(answer, Flow::whole)
         }
+        Manner::Held(hold) => {
+            hold.over().await;
+            response(answer, Flow::whole)
+        }
         Manner::Close => Err(Closed),
         Manner::Never => std::future::pending().await,
         Manner::SlowBody(pause) => response(answer, |body| Flow::slow(body, pause)),

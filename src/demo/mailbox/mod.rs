@@ -155,6 +155,11 @@ impl Mailbox {
         self.shared.fault.send_replace(fault);
     }
 
+    /// Whether nothing is to go wrong here.
+    pub fn works(&self) -> bool {
+        self.shared.fault() == Fault::None
+    }
+
     /// Closes every connection that is open, as a server does that is started again.
     pub fn hang_up(&self) {
         self.shared.hang_ups.send_modify(|count| *count += 1);
@@ -176,7 +181,7 @@ impl Mailbox {
     /// Resolves when a heartbeat has come; at once while something is to go wrong here. Heartbeats come by the calendar
     /// and not by what somebody does, so they are counted and not kept with the letters.
     pub async fn heartbeat(&self) {
-        if self.shared.fault() == Fault::None {
+        if self.works() {
             // The sender lives as long as this mailbox does.
             let _ = self.shared.heartbeats.subscribe().wait_for(|count| *count > 0).await;
         }

@@ -129,13 +129,13 @@ async fn tables_of_another_version_or_none_at_all_are_refused() {
     bench.ledger().await.stop().await.unwrap();
     let mut other =
         sqlx::SqliteConnection::connect(&format!("sqlite:{}", bench.file().display())).await.unwrap();
-    sqlx::raw_sql("UPDATE _sqlx_migrations SET version = 99 WHERE version = 3")
+    sqlx::raw_sql("UPDATE _sqlx_migrations SET version = 99 WHERE version = 4")
         .execute(&mut other)
         .await
         .unwrap();
     let found = open().await;
     assert!(
-        matches!(found, Some(LedgerFault::Store(StoreError::Schema { found: Some(99), known: 3 }))),
+        matches!(found, Some(LedgerFault::Store(StoreError::Schema { found: Some(99), known: 4 }))),
         "{found:?}"
     );
 }

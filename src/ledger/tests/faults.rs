@@ -243,7 +243,7 @@ async fn o2_the_store_is_one_process_alone() {
 #[tokio::test]
 async fn i1_a_full_store_takes_no_change_and_comes_back() {
     let bench = Bench::new();
-    let max = 60 * 4096;
+    let max = 90 * 4096;
     let full = format!("sqlite:{}?reserve=0&max_bytes={max}", bench.file().display());
     let ledger = bench.opened(LedgerOptions { url: full, ..bench.options() }).await;
     let mut made = Vec::new();

@@ -1,11 +1,13 @@
 //! The ledger on real `SQLite` files.
 
 mod addresses;
+mod audit;
 mod chain;
 mod desk;
 mod events;
 mod faults;
 mod folding;
+mod freezes;
 mod golden;
 mod intents;
 mod notes;
@@ -13,6 +15,7 @@ mod outbox;
 mod outcomes;
 mod privacy;
 mod recovery;
+mod sessions;
 mod upkeep;
 mod watch;
 

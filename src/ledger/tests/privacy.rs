@@ -39,8 +39,14 @@ async fn a_busy_day(bench: &Bench, ledger: &Ledger) {
         Permit::for_tests(who, Seen::default(), Vec::new(), Vec::new(), bench.clock.now()),
     )
     .await;
-    let (scope, by, reason) = (format!("user {OLD}"), NEW.to_owned(), "for mary.major".to_owned());
-    let event = Event::Frozen { scope, by, reason };
+    let event = Event::Frozen {
+        scope: format!("user {OLD}"),
+        by: NEW.to_owned(),
+        reason: "for mary.major".to_owned(),
+        id: "FZ".to_owned(),
+        proof: OLD.to_owned(),
+        source: "192.0.2.7".to_owned(),
+    };
     assert!(ledger.say(&event, &routing(), Some(OLD)).await.unwrap());
 }
 

@@ -42,6 +42,7 @@ pub(super) enum Slot {
     Note(i64),
     Gap(Gap),
     Strangers(Strangers),
+    Uses(Vec<(String, i64)>),
     Prune,
     Own,
 }
@@ -151,9 +152,15 @@ impl Task {
                 Slot::Note(at) if !written => self.shared.missed(at),
                 Slot::Gap(gap) if !written => self.shared.put_back(gap),
                 Slot::Strangers(strangers) if !written => self.shared.strangers_back(strangers),
+                Slot::Uses(uses) if !matches!(done, Done::Plain) => self.shared.uses.put_back(uses),
                 // There is more: it is done as soon as there is time.
                 Slot::Prune if matches!(done, Done::PrunedInPart) => self.prune_at = self.core.now(),
-                Slot::Note(_) | Slot::Gap(_) | Slot::Strangers(_) | Slot::Prune | Slot::Own => {}
+                Slot::Note(_)
+                | Slot::Gap(_)
+                | Slot::Strangers(_)
+                | Slot::Uses(_)
+                | Slot::Prune
+                | Slot::Own => {}
             }
         }
         if others.notices {
@@ -184,6 +191,7 @@ impl Task {
             | Done::Quota { .. }
             | Done::Closed { .. }
             | Done::Lost
+            | Done::BySame
             | Done::Already
             | Done::Claimed(_)
             | Done::TakenOver(_)
@@ -223,6 +231,7 @@ impl Task {
                 Slot::Note(at) => self.shared.missed(at),
                 Slot::Gap(gap) => self.shared.put_back(gap),
                 Slot::Strangers(strangers) => self.shared.strangers_back(strangers),
+                Slot::Uses(uses) => self.shared.uses.put_back(uses),
                 Slot::Prune | Slot::Own => {}
             }
         }

@@ -173,6 +173,9 @@ impl Task {
         if ticked {
             batch.own = self.upkeep(batch.requests.is_empty()).await;
         }
+        if going == Going::Ended {
+            batch.own.extend(self.uses());
+        }
         (batch, going)
     }
 

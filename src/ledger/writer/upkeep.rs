@@ -30,6 +30,10 @@ const DAY: i64 = 24 * 60 * 60 * 1000;
 const DELIVERIES: i64 = 30 * DAY;
 /// How long is kept what quotas are counted over: no policy has a longer window.
 const COUNTS: i64 = 366 * DAY;
+/// How long a nonce is kept after it ended: clocks are set back.
+const NONCES: i64 = 10 * 60_000;
+/// How long a session is kept after it ended.
+const SESSIONS: i64 = 90 * DAY;
 /// How long is remembered what is to be said once.
 const SAID: i64 = 400 * DAY;
 
@@ -62,6 +66,7 @@ impl Task {
                 let step = summary::strangers(&self.core, now, &strangers);
                 own.push((Slot::Strangers(strangers), step));
             }
+            own.extend(self.uses());
         }
         if now >= self.prune_at && (idle || now >= self.prune_at.saturating_add(PRUNE_LATE)) {
             self.prune_at = now.saturating_add(PRUNE);
@@ -69,6 +74,12 @@ impl Task {
         }
         self.look_at_the_end(now);
         own
+    }
+
+    /// When sessions were used last.
+    pub(super) fn uses(&self) -> Option<(Slot, Step)> {
+        let uses = self.shared.uses.take()?;
+        Some((Slot::Uses(uses.clone()), Step::Used { uses }))
     }
 
     /// Looks at the end of the chain every ten minutes, beside the work: what this writer wrote is to be there.
@@ -90,6 +101,8 @@ fn bounds(now: i64) -> Bounds {
         answers: now.saturating_sub(MEMORY),
         deliveries: now.saturating_sub(DELIVERIES),
         counts: now.saturating_sub(COUNTS),
+        nonces: now.saturating_sub(NONCES),
+        sessions: now.saturating_sub(SESSIONS),
         said: now.saturating_sub(SAID),
         folds: now.saturating_sub(FOLD_LONGEST),
         most: PRUNED,

@@ -20,7 +20,10 @@ use std::{
 
 use governor::clock::{Clock, MonotonicClock};
 
-use crate::{caller::Caller, operation::Class};
+use crate::{
+    caller::{Caller, Principal},
+    operation::Class,
+};
 
 use super::{
     Admitted, Bucket, Charged, Limited, Rate, RateOf, Rates, RatesFault, Source,
@@ -47,6 +50,9 @@ const LEFT_FOR_CHANGES: u32 = 2;
 /// user, and room for a second read and for the change is taken with it.
 const IN_VAIN: f64 = 0.25;
 
+/// Sessions for one principal at one source: each is a record on disk, and a session holds for minutes.
+const SESSIONS: Rate = Rate { per_second: 2.0, burst: 50 };
+
 /// How long a caller is sent away whose share is nothing.
 const NO_SHARE_WAIT: Duration = Duration::from_mins(1);
 
@@ -72,6 +78,8 @@ struct State<C: Clock> {
     pairs: Kept<(Source, Arc<str>)>,
     caller: Gauge<C>,
     callers: Kept<Arc<str>>,
+    session: Gauge<C>,
+    sessions: Kept<(Source, Arc<str>)>,
     /// By guard's read; none when callers have no share of it.
     shares: BTreeMap<&'static str, Option<Gauge<C>>>,
     sharers: Kept<(Arc<str>, Place)>,
@@ -91,8 +99,7 @@ struct Place {
 }
 
 impl Limiter {
-    /// A limiter; buckets start full for callers and sources, and half full for Connect's (requirement G6: a restart
-    /// must not give a second burst).
+    /// A limiter; buckets start full for callers and sources, and half full for Connect's: a restart gives no second burst.
     ///
     /// # Errors
     /// A rate, share or bound that makes no sense.
@@ -134,6 +141,8 @@ impl<C: Clock + Clone> Limiter<C> {
             pairs: Kept::new(rates.keys),
             caller: gauge(rates.caller, RateOf::Caller, Start::Full)?,
             callers: Kept::new(rates.keys),
+            session: gauge(SESSIONS, RateOf::Caller, Start::Full)?,
+            sessions: Kept::new(rates.keys),
             shares,
             sharers: Kept::new(rates.keys),
             in_vain: gauge(in_vain, RateOf::Connect(READ_OF_USERS.into()), Start::Full)?,
@@ -195,6 +204,19 @@ impl<C: Clock + Clone> Limiter<C> {
         let key = caller.principal.account_key();
         // Refusing is `may_ask`'s: here an empty bucket stays empty, and is not counted again.
         let _ = self.with(|state| state.callers.take(&state.caller, &key, NonZeroU32::MIN, Take::Cells));
+    }
+
+    /// Charges a session to its principal at a source: 2 a second, 50 at once. A proof costs whoever has one nothing, and
+    /// nobody fills the ledger with sessions at will.
+    ///
+    /// # Errors
+    /// There were too many.
+    pub fn may_have_session(&self, principal: &Principal, source: IpAddr) -> Result<(), Limited> {
+        let key = (Source::from(source), principal.account_key());
+        self.judge(|state| {
+            let taken = state.sessions.take(&state.session, &key, NonZeroU32::MIN, Take::Cells);
+            taken.map_err(|wait| Limited { bucket: Bucket::Caller, wait })
+        })
     }
 
     /// Admits a request for its caller. For an ordinary operation (a read or a write) Connect's rate for the operation
@@ -280,6 +302,7 @@ impl<C: Clock + Clone> Limiter<C> {
             state.sources.len()
                 + state.pairs.len()
                 + state.callers.len()
+                + state.sessions.len()
                 + state.sharers.len()
                 + state.vain.len()
                 + state.places.len()

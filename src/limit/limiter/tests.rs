@@ -64,6 +64,7 @@ fn thing(arn: &str, route: &'static Route, region: &str) -> Thing {
                 source: "192.0.2.1".parse().unwrap(),
                 user_agent: None,
             },
+            notes: BTreeMap::new(),
         },
         route,
         class: route.class,
@@ -464,4 +465,25 @@ fn what_counts_is_the_class_of_the_request_not_of_its_route() {
     }
     assert_eq!(admitted(&limiter, tagging(Class::Write)).unwrap_err().bucket, Bucket::Connect);
     admitted(&limiter, tagging(Class::Sensitive)).unwrap();
+}
+
+#[test]
+fn sessions_of_one_principal_at_one_source_are_so_many() {
+    let (limiter, clock) = limiter(&Rates::default());
+    let desk = Principal {
+        arn: Arn::read("arn:aws:sts::111122223333:assumed-role/Desk/kim").unwrap(),
+        unique_id: None,
+    };
+    let other = Principal { arn: Arn::read("arn:aws:iam::111122223333:role/Lead").unwrap(), unique_id: None };
+    let [here, there] = ["192.0.2.1", "198.51.100.1"].map(|address| address.parse().unwrap());
+    for _ in 0..SESSIONS.burst {
+        limiter.may_have_session(&desk, here).unwrap();
+    }
+    let refused = limiter.may_have_session(&desk, here).unwrap_err();
+    assert_eq!(refused.bucket, Bucket::Caller);
+    // Nobody else waits for it, and a fleet that starts does not either.
+    limiter.may_have_session(&desk, there).unwrap();
+    limiter.may_have_session(&other, here).unwrap();
+    clock.advance(refused.wait);
+    limiter.may_have_session(&desk, here).unwrap();
 }

@@ -237,6 +237,14 @@ fn what_concerns_the_guard_itself_goes_to_routes_of_every_instance() {
         mail("a@example.com"),
         Route { instances: [INSTANCE.to_owned()].into(), ..mail("b@example.com") },
     ]);
-    let frozen = Event::Frozen { scope: "all".to_owned(), by: "me".to_owned(), reason: "x".to_owned() };
+    let text = str::to_owned;
+    let frozen = Event::Frozen {
+        scope: text("all"),
+        by: text("me"),
+        reason: text("x"),
+        id: text("FZ"),
+        proof: text("p"),
+        source: text("s"),
+    };
     assert_eq!(told_by(&frozen, &routing), ["mail a@example.com"]);
 }

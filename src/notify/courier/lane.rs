@@ -159,8 +159,11 @@ impl<O: Outbox> Lane<O> {
             Err(unsent) => self.untaken(&claimed, &unsent, era),
         };
         if let DeliveryOutcome::Dead { why } = &outcome {
-            let (channel, at) = (self.name.clone(), self.now().millis());
-            self.say(Alarm::GivenUp { channel, at, why: why.clone() }).await;
+            let told = self.standing().given_up(self.now().millis());
+            if let Some((count, since)) = told {
+                let (channel, message, why) = (self.name.clone(), claimed.id(), why.clone());
+                self.say(Alarm::GivenUp { channel, message, count, since, why }).await;
+            }
         }
         self.report(&claimed, outcome).await;
         let alarm = self.standing().alarm(&self.name, self.now().millis());
@@ -180,7 +183,14 @@ impl<O: Outbox> Lane<O> {
         let [jitter] = secret::random().unwrap_or([0]);
         let (due, begins) = match unsent.verdict() {
             Verdict::Never => return self.given_up(claimed, why),
-            Verdict::Message => self.standing().refused(claimed.attempts, &why, now.millis(), jitter),
+            Verdict::Message => {
+                tracing::warn!(
+                    delivery = claimed.id(),
+                    why,
+                    "a notice was refused; it waits, the others do not"
+                );
+                self.standing().refused(claimed.id(), claimed.attempts, &why, now.millis(), jitter)
+            }
             Verdict::Channel => {
                 let asked = unsent.retry_after().unwrap_or_default().as_millis();
                 let asked = (i64::try_from(asked).unwrap_or(i64::MAX), jitter);
@@ -205,7 +215,8 @@ impl<O: Outbox> Lane<O> {
     }
 
     fn answers(&self) {
-        if self.standing().taken() {
+        let now = self.now().millis();
+        if self.standing().taken(now) {
             tracing::info!(channel = self.name, "notices can be handed in again");
         }
     }

@@ -12,6 +12,7 @@ use crate::{clock::Clock, notice::Templates};
 
 mod lane;
 mod outbox;
+mod refusals;
 mod standing;
 
 pub(crate) use outbox::{Alarm, Outbox, Post};

@@ -28,13 +28,17 @@ pub(crate) enum Alarm {
         /// Since when they could not.
         since: i64,
     },
-    /// A message was given up.
+    /// Messages were given up.
     GivenUp {
         /// The channel.
         channel: String,
-        /// When.
-        at: i64,
-        /// Why; no addresses.
+        /// The last of them.
+        message: i64,
+        /// How many were within an hour.
+        count: u32,
+        /// When the first of them was.
+        since: i64,
+        /// Why the last of them was; no addresses.
         why: String,
     },
 }
@@ -103,9 +107,12 @@ impl Outbox for Post {
                 let waiting = self.waiting(&channel).await;
                 Event::DeliveryFailing { channel, since, waiting, why }
             }
-            Alarm::GivenUp { channel, at, why } => {
-                let (waiting, why) = (self.waiting(&channel).await, format!("a notice was given up: {why}"));
-                Event::DeliveryFailing { channel, since: at, waiting, why }
+            Alarm::GivenUp { channel, count, since, why, .. } => {
+                let why = match count {
+                    1 => format!("a notice was given up: {why}"),
+                    _ => format!("{count} notices were given up within an hour, the last one: {why}"),
+                };
+                Event::DeliveryFailing { waiting: self.waiting(&channel).await, channel, since, why }
             }
             Alarm::Mended { channel, since } => Event::DeliveryMended { channel, since },
         };
@@ -115,12 +122,12 @@ impl Outbox for Post {
 }
 
 impl Alarm {
-    /// What makes it the same as another: an outage's beginning and end once, messages that were given up once an hour.
+    /// What makes it the same as another: an outage's beginning and end once, and once for the message given up last.
     pub(crate) fn once(&self) -> String {
         match self {
             Self::Failing { channel, since, .. } => format!("delivery-failing {channel} {since}"),
             Self::Mended { channel, since } => format!("delivery-mended {channel} {since}"),
-            Self::GivenUp { channel, at, .. } => format!("given-up {channel} {}", at / 3_600_000),
+            Self::GivenUp { channel, message, .. } => format!("given-up {channel} {message}"),
         }
     }
 }

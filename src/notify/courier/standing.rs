@@ -3,8 +3,14 @@
 //! A channel that fails is *held*: what is for it is not even claimed, but for one message at a time that tries whether it
 //! is back (5 s after the first failure, later up to a minute). Once one is taken all the others are due at once, since
 //! none of them was put off. Only the messages that tried have a time of their own, at most two minutes away.
+//!
+//! A message that is refused by itself says nothing of its channel, however often it is, as long as others are taken. It is
+//! the channel's failure when nothing else happens: several messages refused, and none taken, for some minutes.
 
-use super::Alarm;
+use super::{
+    Alarm,
+    refusals::{GivenUp, Refusals},
+};
 
 /// The first hold, and the longest, in milliseconds.
 const FIRST_HOLD: i64 = 5_000;
@@ -34,6 +40,10 @@ pub(super) struct Standing {
     told: bool,
     /// The end of an outage that was told: since when it was.
     mended: Option<i64>,
+    /// Messages that were refused for what they are.
+    refusals: Refusals,
+    /// Messages that were given up.
+    given_up: GivenUp,
 }
 
 /// How much may be under way.
@@ -68,16 +78,29 @@ impl Standing {
 
     /// Since when it has been failing, and why.
     pub(super) fn failing(&self) -> Option<(i64, &str)> {
-        (self.in_a_row > 0).then_some((self.since, self.why.as_str()))
+        if self.in_a_row > 0 {
+            return Some((self.since, self.why.as_str()));
+        }
+        self.refusals.all()
     }
 
-    /// A message was taken. Gives whether that ends an outage.
-    pub(super) fn taken(&mut self) -> bool {
-        let over = self.in_a_row > 0;
-        let mended = self.told.then_some(self.since).or(self.mended);
-        let era = if over { self.era.next() } else { self.era };
-        *self = Self { era, mended, ..Self::default() };
-        over
+    /// The channel answered as one does that works: a message was taken, or its recipient is none. Gives whether that ends
+    /// an outage.
+    pub(super) fn taken(&mut self, now: i64) -> bool {
+        let over = self.failing().map(|(since, _)| since);
+        let mended = over.filter(|_| self.told).or(self.mended);
+        let era = if self.in_a_row > 0 { self.era.next() } else { self.era };
+        let (mut refusals, given_up) =
+            (std::mem::take(&mut self.refusals), std::mem::take(&mut self.given_up));
+        refusals.served(now);
+        *self = Self { era, mended, refusals, given_up, ..Self::default() };
+        over.is_some()
+    }
+
+    /// A message was given up. Gives how many were within the hour, and since when, where that is to be told: the first,
+    /// and then each time that they have doubled.
+    pub(super) fn given_up(&mut self, now: i64) -> Option<(u32, i64)> {
+        self.given_up.one_more(now)
     }
 
     /// The channel took nothing: it is held. Gives when this message is due again, and whether that begins an outage.
@@ -106,10 +129,19 @@ impl Standing {
         (due, begins)
     }
 
-    /// A message was not taken, and that is about the message alone. Gives as [`Standing::held`].
-    pub(super) fn refused(&mut self, attempts: u32, why: &str, now: i64, jitter: u8) -> (i64, bool) {
-        let begins = self.in_a_row == 0;
-        self.failed(why, now);
+    /// This message was not taken, and that is about the message alone, unless nothing else is taken either. Gives as
+    /// [`Standing::held`].
+    pub(super) fn refused(
+        &mut self,
+        message: i64,
+        attempts: u32,
+        why: &str,
+        now: i64,
+        jitter: u8,
+    ) -> (i64, bool) {
+        let failed = self.failing().is_some();
+        self.refusals.refused(message, why, now);
+        let begins = !failed && self.failing().is_some();
         (now.saturating_add(spread(doubled(FIRST_HOLD, attempts, LONGEST_WAIT), jitter)), begins)
     }
 
@@ -118,19 +150,22 @@ impl Standing {
         if let Some(since) = self.mended.take() {
             return Some(Alarm::Mended { channel: channel.to_owned(), since });
         }
-        let enough =
-            self.in_a_row >= TOLD_AFTER || (self.in_a_row > 0 && now - self.since >= TOLD_AFTER_MILLIS);
+        let (since, why) = self.failing()?;
+        let enough = self.in_a_row == 0 || self.in_a_row >= TOLD_AFTER || now - since >= TOLD_AFTER_MILLIS;
         if self.told || !enough {
             return None;
         }
+        let alarm = Alarm::Failing { channel: channel.to_owned(), since, why: why.to_owned() };
         self.told = true;
-        Some(Alarm::Failing { channel: channel.to_owned(), since: self.since, why: self.why.clone() })
+        Some(alarm)
     }
 
     /// An alarm could not be written: it is given again.
     pub(super) fn untold(&mut self, alarm: &Alarm) {
         match alarm {
-            Alarm::Failing { since, .. } if self.in_a_row > 0 && *since == self.since => self.told = false,
+            Alarm::Failing { since, .. } if self.failing().is_some_and(|(began, _)| began == *since) => {
+                self.told = false;
+            }
             Alarm::Mended { since, .. } => self.mended = Some(*since),
             Alarm::Failing { .. } | Alarm::GivenUp { .. } => {}
         }
@@ -184,9 +219,9 @@ mod tests {
             assert_eq!(standing.room(now), Room::One);
         }
         assert_eq!(holds, [5, 10, 20, 40, 60, 60]);
-        assert!(standing.taken());
+        assert!(standing.taken(now));
         assert_eq!(standing.room(now), Room::All);
-        assert!(!standing.taken());
+        assert!(!standing.taken(now));
     }
 
     #[test]
@@ -228,11 +263,12 @@ mod tests {
     #[test]
     fn messages_wait_longer_and_longer_up_to_a_quarter_of_an_hour() {
         let mut standing = Standing::default();
-        let waits: Vec<_> = (0..10).map(|attempts| standing.refused(attempts, "", 0, 0).0 / 1_000).collect();
+        let waits: Vec<_> =
+            (0..10).map(|attempts| standing.refused(1, attempts, "", 0, 0).0 / 1_000).collect();
         assert_eq!(waits, [5, 10, 20, 40, 80, 160, 320, 640, 900, 900]);
-        assert_eq!(standing.refused(u32::MAX, "", 0, 0).0, 900_000);
+        assert_eq!(standing.refused(1, u32::MAX, "", 0, 0).0, 900_000);
         assert_eq!(standing.room(0), Room::All, "the others go on");
-        let spread = standing.refused(0, "", 0, 255).0;
+        let spread = standing.refused(1, 0, "", 0, 255).0;
         assert!(spread > 5_000 && spread <= 6_250, "{spread}");
     }
 
@@ -248,7 +284,7 @@ mod tests {
         assert_eq!(alarms, std::slice::from_ref(&failing));
         standing.untold(&failing);
         assert_eq!(standing.alarm("mail", 40_000), Some(failing));
-        assert!(standing.taken());
+        assert!(standing.taken(45_000));
         let mended = Alarm::Mended { channel: "mail".into(), since: 0 };
         assert_eq!(standing.alarm("mail", 50_000), Some(mended.clone()));
         assert_eq!(standing.alarm("mail", 50_000), None);
@@ -259,12 +295,12 @@ mod tests {
     #[test]
     fn a_failure_that_lasts_a_minute_is_told_and_a_short_one_is_not() {
         let mut standing = Standing::default();
-        standing.refused(0, "busy", 0, 0);
+        fail(&mut standing, 0);
         assert!(standing.alarm("mail", 59_999).is_none());
         assert!(standing.alarm("mail", 60_000).is_some());
         let mut standing = Standing::default();
         fail(&mut standing, 0);
-        assert!(standing.taken());
+        assert!(standing.taken(1_000));
         assert_eq!(standing.alarm("mail", 70_000), None);
     }
 }

@@ -10,16 +10,16 @@ const LONGEST: usize = 2_048;
 /// A URL in its parts. Has no `Debug`: the target may be a secret.
 pub(crate) struct HookUrl {
     /// A DNS name, or an IP address (IPv6 in brackets).
-    pub(super) host: String,
+    pub(crate) host: String,
     /// Not 0; 443 where none is written.
-    pub(super) port: u16,
+    pub(crate) port: u16,
     /// Path and query.
-    pub(super) target: String,
+    pub(crate) target: String,
 }
 
 /// What is wrong with a URL; its message goes on "the URL of a hook". Never quotes it: it may be a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum HookUrlFault {
+pub enum HookUrlFault {
     /// It is too long, holds what no URL may hold, or has no parts.
     Unreadable,
     /// Another scheme, or none.

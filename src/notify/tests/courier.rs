@@ -37,20 +37,20 @@ fn hook(receiver: &Receiver) -> BTreeMap<String, Hook> {
 }
 
 /// A courier with a mail channel alone.
-fn run(mailbox: &Mailbox, timeout: Duration) -> Running {
+pub(super) fn run(mailbox: &Mailbox, timeout: Duration) -> Running {
     let clock = clock();
     let channels = Channels::new(Some(mail(mailbox, timeout)), BTreeMap::new(), clock.clone());
     Running::over(&Memory::new(&clock), channels)
 }
 
 /// A courier with mail and a webhook.
-fn run_both(mailbox: &Mailbox, receiver: &Receiver) -> Running {
+pub(super) fn run_both(mailbox: &Mailbox, receiver: &Receiver) -> Running {
     let clock = clock();
     let channels = Channels::new(Some(mail(mailbox, LONG)), hook(receiver), clock.clone());
     Running::over(&Memory::new(&clock), channels)
 }
 
-fn to(recipient: &str, number: i64) -> Delivery {
+pub(super) fn to(recipient: &str, number: i64) -> Delivery {
     delivery(Audience::OldPrimary, recipient, number.unsigned_abs())
 }
 
@@ -58,7 +58,7 @@ fn to_mary(number: i64) -> Delivery {
     to("mary@example.com", number)
 }
 
-fn counts(running: &Running, channel: usize) -> (u64, u64, u64) {
+pub(super) fn counts(running: &Running, channel: usize) -> (u64, u64, u64) {
     let stats = &running.courier.stats().channels[channel];
     (stats.delivered, stats.retried, stats.dead)
 }

@@ -8,6 +8,7 @@ mod ledger;
 mod mail;
 mod memory;
 mod receiver;
+mod refusals;
 mod unclaimed;
 
 use std::{sync::Arc, time::Duration};

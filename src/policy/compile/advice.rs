@@ -48,6 +48,20 @@ pub(in crate::policy) fn advice(files: &PolicyFiles, now: Now) -> Faults {
             tell(placed, &mut faults, "untested", message, "write a [[test]] that it allows".to_owned());
         }
     }
+    for placed in &draft.monitor {
+        let monitor = &placed.what;
+        ends_soon(placed, &monitor.scope, now, &mut faults);
+        if tested.as_ref().is_some_and(|tested| !tested.contains(&*monitor.rule.id)) {
+            let message = format!("no test is let through by `{}`", monitor.rule.id);
+            tell(
+                placed,
+                &mut faults,
+                "untested",
+                message,
+                "write a [[test]] that it lets through".to_owned(),
+            );
+        }
+    }
     for placed in &draft.deny {
         let deny = &placed.what;
         ends_soon(placed, &deny.scope, now, &mut faults);

@@ -1,6 +1,6 @@
 //! `[[test]]`: one question, what is true when it is asked, and what the policy is to answer.
 
-use std::ops::Range;
+use std::{collections::BTreeMap, ops::Range};
 
 use toml::de::DeValue;
 
@@ -12,6 +12,7 @@ use crate::{
         case::{Case, CaseUser},
         question::Password,
         rule::NO_INSTANCE,
+        ticket::{HEADER, Ticket},
     },
 };
 
@@ -77,6 +78,8 @@ pub(super) fn read(mut table: Table<'_>, reading: &mut Reading<'_>) -> Option<Ex
     let directory = directory(&mut table, reading);
     let channel = addresses("channel", &mut table, reading);
     let known = known(&mut table, reading);
+    let claims = texts_by_name("claims", &mut table, reading);
+    let notes = notes(&mut table, reading);
     if let Some(route) = route {
         about(route, user.is_some(), username.is_some(), &table, reading);
     }
@@ -86,6 +89,8 @@ pub(super) fn read(mut table: Table<'_>, reading: &mut Reading<'_>) -> Option<Ex
     let case = Case {
         caller: caller?,
         key_id: None,
+        claims,
+        notes,
         route,
         instance,
         instance_arn,
@@ -307,6 +312,35 @@ fn known(table: &mut Table<'_>, reading: &mut Reading<'_>) -> Known {
     };
     table.finish(reading);
     known
+}
+
+/// Texts by names: `{ NAME = "..." }`.
+fn texts_by_name(
+    key: &'static str,
+    table: &mut Table<'_>,
+    reading: &mut Reading<'_>,
+) -> BTreeMap<String, String> {
+    let Some(mut table) = table.table(key, reading) else { return BTreeMap::new() };
+    let pairs = table.pairs().into_iter();
+    pairs
+        .filter_map(|(name, value)| Some((name.value.clone(), text(&name.value, value, reading)?.value)))
+        .collect()
+}
+
+/// `ticket`, and `notes` for other headers.
+fn notes(table: &mut Table<'_>, reading: &mut Reading<'_>) -> BTreeMap<String, String> {
+    let span = table.span_of("notes");
+    let mut notes = texts_by_name("notes", table, reading);
+    if let Some(name) = notes.keys().find(|name| !Ticket::is_header(name)) {
+        let hint = "notes come in headers such as x-guard-ticket, in lower case";
+        reading.error_hint(format!("`{name}` is no header of notes"), span, hint);
+    }
+    if let Some(ticket) = table.text("ticket", reading)
+        && notes.insert(HEADER.to_owned(), ticket.value).is_some()
+    {
+        reading.error(format!("`ticket` is the note `{HEADER}`, which is given already"), ticket.span);
+    }
+    notes
 }
 
 fn addresses(key: &'static str, table: &mut Table<'_>, reading: &mut Reading<'_>) -> Vec<Address> {

@@ -14,7 +14,7 @@ use super::{Draft, Placed};
 
 /// Notes warnings; never an error.
 pub(super) fn lint(draft: &Draft, faults: &mut Faults) {
-    if draft.allow.is_empty() {
+    if draft.allow.is_empty() && draft.monitor.is_empty() {
         let mut fault = Fault::bare("there is no `[[allow]]`: everything is refused");
         fault.severity = crate::diagnostic::Severity::Warning;
         faults.push(fault.hint("add rules, each with callers, actions and instances"));

@@ -3,7 +3,10 @@
 mod advice;
 mod bound;
 mod case;
+mod groups;
 mod lint;
+mod monitor;
+mod own;
 mod revoked;
 mod rules;
 mod scope;
@@ -14,6 +17,7 @@ mod when;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     ops::Range,
+    rc::Rc,
     sync::Arc,
 };
 
@@ -39,6 +43,7 @@ use super::{
     snapshot::Rules,
 };
 use case::Expected;
+use groups::Groups;
 use table::{Reading, Table, Text};
 
 /// The one version of the language.
@@ -55,6 +60,7 @@ pub(super) struct Placed<T> {
 #[derive(Default)]
 struct Draft {
     allow: Vec<Placed<Allow>>,
+    monitor: Vec<Placed<Allow>>,
     deny: Vec<Placed<Deny>>,
     tests: Vec<Placed<Expected>>,
     directories: HashMap<String, Arc<Directory>>,
@@ -62,6 +68,7 @@ struct Draft {
     protected: Protected,
     shared: BTreeSet<String>,
     internationalised: BTreeSet<String>,
+    epoch: Option<(u64, Source)>,
 }
 
 /// Reads the rules, and runs their tests.
@@ -104,23 +111,28 @@ pub(super) fn trials(files: &PolicyFiles, more: &[Source], now: Now) -> Result<V
 fn drafted(files: &PolicyFiles, now: Now) -> Result<(Draft, Faults), Faults> {
     let mut faults = Faults::new();
     let mut draft = Draft::default();
-    // Directories first: rules of any file may name one.
+    // Directories and groups first: rules of any file may name one.
     let mut readings: Vec<Reading<'_>> = files.rules.iter().map(Reading::of).collect();
     let trees: Vec<_> = readings.iter_mut().map(Reading::tree).collect();
     let mut tables = Vec::new();
+    let mut groups = Groups::default();
     for (reading, tree) in readings.iter_mut().zip(&trees) {
         let Some(tree) = tree else { continue };
         let mut table = Table::of("a policy file", tree.get_ref(), 0..0);
         draft.directories_of(&mut table, files, reading);
+        groups.read(&mut table, reading);
         tables.push((reading, table));
     }
+    let groups = Rc::new(groups);
     for (reading, table) in tables {
+        reading.knows(&groups);
         draft.read(table, now, reading);
     }
     for reading in readings {
         faults.extend(reading.faults);
     }
     draft.unique_ids(&mut faults);
+    groups.unused(&mut faults);
     if faults.fatal() { Err(faults) } else { Ok((draft, faults)) }
 }
 
@@ -180,9 +192,14 @@ impl Draft {
     fn read(&mut self, mut file: Table<'_>, now: Now, reading: &mut Reading<'_>) {
         file.require("version", "write version = 1 in the first line", reading);
         version(&mut file, reading);
+        self.epoch(&mut file, reading);
         for table in file.tables("allow", reading) {
             let allow = rules::allow(table, &self.directories, now, reading);
             self.allow.extend(allow.map(|(what, span)| placed(what, span, reading)));
+        }
+        for table in file.tables("monitor", reading) {
+            let monitor = monitor::monitor(table, now, reading);
+            self.monitor.extend(monitor.map(|(what, span)| placed(what, span, reading)));
         }
         for table in file.tables("deny", reading) {
             let deny = rules::deny(table, Some(now), reading);
@@ -207,6 +224,16 @@ impl Draft {
         file.finish(reading);
     }
 
+    /// `epoch = 7`, in one file alone.
+    fn epoch(&mut self, file: &mut Table<'_>, reading: &mut Reading<'_>) {
+        let Some(epoch) = file.whole("epoch", reading) else { return };
+        if let Some((_, other)) = &self.epoch {
+            let hint = format!("the other one is in {}", other.name);
+            reading.error_hint("there are two epochs", file.span_of("epoch"), hint);
+        }
+        self.epoch = Some((epoch, reading.source.clone()));
+    }
+
     fn tests(&mut self, file: &mut Table<'_>, reading: &mut Reading<'_>) {
         for table in file.tables("test", reading) {
             let span = table.span.clone();
@@ -221,7 +248,10 @@ impl Draft {
             self.protected.permissions.insert(text.value);
         }
         for text in table.texts_or_none("users", reading).unwrap_or_default() {
-            self.protected.users.add(&text.value);
+            match groups::named(&text) {
+                Some(name) => self.protected.users.extend(reading.group_of_users(name, &text)),
+                None => self.protected.users.add(&text.value),
+            }
         }
         for text in table.texts_or_none("user_ids", reading).unwrap_or_default() {
             self.protected.user_ids.insert(text.value);
@@ -232,7 +262,11 @@ impl Draft {
     /// Ids are unique over all files: records name rules by them.
     fn unique_ids(&self, faults: &mut Faults) {
         let mut known: BTreeMap<&str, &str> = BTreeMap::new();
-        let allows = self.allow.iter().map(|placed| (&placed.what.rule, &placed.source, &placed.span));
+        let allows = self
+            .allow
+            .iter()
+            .chain(&self.monitor)
+            .map(|placed| (&placed.what.rule, &placed.source, &placed.span));
         let denies = self.deny.iter().map(|placed| (&placed.what.rule, &placed.source, &placed.span));
         for (rule, source, span) in allows.chain(denies) {
             if let Some(place) = known.insert(&rule.id, &rule.place) {
@@ -249,17 +283,21 @@ impl Draft {
         allow.sort_by(|one, other| one.rank().cmp(&other.rank()));
         let mut deny: Vec<Deny> = self.deny.into_iter().map(|placed| placed.what).collect();
         deny.sort_by(|one, other| one.rule.cmp(&other.rule));
+        let mut monitor: Vec<Allow> = self.monitor.into_iter().map(|placed| placed.what).collect();
+        monitor.sort_by(|one, other| one.rule.cmp(&other.rule));
         let sources = files.rules.iter().chain(files.directories.iter().map(|file| &file.source));
         let rules = Rules {
             allow_index: Index::of_allow(&allow),
             screening: Screening::of(&allow),
             deny_index: Index::of_deny(&deny),
             allow,
+            monitor,
             deny,
             protected: self.protected,
             shared: self.shared,
             internationalised: self.internationalised,
             tests: self.tests.len(),
+            epoch: self.epoch.map(|(epoch, _)| epoch),
             digest: digest_of(sources),
         };
         (rules, self.tests)

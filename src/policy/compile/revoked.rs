@@ -64,8 +64,8 @@ pub(in crate::policy) fn emergency(files: &PolicyFiles) -> (Emergency, Faults) {
     deny.sort_by(|one, other| one.rule.cmp(&other.rule));
     let deny_index = Index::of_deny(&deny);
     let broken = (!broken.is_empty()).then(|| Arc::from(broken.join(", ")));
-    let digest = digest_of(files.deny.iter().chain(&files.revoked).flatten());
-    (Emergency { deny, deny_index, revoked, broken, digest }, faults)
+    let files = digest_of(files.deny.iter().chain(&files.revoked).flatten());
+    (Emergency { deny, deny_index, revoked, broken, freezes: Vec::new(), files }, faults)
 }
 
 /// Nothing is denied or revoked by a file that says so, or that is not there.

@@ -14,12 +14,13 @@ use crate::{
         RuleRef,
         binding::Directory,
         pattern::Pattern,
-        rule::{Action, Allow, Deny, PasswordRule, Restore},
+        rule::{Action, Allow, Deny, Mode, PasswordRule, Restore},
     },
 };
 
 use super::{
     bound::{binding, domain},
+    own,
     scope::{self, Side, names, reached},
     table::{Reading, Table, Text},
     when,
@@ -57,11 +58,15 @@ pub(super) fn allow(
         password: password(&mut table, reading),
         protected: table.sentence("protected", reading).map(|protected| protected.value),
         quota: when::quota(&mut table, reading),
+        own: own::own(&mut table, reading),
+        ticket: own::ticket(&mut table, reading),
+        mode: Mode::Allow,
         rule: rule.clone().unwrap_or_else(|| RuleRef { id: "".into(), place: "".into() }),
         scope,
     };
     if !routes.is_empty() {
         fits_its_actions(&allow, &routes, &table, reading);
+        own::fits(&allow, &routes, &table, reading);
     }
     table.finish(reading);
     let clean = !has_errors_since(before, reading);
@@ -92,23 +97,28 @@ pub(super) fn deny(
 }
 
 /// `id` and `reason`.
-fn identity(table: &mut Table<'_>, reading: &mut Reading<'_>) -> (Option<RuleRef>, Option<Arc<str>>) {
+/// The rule's own keys.
+pub(super) fn identity(
+    table: &mut Table<'_>,
+    reading: &mut Reading<'_>,
+) -> (Option<RuleRef>, Option<Arc<str>>) {
     table.require("id", "give the rule a name of its own: records and refusals quote it", reading);
     table.require("reason", "say why the rule is there, with a ticket or a decision", reading);
     let place: Arc<str> = reading.file_and_line(&table.span).into();
-    let id = table.text("id", reading).filter(|id| is_id(id, reading));
+    let id = table.text("id", reading).filter(|id| is_id(id, "id", reading));
     let reason = table.text("reason", reading).map(|reason| reason.value.into());
     (id.map(|id| RuleRef { id: id.value.into(), place }), reason)
 }
 
-fn is_id(id: &Text, reading: &mut Reading<'_>) -> bool {
+/// Whether a text is an id of this kind, which is noted when it is not.
+pub(super) fn is_id(id: &Text, what: &str, reading: &mut Reading<'_>) -> bool {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     let holds = id.value.len() <= 64 && id.value.bytes().all(plain);
     if !holds {
         reading.error_hint(
-            format!("`{}` is no id", id.value),
+            format!("`{}` is no {what}", id.value),
             id.span.clone(),
-            "ids are at most 64 lower-case letters, digits and hyphens",
+            format!("{what}s are at most 64 lower-case letters, digits and hyphens"),
         );
     }
     holds
@@ -278,6 +288,7 @@ fn about_changes(actions: &[Action], table: &Table<'_>, reading: &mut Reading<'_
     }
 }
 
-fn has_errors_since(count: usize, reading: &Reading<'_>) -> bool {
+/// Whether an error was noted after so many faults.
+pub(super) fn has_errors_since(count: usize, reading: &Reading<'_>) -> bool {
     reading.faults.iter().skip(count).any(|fault| fault.severity == crate::diagnostic::Severity::Error)
 }

@@ -14,6 +14,7 @@ use crate::{
 };
 
 use super::{
+    groups,
     table::{Reading, Table, Text},
     when,
 };
@@ -60,6 +61,10 @@ pub(super) fn scope(side: Side, table: &mut Table<'_>, now: Option<Now>, reading
 pub(super) fn names(key: &'static str, table: &mut Table<'_>, reading: &mut Reading<'_>) -> Names {
     let mut names = Names::default();
     for text in table.texts(key, reading).unwrap_or_default() {
+        if let Some(name) = groups::named(&text) {
+            names.extend(reading.group_of_users(name, &text));
+            continue;
+        }
         let everything = Pattern::read(&text.value).is_some_and(|pattern| pattern.is_everything());
         if everything && key == "users" {
             reading.error_hint("`*` alone is every user", text.span, "leave `users` out to mean every user");
@@ -106,10 +111,13 @@ pub(super) fn principal(text: &Text, reading: &mut Reading<'_>) -> Option<Arn> {
     }
 }
 
-fn callers(side: Side, table: &mut Table<'_>, reading: &mut Reading<'_>) -> Callers {
+/// `callers`, those of groups among them.
+pub(super) fn callers(side: Side, table: &mut Table<'_>, reading: &mut Reading<'_>) -> Callers {
     let mut callers = Callers::default();
     for text in table.texts("callers", reading).unwrap_or_default() {
-        if !text.value.contains('*') {
+        if let Some(name) = groups::named(&text) {
+            callers.add(reading.group_of_callers(name, &text));
+        } else if !text.value.contains('*') {
             callers.exact.extend(principal(&text, reading).map(|arn| arn.without_session()));
         } else if let Some((account, role)) = roles(side, &text, reading) {
             callers.roles.push((account, role));
@@ -159,7 +167,8 @@ fn without_path(text: &str) -> String {
     format!("STS never shows a role's path: write {account}:role/{name}")
 }
 
-fn actions(side: Side, table: &mut Table<'_>, reading: &mut Reading<'_>) -> Vec<(Action, Text)> {
+/// `actions`, each with its text.
+pub(super) fn actions(side: Side, table: &mut Table<'_>, reading: &mut Reading<'_>) -> Vec<(Action, Text)> {
     let mut actions = Vec::new();
     for text in table.texts("actions", reading).unwrap_or_default() {
         let Some(name) = text.value.strip_prefix("connect:") else {
@@ -238,7 +247,8 @@ fn wildcard(side: Side, prefix: &str, text: &Text, reading: &mut Reading<'_>) ->
     Some(action)
 }
 
-fn instances(
+/// `instances`, which have to go with the actions.
+pub(super) fn instances(
     side: Side,
     actions: &[(Action, Text)],
     table: &mut Table<'_>,
@@ -329,7 +339,7 @@ fn conditions(
             );
         }
     }
-    let ends = when::ends(table, reading);
+    let ends = when::ends("expires", table, reading);
     if let Some((_, span)) = ends.as_ref().filter(|(ends, _)| now.is_some_and(|now| *ends <= now.timestamp()))
     {
         reading.warning("the rule has expired", span.clone(), "remove it, or give it a later day");

@@ -3,7 +3,7 @@
 //! The document is read as a tree with spans, not by a derive: a derive stops at the first fault, and whoever mends a
 //! policy wants to see all of them.
 
-use std::{collections::HashSet, ops::Range};
+use std::{collections::HashSet, ops::Range, rc::Rc};
 
 use toml::{
     Spanned,
@@ -13,12 +13,16 @@ use toml::{
 
 use crate::diagnostic::{Fault, Faults, Place, Source, nearest};
 
+use super::groups::Groups;
+
 /// One file being read, and the faults found in it.
 pub(super) struct Reading<'s> {
     /// The file.
     pub(super) source: &'s Source,
     /// What is wrong with it.
     pub(super) faults: Faults,
+    /// The groups that it may name; none where it is read by itself.
+    pub(super) groups: Option<Rc<Groups>>,
     /// Where its lines begin, after the first.
     lines: Vec<usize>,
 }
@@ -47,7 +51,7 @@ impl<'s> Reading<'s> {
     /// Starts with a file.
     pub(super) fn of(source: &'s Source) -> Self {
         let lines = source.text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
-        Self { source, faults: Faults::new(), lines: lines.collect() }
+        Self { source, faults: Faults::new(), groups: None, lines: lines.collect() }
     }
 
     /// The document's tree; none, with every syntax fault noted, when it is not TOML.
@@ -202,6 +206,15 @@ impl<'t> Table<'t> {
         Some(texts)
     }
 
+    /// Every text in the lists of these keys, without a word about anything else.
+    pub(super) fn texts_of(&self, keys: &[&str]) -> impl Iterator<Item = Text> {
+        let values = self.entries.iter().filter(|(name, _)| keys.contains(&name.get_ref().as_ref()));
+        let items = values.filter_map(|(_, value)| value.get_ref().as_array()).flatten();
+        items.filter_map(|item| {
+            item.get_ref().as_str().map(|value| Text { value: value.to_owned(), span: item.span() })
+        })
+    }
+
     /// A date or time as TOML has it.
     pub(super) fn datetime(
         &mut self,
@@ -227,11 +240,21 @@ impl<'t> Table<'t> {
         }
     }
 
-    /// A whole number from 1.
+    /// A whole number from 1, of 32 bits.
     pub(super) fn number(&mut self, key: &'static str, reading: &mut Reading<'_>) -> Option<u32> {
+        let number = self.whole(key, reading)?;
+        let small = u32::try_from(number).ok();
+        if small.is_none() {
+            reading.error(format!("`{key}` is a whole number from 1"), self.value(key)?.span());
+        }
+        small
+    }
+
+    /// A whole number from 1.
+    pub(super) fn whole(&mut self, key: &'static str, reading: &mut Reading<'_>) -> Option<u64> {
         let value = self.value(key)?;
         let number = match value.get_ref() {
-            DeValue::Integer(integer) if integer.radix() == 10 => integer.as_str().parse::<u32>().ok(),
+            DeValue::Integer(integer) if integer.radix() == 10 => integer.as_str().parse::<u64>().ok(),
             DeValue::Integer(_)
             | DeValue::String(_)
             | DeValue::Float(_)
@@ -319,6 +342,7 @@ impl<'t> Table<'t> {
             } else {
                 let mut known = self.asked.clone();
                 known.sort_unstable();
+                known.dedup();
                 format!("its keys are: {}", known.join(", "))
             };
             reading.error_hint(message, key.span(), hint);

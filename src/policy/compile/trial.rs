@@ -87,7 +87,8 @@ fn found(verdict: &Result<Grant, Refusal>) -> String {
             let mut rules: Vec<String> =
                 grant.basis.grounds.iter().map(|(_, rule)| format!("`{}`", rule.id)).collect();
             rules.dedup();
-            format!("allowed by {}", rules.join(", "))
+            let verb = if grant.basis.monitor.is_some() { "let through" } else { "allowed" };
+            format!("{verb} by {}", rules.join(", "))
         }
         Err(refusal) => match &refusal.rule {
             Some(rule) => format!("refused because of `{}` by `{}`", refusal.code, rule.id),

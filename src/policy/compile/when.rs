@@ -18,8 +18,12 @@ const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 const LONGEST: SignedDuration = SignedDuration::from_hours(366 * 24);
 
 /// `expires = 2027-06-30`: the first instant at which it holds no more, midnight UTC after that day.
-pub(super) fn ends(table: &mut Table<'_>, reading: &mut Reading<'_>) -> Option<(Timestamp, Range<usize>)> {
-    let (datetime, span) = table.datetime("expires", reading)?;
+pub(super) fn ends(
+    key: &'static str,
+    table: &mut Table<'_>,
+    reading: &mut Reading<'_>,
+) -> Option<(Timestamp, Range<usize>)> {
+    let (datetime, span) = table.datetime(key, reading)?;
     let ends = match datetime {
         Datetime { date: Some(date), time: None, offset: None } => day(date).and_then(|day| {
             let next = day.tomorrow().ok()?;
@@ -29,9 +33,9 @@ pub(super) fn ends(table: &mut Table<'_>, reading: &mut Reading<'_>) -> Option<(
     };
     if ends.is_none() {
         reading.error_hint(
-            "`expires` is a day",
+            format!("`{key}` is a day"),
             span.clone(),
-            "write a date alone: expires = 2027-06-30; it holds through that day, UTC",
+            format!("write a date alone: {key} = 2027-06-30; it holds through that day, UTC"),
         );
     }
     ends.map(|ends| (ends, span))

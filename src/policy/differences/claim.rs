@@ -223,7 +223,7 @@ impl<'p> Claim<'p> {
         let terms = match self.body {
             Body::Deny(deny) => format!("{:?}", deny.domains.iter().collect::<BTreeSet<_>>()),
             Body::Allow(allow) => format!(
-                "{:?} {} {:?} {:?} {:?} {:?} {:?} {} {:?}",
+                "{:?} {} {:?} {:?} {:?} {:?} {:?} {} {:?} {:?} {:?} {:?}",
                 allow.binding.as_ref().map(words::binding),
                 allow.plus.is_some(),
                 allow.restore,
@@ -233,6 +233,9 @@ impl<'p> Claim<'p> {
                 allow.password,
                 allow.protected.is_some(),
                 allow.quota,
+                allow.own,
+                allow.ticket.as_ref().map(|ticket| (&ticket.header, &ticket.pattern)),
+                allow.mode,
             ),
         };
         format!("{about} {terms}")

@@ -53,7 +53,7 @@ impl Policy {
     /// Who gains and who loses what when `after` takes the place of this policy.
     pub fn differences(&self, after: &Self) -> Differences {
         let mut found = Differences::default();
-        let allows = |policy: &'_ Self| policy.rules().allow.len();
+        let allows = |policy: &'_ Self| policy.rules().allow.len() + policy.rules().monitor.len();
         if allows(self) + allows(after) > 0 {
             let (old, new) = (allow_claims(self), allow_claims(after));
             found.gains.extend(rest(&new, &old).iter().map(|rest| of_rest(rest, Change::Granted)));
@@ -107,10 +107,21 @@ impl fmt::Display for Difference {
     }
 }
 
-/// Whether a deny may stand against an allow, for some caller, operation, instance, user and field. "Yes" where that
-/// cannot be told.
-pub(super) fn overlap(deny: &Deny, allow: &Allow) -> bool {
-    may_meet(&Claim::of_deny(deny), &Claim::of_allow(allow))
+/// Denies, to be held against one allow after another.
+pub(super) struct Against<'p>(Vec<Claim<'p>>);
+
+impl<'p> Against<'p> {
+    /// These denies.
+    pub(super) fn of(denies: impl IntoIterator<Item = &'p Deny>) -> Self {
+        Self(denies.into_iter().map(Claim::of_deny).collect())
+    }
+
+    /// Those that may stand against an allow, for some caller, operation, instance, user and field; and those of which
+    /// that cannot be told.
+    pub(super) fn meeting(&self, allow: &Allow) -> Vec<RuleRef> {
+        let claim = Claim::of_allow(allow);
+        self.0.iter().filter(|deny| may_meet(deny, &claim)).map(|deny| deny.rule.clone()).collect()
+    }
 }
 
 /// The denies that may cover an allow wholly.
@@ -142,7 +153,7 @@ impl<'p> Shadows<'p> {
 }
 
 fn allow_claims(policy: &Policy) -> Vec<Claim<'_>> {
-    policy.rules().allow.iter().map(Claim::of_allow).collect()
+    policy.rules().allow.iter().chain(&policy.rules().monitor).map(Claim::of_allow).collect()
 }
 
 /// A deny is the same in `deny.d` and beside the rules.

@@ -141,3 +141,52 @@ fn o8_an_emptied_file_takes_nothing_back() {
     assert!(faults.is_empty());
     assert_eq!(code(&after, &asked), None);
 }
+
+/// A session of the guard's own, issued at noon to a role.
+fn session() -> crate::caller::Caller {
+    use crate::caller::{Caller, Proof, Session, Voucher};
+    let principal = Principal { unique_id: Some("AROAEXAMPLE".to_owned()), ..role("IdentityDesk") };
+    let session = Session {
+        id: "GSAAAAAAAAAAAAAAAAAA".to_owned(),
+        principal: principal.clone(),
+        voucher: Voucher::Sts,
+        issued: at(NOON),
+        expires: at("2027-03-12T10:15:00Z"),
+        claims: BTreeMap::from([("preferred_username".to_owned(), "mary".to_owned())]),
+        label: Some("lee".to_owned()),
+    };
+    Caller {
+        principal,
+        proof: Proof::Session(session.into()),
+        origin: crate::wire::Origin::new(
+            crate::wire::RequestId::from("r"),
+            std::net::Ipv4Addr::LOCALHOST.into(),
+            None,
+        ),
+        notes: BTreeMap::from([("x-guard-ticket".to_owned(), "SEC-1".to_owned())]),
+    }
+}
+
+#[test]
+fn a_session_is_revoked_by_its_id_by_its_role_and_by_when_it_was_issued() {
+    use super::super::question::Asker;
+    let caller = session();
+    let asker = Asker::of(&caller);
+    for (line, revoked) in [
+        ("session = \"GSAAAAAAAAAAAAAAAAAA\"", true),
+        ("key_id = \"GSAAAAAAAAAAAAAAAAAA\"", true),
+        ("session = \"GSAAAAAAAAAAAAAAAAAB\"", false),
+        ("session = \"kim\"", true),
+        // What its holder called it is nobody's name.
+        ("session = \"lee\"", false),
+        ("unique_id = \"AROAEXAMPLE\"", true),
+        ("unique_id = \"AROAOTHER\"", false),
+        ("principal = \"arn:aws:iam::111122223333:role/IdentityDesk\"", true),
+        ("issued_before = 2027-03-12T10:00:01Z", true),
+        ("issued_before = 2027-03-12T10:00:00Z", false),
+        ("issued_before = 2027-03-12T09:00:00Z", false),
+    ] {
+        assert_eq!(revoked_by(line).revoked(&asker).is_some(), revoked, "{line}");
+    }
+    assert_eq!(asker.claims.get("preferred_username").map(String::as_str), Some("mary"));
+}

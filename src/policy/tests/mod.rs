@@ -11,17 +11,26 @@ mod emails;
 mod emergency;
 mod example;
 mod explain;
+mod format;
+mod freezes;
+mod groups;
 mod language;
+mod past;
+mod monitor;
+mod own;
 mod properties;
 mod protected;
 mod quotas;
 mod readme;
 mod scale;
 mod schema;
+mod suggest;
+mod signed;
+mod tickets;
 mod trials;
 mod who_can;
 
-use std::{fs, path::Path};
+use std::{collections::BTreeMap, fs, path::Path};
 
 use jiff::Timestamp;
 
@@ -103,6 +112,8 @@ fn directory(path: &Path, modified: Now) -> PolicyFiles {
     for source in of(path) {
         if &*source.name == "revoked.toml" {
             files.revoked = Some(Ok(source));
+        } else if &*source.name == "policy.sig" {
+            files.signature = Some(Ok(source));
         } else if source.name.ends_with(".toml") {
             files.rules.push(source);
         } else if source.name.ends_with(".csv") {
@@ -127,6 +138,8 @@ fn case(operation: &str) -> Case {
     Case {
         caller: role("IdentityDesk"),
         key_id: None,
+        claims: BTreeMap::new(),
+        notes: BTreeMap::new(),
         route: routes().iter().find(|route| route.operation == operation).unwrap(),
         instance: Some(INSTANCE.to_owned()),
         instance_arn: Some(format!("arn:aws:connect:us-east-1:111122223333:instance/{INSTANCE}")),

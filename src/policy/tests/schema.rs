@@ -28,11 +28,15 @@ fn the_schema_and_the_loader_know_the_same_keys() {
         (ODD.to_owned(), "/properties"),
         (format!("[[allow]]\n{ODD}"), "/$defs/allow/properties"),
         (format!("[[deny]]\n{ODD}"), "/$defs/deny/properties"),
+        (format!("[[monitor]]\n{ODD}"), "/$defs/monitor/properties"),
         (format!("[[test]]\n{ODD}"), "/$defs/test/properties"),
         (format!("[protected]\n{ODD}"), "/properties/protected/properties"),
         (format!("[shared]\n{ODD}"), "/properties/shared/properties"),
         (format!("[internationalised]\n{ODD}"), "/properties/internationalised/properties"),
         (format!("[directories.d]\n{ODD}"), "/properties/directories/additionalProperties/properties"),
+        (format!("[groups.d]\n{ODD}"), "/properties/groups/additionalProperties/properties"),
+        (format!("[[allow]]\nself = {{ {ODD} }}"), "/$defs/allow/properties/self/properties"),
+        (format!("[[allow]]\nticket = {{ {ODD} }}"), "/$defs/allow/properties/ticket/properties"),
         (format!("[[allow]]\nhours = {{ {ODD} }}"), "/$defs/allow/properties/hours/properties"),
         (format!("[[deny]]\nhours = {{ {ODD} }}"), "/$defs/deny/properties/hours/properties"),
         (format!("[[allow]]\nquota = {{ {ODD} }}"), "/$defs/allow/properties/quota/properties"),
@@ -206,6 +210,7 @@ fn matches(pattern: &str, text: &str) -> bool {
         }
         "^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$" => crate::policy::hours::time(text).is_some(),
         "^\\s*\\S+(\\s+\\S+){2,}\\s*$" => text.split_whitespace().count() >= 3,
+        "^x-guard-[a-z0-9-]{1,56}$" => crate::policy::ticket::Ticket::is_header(text),
         "^[0-9]+[mhd]$" => text.strip_suffix(['m', 'h', 'd']).is_some_and(digits),
         other => panic!("{other}"),
     }

@@ -1,11 +1,9 @@
 //! The accept loop, and the end of it.
 
 use std::{
-    error::Error,
-    fmt,
     future::Future,
     io,
-    net::SocketAddr,
+    net::IpAddr,
     pin::pin,
     sync::{
         Arc,
@@ -15,21 +13,28 @@ use std::{
 };
 
 use tokio::{
-    net::{TcpListener, TcpSocket, TcpStream},
+    io::{AsyncRead, AsyncWrite},
+    net::TcpListener,
     sync::Semaphore,
     time::{sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use crate::wire::Require;
+
 use super::{
-    Counts, Options, Service, Tls,
+    Bound, Counts, Options, Protection, Service,
     connection::serve,
     counts::{count, uncount},
     seats::{NoSeat, Seats},
 };
 
-/// Connections that the kernel keeps waiting.
-const BACKLOG: u32 = 1024;
+mod bind;
+
+pub(super) use bind::tcp;
+use bind::{Accept, UnixDoor};
+pub(crate) use bind::{BindError, BindFault};
+
 /// How long nothing is accepted after accepting failed: without descriptors it would fail again at once.
 pub(super) const BACK_OFF: Duration = Duration::from_millis(50);
 /// How long tasks are waited for that have been told to end at once.
@@ -37,20 +42,16 @@ pub(super) const LAST_WAIT: Duration = Duration::from_secs(1);
 
 /// A listener that is bound and does not yet serve.
 pub(crate) struct Server {
-    listener: TcpListener,
-    address: SocketAddr,
-    tls: Tls,
+    door: Door,
+    protection: Protection,
     options: Options,
     counts: Arc<Counts>,
 }
 
-/// Why a listener cannot be bound.
-#[derive(Debug)]
-pub(crate) struct BindError {
-    /// Where it was to listen.
-    pub address: SocketAddr,
-    /// What the system says.
-    pub source: io::Error,
+/// What a listener listens at.
+enum Door {
+    Tcp(TcpListener),
+    Unix(UnixDoor),
 }
 
 /// How serving ended.
@@ -77,24 +78,34 @@ pub(super) struct Shared<S> {
     pub(super) kill: CancellationToken,
 }
 
-/// Where connections come from.
-trait Accept {
-    async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)>;
-}
-
 impl Server {
     /// Binds a listener. Must be called within a tokio runtime.
     ///
     /// # Errors
-    /// The address cannot be listened on.
-    pub(crate) fn bind(options: Options, tls: Tls) -> Result<Self, BindError> {
-        let (listener, address) = bind(options.address)?;
-        Ok(Self { listener, address, tls, options, counts: Arc::default() })
+    /// The place cannot be listened at; or not without TLS.
+    pub(crate) fn bind(options: Options, protection: impl Into<Protection>) -> Result<Self, BindError> {
+        let protection = protection.into();
+        let refuse = |source| Err(BindError { bound: options.bound.clone(), source });
+        match (&protection, options.require) {
+            (Protection::Plain, _) if !options.bound.is_local() => return refuse(BindFault::Exposed),
+            (Protection::Tls(_), _) | (Protection::Plain, Require::Signature) => {}
+            (Protection::Plain, Require::Certificate | Require::Both) => {
+                return refuse(BindFault::NoCertificate);
+            }
+        }
+        let (door, bound) = match &options.bound {
+            Bound::Tcp(address) => {
+                let (listener, address) = tcp(*address)?;
+                (Door::Tcp(listener), Bound::Tcp(address))
+            }
+            Bound::Unix(path) => (Door::Unix(bind::unix(path, options.mode)?), options.bound.clone()),
+        };
+        Ok(Self { door, protection, options: Options { bound, ..options }, counts: Arc::default() })
     }
 
-    /// Where it listens.
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.address
+    /// Where it listens, with the port that it was given.
+    pub(crate) fn bound(&self) -> &Bound {
+        &self.options.bound
     }
 
     /// Its counts, for as long as anybody wants to read them.
@@ -109,33 +120,17 @@ impl Server {
         service: Arc<S>,
         shutdown: impl Future<Output = ()>,
     ) -> Drained {
-        let Self { listener, tls, options, counts, .. } = self;
-        run(listener, tls, options, counts, service, shutdown).await
-    }
-}
-
-/// Listens at an address, and says at which when its port was any.
-pub(super) fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), BindError> {
-    let bind = || {
-        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-        socket.set_reuseaddr(true)?;
-        socket.bind(address)?;
-        let listener = socket.listen(BACKLOG)?;
-        let address = listener.local_addr()?;
-        Ok((listener, address))
-    };
-    bind().map_err(|source| BindError { address, source })
-}
-
-impl Accept for TcpListener {
-    async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        TcpListener::accept(self).await
+        let Self { door, protection, options, counts } = self;
+        match door {
+            Door::Tcp(listener) => run(listener, protection, options, counts, service, shutdown).await,
+            Door::Unix(listener) => run(listener, protection, options, counts, service, shutdown).await,
+        }
     }
 }
 
 async fn run<S: Service>(
     listener: impl Accept,
-    tls: Tls,
+    protection: Protection,
     options: Options,
     counts: Arc<Counts>,
     service: Arc<S>,
@@ -162,7 +157,7 @@ async fn run<S: Service>(
         };
         match accepted {
             Ok((stream, peer)) => {
-                open(&shared, &tls, &seats, &cut, stream, peer);
+                open(&shared, &protection, &seats, &cut, stream, peer);
                 continue;
             }
             Err(error) => {
@@ -182,15 +177,18 @@ async fn run<S: Service>(
 }
 
 /// Serves an accepted connection in a task of its own, or closes it at once.
-fn open<S: Service>(
+fn open<S, Io>(
     shared: &Arc<Shared<S>>,
-    tls: &Tls,
+    protection: &Protection,
     seats: &Arc<Seats>,
     cut: &Arc<AtomicU64>,
-    stream: TcpStream,
-    peer: SocketAddr,
-) {
-    let peer = peer.ip().to_canonical();
+    stream: Io,
+    peer: IpAddr,
+) where
+    S: Service,
+    Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let peer = peer.to_canonical();
     let seat = match &shared.options.proxy {
         Some(proxy) if !proxy.is_from(peer) => return count(&shared.counts.proxy_refused),
         Some(_) => seats.take(),
@@ -206,7 +204,7 @@ fn open<S: Service>(
     let kill = shared.kill.clone();
     let cut = Arc::clone(cut);
     let open = Open { counts: Arc::clone(&shared.counts) };
-    let serving = serve(Arc::clone(shared), tls.clone(), stream, peer, seat);
+    let serving = serve(Arc::clone(shared), protection.clone(), stream, peer, seat);
     shared.tasks.spawn(async move {
         let _open = open;
         if kill.run_until_cancelled(serving).await.is_none() {
@@ -244,18 +242,6 @@ struct Open {
 impl Drop for Open {
     fn drop(&mut self) {
         uncount(&self.counts.open);
-    }
-}
-
-impl fmt::Display for BindError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot listen on `{}`", self.address)
-    }
-}
-
-impl Error for BindError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&self.source)
     }
 }
 

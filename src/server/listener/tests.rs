@@ -1,4 +1,6 @@
-use tokio::{io::AsyncReadExt, sync::oneshot};
+use std::net::IpAddr;
+
+use tokio::{io::AsyncReadExt, net::TcpStream, sync::oneshot};
 
 use super::*;
 use crate::server::tests::{Recorder, options, pair};
@@ -10,7 +12,9 @@ struct Exhausted {
 }
 
 impl Accept for Exhausted {
-    async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+    type Stream = TcpStream;
+
+    async fn accept(&self) -> io::Result<(TcpStream, IpAddr)> {
         const EMFILE: i32 = 24;
         if self.failures.fetch_sub(1, Ordering::SeqCst) > 1 {
             return Err(io::Error::from_raw_os_error(EMFILE));
@@ -22,17 +26,23 @@ impl Accept for Exhausted {
 
 #[tokio::test]
 async fn k7_no_descriptors_end_nothing() {
-    let listener = TcpListener::bind(options().address).await.unwrap();
+    let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
     let counts = Arc::<Counts>::default();
     let (stop, stopped) = oneshot::channel::<()>();
     let exhausted = Exhausted { listener, failures: AtomicU64::new(4) };
     let mut options = options();
     options.timeouts.handshake = Duration::from_millis(50);
-    let serving =
-        run(exhausted, pair().tls(), options, Arc::clone(&counts), Arc::<Recorder>::default(), async {
+    let serving = run(
+        exhausted,
+        pair().tls().into(),
+        options,
+        Arc::clone(&counts),
+        Arc::<Recorder>::default(),
+        async {
             let _ = stopped.await;
-        });
+        },
+    );
     let serving = tokio::spawn(serving);
     let mut stream = TcpStream::connect(address).await.unwrap();
     // Accepted in the end, and closed for want of a handshake.

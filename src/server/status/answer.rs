@@ -82,7 +82,7 @@ impl<W: Watched> Desk<W> {
     async fn metrics(&self) -> Response<Full<Bytes>> {
         let watched = Arc::clone(&self.watched);
         let measuring = async move {
-            let measurements = watched.measure().await;
+            let Some(measurements) = watched.measure().await else { return Some(Bytes::new()) };
             spawn_blocking(move || metrics::exposition(measurements)).await.ok().flatten()
         };
         match self.metrics.of(measuring).await {

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::server::{
     BindError, Tls,
-    listener::{BACK_OFF, LAST_WAIT, bind},
+    listener::{BACK_OFF, LAST_WAIT, tcp},
 };
 
 /// Connections at once; one more is closed.
@@ -52,7 +52,7 @@ impl StatusServer {
     /// # Errors
     /// The address cannot be listened on.
     pub(crate) fn bind(options: StatusOptions) -> Result<Self, BindError> {
-        let (listener, address) = bind(options.address)?;
+        let (listener, address) = tcp(options.address)?;
         Ok(Self { listener, address, tls: options.tls })
     }
 

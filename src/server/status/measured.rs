@@ -11,6 +11,7 @@ use crate::{
     limit::LimiterStats,
     notify::CourierStats,
     server::counts::ServerStats,
+    session::ExchangeStats,
 };
 
 /// What a status listener watches.
@@ -24,9 +25,9 @@ pub(crate) trait Watched: Send + Sync + 'static {
     /// What the start still waits for; empty: it is done. Must not block.
     fn started(&self) -> Vec<Reason>;
 
-    /// Everything that is counted, now. It may ask the store: the status listener sees to it that it is called once a
+    /// Everything that is counted, now; none where nothing is. It may ask the store: the status listener sees to it that it is called once a
     /// second at most, by one at a time, and waits 2 s for it.
-    fn measure(&self) -> impl Future<Output = Measurements> + Send;
+    fn measure(&self) -> impl Future<Output = Option<Measurements>> + Send;
 }
 
 /// Why something is not so.
@@ -60,6 +61,10 @@ pub(crate) struct Measurements {
     pub connect: Vec<(String, ClientStats)>,
     /// Listeners, by address.
     pub listeners: Vec<(String, ServerStats)>,
+    /// Requests for sessions and about freezes; none without a session listener.
+    pub sessions: Option<ExchangeStats>,
+    /// When successors of lists of revoked clients are due, by listener: milliseconds since 1970.
+    pub crls: Vec<(String, i64)>,
     /// When certificates end, by listener: milliseconds since 1970.
     pub certificates: Vec<(String, i64)>,
     /// When callers' keys end, by key id: milliseconds since 1970. A key without an end is left out.

@@ -10,26 +10,34 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use super::*;
 
 /// An authority of clients.
-struct Authority(CertifiedIssuer<'static, KeyPair>);
+pub(super) struct Authority(pub(super) CertifiedIssuer<'static, KeyPair>);
 
 /// A client's certificate and key.
-struct Badge {
-    certificate: CertificateDer<'static>,
+pub(super) struct Badge {
+    pub(super) certificate: CertificateDer<'static>,
     key: PrivateKeyDer<'static>,
 }
 
 impl Authority {
-    fn fresh() -> Self {
+    pub(super) fn fresh() -> Self {
         let mut params = CertificateParams::new([]).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }
 
-    fn pem(&self) -> String {
+    /// An authority of this name, which its revocation lists are found by.
+    pub(super) fn called(name: &str) -> Self {
+        let mut params = CertificateParams::new([]).unwrap();
+        params.distinguished_name.push(rcgen::DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
+    }
+
+    pub(super) fn pem(&self) -> String {
         self.0.pem()
     }
 
-    fn badge(&self, change: impl FnOnce(&mut CertificateParams)) -> Badge {
+    pub(super) fn badge(&self, change: impl FnOnce(&mut CertificateParams)) -> Badge {
         let mut params = CertificateParams::new(["client.example.com".to_owned()]).unwrap();
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         change(&mut params);
@@ -41,15 +49,15 @@ impl Authority {
         }
     }
 
-    fn tls(&self) -> Tls {
+    pub(super) fn tls(&self) -> Tls {
         let (chain, key) = (pair().chain.as_bytes(), pair().key.as_bytes());
-        Tls::with_client_ca(chain, key, self.pem().as_bytes(), now()).unwrap()
+        Tls::with_client_ca(chain, key, self.pem().as_bytes(), None, now()).unwrap()
     }
 }
 
 impl Badge {
     /// A client of this certificate; it remembers sessions.
-    fn client(&self) -> ClientConfig {
+    pub(super) fn client(&self) -> ClientConfig {
         self.client_of(
             ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
                 .with_safe_default_protocol_versions()
@@ -66,7 +74,7 @@ impl Badge {
 }
 
 /// One request on a connection of its own: how the handshake went, or none when nobody was let in.
-async fn visit(running: &Running, client: &ClientConfig) -> Option<HandshakeKind> {
+pub(super) async fn visit(running: &Running, client: &ClientConfig) -> Option<HandshakeKind> {
     let mut stream = running.connect_as(client.clone(), NAME).await.ok()?;
     stream.write_all(&get_closing("/a")).await.ok()?;
     // In TLS 1.3 a client learns only here that its certificate was refused.
@@ -116,7 +124,7 @@ async fn a13_no_session_outlives_the_authority_it_was_made_under() {
             assert!(kind.is_some_and(|kind| kind != HandshakeKind::Resumed), "{kind:?}");
         }
         let (chain, key) = (pair().chain.as_bytes(), pair().key.as_bytes());
-        running.tls.replace(chain, key, Some(new.pem().as_bytes()), now()).unwrap();
+        running.tls.replace(chain, key, Some(new.pem().as_bytes()), None, now()).unwrap();
         assert!(visit(&running, &client).await.is_none());
         assert!(visit(&running, &new.badge(|_| ()).client()).await.is_some());
     }
@@ -129,7 +137,7 @@ async fn a_session_is_not_resumed_under_another_certificate() {
     visit(&running, &client).await.unwrap();
     assert_eq!(visit(&running, &client).await, Some(HandshakeKind::Resumed));
     // The same pair again is another certificate as good as any.
-    running.tls.replace(pair().chain.as_bytes(), pair().key.as_bytes(), None, now()).unwrap();
+    running.tls.replace(pair().chain.as_bytes(), pair().key.as_bytes(), None, None, now()).unwrap();
     assert!(visit(&running, &client).await.is_some_and(|kind| kind != HandshakeKind::Resumed));
 }
 
@@ -141,7 +149,7 @@ async fn k3_what_cannot_be_served_leaves_certificate_and_authority_as_they_are()
     let until = running.tls.expires();
     let (ca, next) = (authority.pem(), Pair::fresh());
     let replace = |chain: &str, key: &str, ca: Option<&str>| {
-        running.tls.replace(chain.as_bytes(), key.as_bytes(), ca.map(str::as_bytes), now()).unwrap_err()
+        running.tls.replace(chain.as_bytes(), key.as_bytes(), ca.map(str::as_bytes), None, now()).unwrap_err()
     };
     let expired = Pair::valid((2020, 1, 1), (2021, 1, 1));
     let early = Pair::valid((4000, 1, 1), (4001, 1, 1));
@@ -171,7 +179,7 @@ fn when_it_ends_is_that_of_the_certificate_in_force() {
     let tls = first.tls();
     let shared = tls.clone();
     assert_eq!(tls.expires(), 64_060_588_800_000);
-    shared.replace(second.chain.as_bytes(), second.key.as_bytes(), None, now()).unwrap();
+    shared.replace(second.chain.as_bytes(), second.key.as_bytes(), None, None, now()).unwrap();
     assert_eq!(tls.expires(), 64_092_211_200_000);
 }
 
@@ -187,7 +195,8 @@ async fn k3_a_hundred_replacements_a_second_fail_no_handshake() {
     for pair in &pairs {
         roots.roots.extend(pair.roots.roots.iter().cloned());
     }
-    let tls = Tls::with_client_ca(pairs[0].chain.as_bytes(), pairs[0].key.as_bytes(), both.as_bytes(), now());
+    let tls =
+        Tls::with_client_ca(pairs[0].chain.as_bytes(), pairs[0].key.as_bytes(), both.as_bytes(), None, now());
     let running = Arc::new(Running::over(options(), tls.unwrap()));
     let done = Arc::new(std::sync::atomic::AtomicBool::new(false));
     let mut visitors = Vec::new();
@@ -213,7 +222,7 @@ async fn k3_a_hundred_replacements_a_second_fail_no_handshake() {
     for pair in pairs.iter().cycle().take(REPLACEMENTS) {
         pace.tick().await;
         let (chain, key) = (pair.chain.as_bytes(), pair.key.as_bytes());
-        running.tls.replace(chain, key, Some(both.as_bytes()), now()).unwrap();
+        running.tls.replace(chain, key, Some(both.as_bytes()), None, now()).unwrap();
     }
     done.store(true, Ordering::Relaxed);
     for visitor in visitors {

@@ -3,7 +3,9 @@
 mod clients;
 mod flow;
 mod framing;
+mod local;
 mod proxy;
+mod revoked;
 mod slow;
 mod tls;
 
@@ -215,7 +217,7 @@ impl Running {
 
     pub(super) fn over(options: Options, tls: Tls) -> Self {
         let server = Server::bind(options, tls.clone()).unwrap();
-        let (address, counts) = (server.address(), server.counts());
+        let (address, counts) = (server.bound().address().unwrap(), server.counts());
         let service = Arc::<Recorder>::default();
         let (stop, stopped) = oneshot::channel();
         let run = server.run(Arc::clone(&service), async move {

@@ -113,11 +113,12 @@ async fn k3_a_certificate_is_replaced_for_the_next_handshake_and_an_unfit_one_is
     let running = Running::start(options());
     let mut open = running.connect().await;
     let next = Pair::fresh();
-    let mixed = running.tls.replace(next.chain.as_bytes(), pair().key.as_bytes(), None, now()).unwrap_err();
+    let mixed =
+        running.tls.replace(next.chain.as_bytes(), pair().key.as_bytes(), None, None, now()).unwrap_err();
     assert!(matches!(mixed, TlsFault::Mismatch(_)), "{mixed:?}");
     running.assert_alive().await;
 
-    running.tls.replace(next.chain.as_bytes(), next.key.as_bytes(), None, now()).unwrap();
+    running.tls.replace(next.chain.as_bytes(), next.key.as_bytes(), None, None, now()).unwrap();
     assert!(running.connect_as(pair().client(), NAME).await.is_err());
     assert!(running.connect_as(next.client(), NAME).await.is_ok());
     open.write_all(&get("/a")).await.unwrap();

@@ -36,7 +36,13 @@ pub(crate) enum TlsFault {
     ClientCa(rustls::Error),
     /// There is no authority of clients, where there must be one.
     NoClientCa,
-    /// The authorities of clients cannot be used.
+    /// The revocation lists are not PEM.
+    CrlPem(rustls_pki_types::pem::Error),
+    /// A revocation list cannot be read, or does not say until when it is complete.
+    Crl,
+    /// There is no revocation list, where there must be one.
+    NoCrl,
+    /// The authorities of clients, or their revocation lists, cannot be used.
     Authorities(VerifierBuilderError),
     /// The system gives no randomness for the keys of session tickets.
     Tickets(rustls::Error),
@@ -60,7 +66,10 @@ impl fmt::Display for TlsFault {
             Self::ClientCaPem(_) => "the client authorities cannot be read as PEM",
             Self::ClientCa(_) => "a client authority cannot be read as a certificate",
             Self::NoClientCa => "there is no client authority",
-            Self::Authorities(_) => "the client authorities cannot be used",
+            Self::CrlPem(_) => "the revocation lists cannot be read as PEM",
+            Self::Crl => "a revocation list cannot be read, or does not say when the next one comes",
+            Self::NoCrl => "there is no revocation list",
+            Self::Authorities(_) => "the client authorities or their revocation lists cannot be used",
             Self::Tickets(_) => "no randomness for session tickets",
             Self::Versions(_) => "TLS 1.2 and 1.3 are not available",
         })
@@ -70,7 +79,7 @@ impl fmt::Display for TlsFault {
 impl Error for TlsFault {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::CertificatePem(cause) | Self::ClientCaPem(cause) => Some(cause),
+            Self::CertificatePem(cause) | Self::ClientCaPem(cause) | Self::CrlPem(cause) => Some(cause),
             Self::Key(cause)
             | Self::Mismatch(cause)
             | Self::ClientCa(cause)
@@ -82,7 +91,9 @@ impl Error for TlsFault {
             | Self::Validity
             | Self::NotYet { .. }
             | Self::Expired { .. }
-            | Self::NoClientCa => None,
+            | Self::NoClientCa
+            | Self::Crl
+            | Self::NoCrl => None,
         }
     }
 }

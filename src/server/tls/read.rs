@@ -1,9 +1,12 @@
 //! From PEM to what TLS is made of.
 
 use rustls::{RootCertStore, crypto::aws_lc_rs, sign::CertifiedKey};
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, pem::PemObject};
 
-use super::{TlsFault, validity::Validity};
+use super::{
+    TlsFault,
+    certificate::{Validity, next_update},
+};
 
 /// A chain and its key, and how long the first of the chain is valid.
 pub(super) fn pair(chain: &[u8], key: &[u8]) -> Result<(CertifiedKey, Validity), TlsFault> {
@@ -23,6 +26,19 @@ pub(super) fn authorities(pem: &[u8]) -> Result<RootCertStore, TlsFault> {
         roots.add(authority).map_err(TlsFault::ClientCa)?;
     }
     if roots.is_empty() { Err(TlsFault::NoClientCa) } else { Ok(roots) }
+}
+
+/// What the authorities have revoked, and until when the first of the lists says that it is complete.
+pub(super) fn revoked(pem: &[u8]) -> Result<(Vec<CertificateRevocationListDer<'static>>, i64), TlsFault> {
+    let lists: Vec<_> = CertificateRevocationListDer::pem_slice_iter(pem)
+        .collect::<Result<_, _>>()
+        .map_err(TlsFault::CrlPem)?;
+    let mut ends = Vec::with_capacity(lists.len());
+    for list in &lists {
+        ends.push(next_update(list).ok_or(TlsFault::Crl)?);
+    }
+    let end = ends.into_iter().min().ok_or(TlsFault::NoCrl)?;
+    Ok((lists, end))
 }
 
 fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, rustls_pki_types::pem::Error> {

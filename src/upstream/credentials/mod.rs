@@ -1,10 +1,15 @@
-//! The guard's own credentials, from the AWS SDK's providers: fetched under a deadline, kept, and refreshed ahead of
-//! their end. The rest of the crate knows [`Credentials`] only.
+//! The guard's own credentials, from the AWS SDK's providers and from STS: fetched under a deadline, kept, and refreshed
+//! ahead of their end. The rest of the crate knows [`Credentials`] only.
 //!
-//! `AWS_ENDPOINT_URL` and `AWS_ENDPOINT_URL_STS` must not send the guard's proof of itself elsewhere. The SDK's loader
-//! does not let them be switched off for the STS calls *inside* its chain (web identity, a role in a profile), so where
-//! one of those could be made, such a variable is a fault. The call that the guard itself makes, `AssumeRole`, is
-//! built without any configured endpoint.
+//! `AWS_ENDPOINT_URL` and its kind must not send the guard's proof of itself elsewhere: [`chain`] leaves them out of what
+//! the SDK is shown, and the call that the guard makes itself, `AssumeRole` ([`role`]), knows no environment at all.
+
+mod chain;
+mod name;
+mod role;
+mod sessions;
+#[cfg(test)]
+mod tests;
 
 use std::{
     error::Error,
@@ -13,24 +18,19 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 
-use aws_config::{BehaviorVersion, Region, SdkConfig, sts::AssumeRoleProvider};
 use aws_credential_types::{
     credential_feature::AwsCredentialFeature,
     provider::{ProvideCredentials, SharedCredentialsProvider},
 };
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use jiff::{SignedDuration, Timestamp};
 use tokio::{sync::Mutex as Turn, time::timeout};
 
-use super::options::CredentialSource;
+pub(super) use self::sessions::SiteCredentials;
 use crate::{
     clock::{Clock, Now},
     secret::Secret,
     sigv4::Credentials,
 };
-
-#[cfg(test)]
-mod tests;
 
 /// One fetch, with every call it needs.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -42,16 +42,10 @@ const SPENT: SignedDuration = SignedDuration::from_secs(30);
 const ENDLESS: SignedDuration = SignedDuration::from_mins(15);
 /// After a refresh that failed the next one waits so long, as long as there is something to use.
 const AGAIN: SignedDuration = SignedDuration::from_secs(10);
-/// The name of the guard's sessions in `CloudTrail`.
-const SESSION: &str = "connect-guard";
-/// Variables that redirect the SDK's calls of STS.
-const REDIRECTING: [&str; 2] = ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS"];
-/// Static keys in the environment: the chain takes them first and calls nobody.
-const KEYS: [&str; 2] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
 /// The most characters of a provider's words that are kept.
 const WORDS: usize = 400;
 
-/// Credentials of one site.
+/// Credentials of one identity.
 pub(super) struct CredentialCache {
     provider: SharedCredentialsProvider,
     only_profile: bool,
@@ -71,45 +65,7 @@ struct Held {
 }
 
 impl CredentialCache {
-    /// A cache that is empty. Reads the environment and the SDK's files; calls nobody.
-    ///
-    /// # Errors
-    /// In words: the environment or the configuration files would redirect the guard's calls of STS.
-    pub(super) async fn open(
-        source: &CredentialSource,
-        region: &str,
-        clock: Clock,
-        http: Option<SharedHttpClient>,
-    ) -> Result<Self, String> {
-        let set: Vec<String> = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect();
-        check_environment(source, &set)?;
-        let mut sdk = aws_config::defaults(BehaviorVersion::latest()).region(Region::new(region.to_owned()));
-        if let CredentialSource::Profile(name) = source {
-            sdk = sdk.profile_name(name);
-        }
-        if let Some(http) = &http {
-            sdk = sdk.http_client(http.clone());
-        }
-        let loaded = sdk.load().await;
-        if loaded.endpoint_url().is_some() && !REDIRECTING.iter().any(|name| has(&set, name)) {
-            return Err("the profile has an `endpoint_url`, which would redirect calls of STS".to_owned());
-        }
-        let chain = loaded.credentials_provider().ok_or("the SDK has no source of credentials")?;
-        let provider = match source {
-            CredentialSource::Chain | CredentialSource::Profile(_) => chain,
-            CredentialSource::Role { arn, external_id } => {
-                let mut role = AssumeRoleProvider::builder(arn).session_name(SESSION);
-                if let Some(id) = external_id {
-                    role = role.external_id(id);
-                }
-                let role = role.configure(&without_endpoint(&loaded, http)).build_from_provider(chain).await;
-                SharedCredentialsProvider::new(role)
-            }
-        };
-        let only_profile = matches!(source, CredentialSource::Profile(_));
-        Ok(Self::of(provider, only_profile, clock))
-    }
-
+    /// A cache that is empty. `only_profile`: what the provider gives must come from a profile.
     pub(super) fn of(provider: SharedCredentialsProvider, only_profile: bool, clock: Clock) -> Self {
         Self {
             provider,
@@ -204,39 +160,6 @@ impl CredentialCache {
         *self.held.lock().unwrap_or_else(PoisonError::into_inner) = Some(held);
         Ok(credentials)
     }
-}
-
-/// Whether the environment leaves the SDK's chain alone.
-fn check_environment(source: &CredentialSource, set: &[String]) -> Result<(), String> {
-    if let CredentialSource::Profile(_) = source {
-        if let Some(name) = KEYS.iter().find(|name| has(set, name)) {
-            return Err(format!("`{name}` is set, which the SDK prefers to the profile: unset it"));
-        }
-    } else if KEYS.iter().all(|name| has(set, name)) {
-        return Ok(());
-    }
-    match REDIRECTING.iter().find(|name| has(set, name)) {
-        Some(name) => Err(format!("`{name}` is set, which would redirect calls of STS: unset it")),
-        None => Ok(()),
-    }
-}
-
-fn has(set: &[String], name: &str) -> bool {
-    set.iter().any(|one| one == name)
-}
-
-/// What was loaded, but for whatever could hold an endpoint.
-fn without_endpoint(loaded: &SdkConfig, http: Option<SharedHttpClient>) -> SdkConfig {
-    let mut plain =
-        SdkConfig::builder().behavior_version(BehaviorVersion::latest()).region(loaded.region().cloned());
-    plain.set_use_fips(loaded.use_fips());
-    plain.set_use_dual_stack(loaded.use_dual_stack());
-    plain.set_retry_config(loaded.retry_config().cloned());
-    plain.set_timeout_config(loaded.timeout_config().cloned());
-    plain.set_sleep_impl(loaded.sleep_impl());
-    plain.set_time_source(loaded.time_source());
-    plain.set_http_client(http);
-    plain.build()
 }
 
 fn too_long() -> String {

@@ -29,15 +29,20 @@ fn update() -> Change {
 }
 
 async fn sent(say: Say) -> Sent {
-    let (sent, got) = Stage::open().await.play(vec![say], async |reach, _| reach.act(&update()).await).await;
+    let (sent, got) = Stage::open()
+        .await
+        .play(vec![say], async |reach, _| reach.act(&update(), &desk(), &record()).await)
+        .await;
     assert_eq!(got.len(), 1);
     sent
 }
 
 #[tokio::test]
 async fn s13_a_change_is_built_anew_and_nothing_of_the_caller_goes_with_it() {
-    let (sent, got) =
-        Stage::open().await.play(vec![ok("")], async |reach, _| reach.act(&update()).await).await;
+    let (sent, got) = Stage::open()
+        .await
+        .play(vec![ok("")], async |reach, _| reach.act(&update(), &desk(), &record()).await)
+        .await;
     let Sent::Accepted(answered) = sent else { panic!("{sent:?}") };
     let expected = Answered { status: 200, error: None, request_id: Some("c-1".into()), body: Bytes::new() };
     assert_eq!(answered, expected);
@@ -45,7 +50,7 @@ async fn s13_a_change_is_built_anew_and_nothing_of_the_caller_goes_with_it() {
     let body = r#"{"IdentityInfo":{"LastName":"Major","Email":"mary.major@example.com"}}"#;
     assert_eq!(got.line, format!("POST /users/{INSTANCE}/{USER}/identity-info HTTP/1.1"));
     let length = format!("content-length: {}", body.len());
-    assert_eq!(got.fields, [&length, "content-type: application/json", &agent()]);
+    assert_eq!(got.fields, [&length, "content-type: application/json", &format!("{} rec/guard-17", agent())]);
     assert_eq!(got.body, body);
 }
 
@@ -115,7 +120,7 @@ async fn a_slow_answer_is_unknown_and_not_asked_for_again() {
     let bounds = ClientBounds { answer: Duration::from_millis(80), ..ClientBounds::default() };
     let (sent, got) = Stage::with(bounds, 1000)
         .await
-        .play(vec![Say::Nothing], async |reach, _| reach.act(&update()).await)
+        .play(vec![Say::Nothing], async |reach, _| reach.act(&update(), &desk(), &record()).await)
         .await;
     assert!(matches!(sent, Sent::Unknown(_)), "{sent:?}");
     assert_eq!(got.len(), 1);
@@ -125,7 +130,7 @@ async fn a_slow_answer_is_unknown_and_not_asked_for_again() {
 async fn k8_without_a_connection_nothing_was_sent_and_nothing_is_tried_again() {
     let Stage { reach, server, .. } = Stage::open().await;
     drop(server);
-    assert!(matches!(bounded(reach.act(&update())).await, Sent::NotSent(_)));
+    assert!(matches!(bounded(reach.act(&update(), &desk(), &record())).await, Sent::NotSent(_)));
     assert_eq!(reach.client.stats().connect, 1);
 }
 
@@ -135,8 +140,8 @@ async fn k2_without_credentials_nothing_is_sent() {
     let expired = Given::new("AKID", "s", None, Some(std::time::UNIX_EPOCH), "tests");
     let cache = CredentialCache::of(SharedCredentialsProvider::new(expired), false, clock.clone());
     let client = server.client(ClientBounds::default());
-    let reach = SiteClient::of(place(), client, Arc::new(cache), reach.limiter.clone(), clock);
-    let sent = bounded(reach.act(&update())).await;
+    let reach = SiteClient::of(place(), client, SiteCredentials::own(cache), reach.limiter.clone(), clock);
+    let sent = bounded(reach.act(&update(), &desk(), &record())).await;
     assert!(matches!(&sent, Sent::NotSent(why) if why.starts_with("no credentials")), "{sent:?}");
     let stats = reach.client.stats();
     assert_eq!((stats.opened, stats.connect), (0, 0));

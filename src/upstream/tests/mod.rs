@@ -7,7 +7,10 @@ use aws_credential_types::{Credentials as Given, provider::SharedCredentialsProv
 use bytes::Bytes;
 use jiff::SignedDuration;
 
-use super::{credentials::CredentialCache, site::SiteClient};
+use super::{
+    credentials::{CredentialCache, SiteCredentials},
+    site::SiteClient,
+};
 use crate::{
     caller::{Arn, Caller, Principal, Proof, Verified},
     client::{
@@ -16,6 +19,7 @@ use crate::{
     },
     clock::Clock,
     limit::{ConnectRate, Limiter, Rate, Rates},
+    notice::RecordRef,
     operation::{InstanceId, Operation, Site, Sites, recognise},
     secret::Secret,
     sigv4::{Claimed, Signable, verify},
@@ -63,7 +67,8 @@ impl Stage {
         let given = Given::new("ASIAEXAMPLE", SECRET, Some("TOKENEXAMPLE".to_owned()), None, "tests");
         let cache = CredentialCache::of(SharedCredentialsProvider::new(given), false, clock.clone());
         let client = server.client(bounds);
-        let reach = SiteClient::of(place(), client, Arc::new(cache), Arc::new(limiter), clock.clone());
+        let reach =
+            SiteClient::of(place(), client, SiteCredentials::own(cache), Arc::new(limiter), clock.clone());
         Self { reach: Arc::new(reach), clock, server }
     }
 
@@ -169,6 +174,14 @@ fn agent() -> String {
     format!("user-agent: connect-guard/{}", env!("CARGO_PKG_VERSION"))
 }
 
+fn desk() -> Principal {
+    Principal { arn: Arn::read("arn:aws:iam::111122223333:role/Desk").unwrap(), unique_id: None }
+}
+
+fn record() -> RecordRef {
+    RecordRef { chain: "guard".to_owned(), seq: 17, hash: String::new() }
+}
+
 /// An answer, its length stated.
 fn answer(status: u16, fields: &[&str], body: &str) -> Say {
     let mut head = vec![format!("HTTP/1.1 {status} X"), format!("Content-Length: {}", body.len())];
@@ -188,18 +201,17 @@ fn refusal(status: u16, name: &str) -> Say {
 /// What a caller who was verified asks for with this request.
 fn asked(method: Method, target: &str, fields: &[(&str, &str)], body: &str) -> Operation {
     let caller = Caller {
-        principal: Principal {
-            arn: Arn::read("arn:aws:iam::111122223333:role/Desk").unwrap(),
-            unique_id: None,
-        },
+        principal: desk(),
         proof: Proof::GuardKey { key_id: "GKEXAMPLE".to_owned() },
         origin: Origin::new(RequestId::from("g-1"), Ipv4Addr::LOCALHOST.into(), None),
+        notes: std::collections::BTreeMap::new(),
     };
     let head = Head {
         method,
         target: RequestTarget::read(target).unwrap(),
         headers: Headers::read(fields.iter().map(|(name, value)| (*name, value.as_bytes()))).unwrap(),
         origin: caller.origin.clone(),
+        peer: crate::wire::Peer::default(),
     };
     let request = WireRequest { head, body: Bytes::copy_from_slice(body.as_bytes()) };
     let verified = Verified::for_tests(caller, "us-east-1", request);

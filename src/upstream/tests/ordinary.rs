@@ -61,7 +61,7 @@ async fn passed(say: Say, ordinary: &Ordinary) -> (Whole, Got) {
     let (reply, mut got) = Stage::open()
         .await
         .play(vec![say], async |reach, _| {
-            Whole::of(reach.pass(ordinary, &RequestId::from("g-1")).await.0).await
+            Whole::of(reach.pass(ordinary, &desk(), &RequestId::from("g-1")).await.0).await
         })
         .await;
     assert_eq!(got.len(), 1);
@@ -174,7 +174,7 @@ async fn an_answer_that_is_cut_short_does_not_look_whole() {
     let short = Say::Answer("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{\"a\"".into());
     let (reply, _) = stage
         .play(vec![short], async |reach, _| {
-            Whole::of(reach.pass(&read(), &RequestId::from("g-1")).await.0).await
+            Whole::of(reach.pass(&read(), &desk(), &RequestId::from("g-1")).await.0).await
         })
         .await;
     assert_eq!((reply.status, reply.body), (200, None));
@@ -184,6 +184,6 @@ async fn an_answer_that_is_cut_short_does_not_look_whole() {
 async fn k8_without_a_connection_a_write_is_503() {
     let Stage { reach, server, .. } = Stage::open().await;
     drop(server);
-    let (reply, _) = bounded(reach.pass(&write(), &RequestId::from("g-1"))).await;
+    let (reply, _) = bounded(reach.pass(&write(), &desk(), &RequestId::from("g-1"))).await;
     assert_eq!(reply.status, 503);
 }

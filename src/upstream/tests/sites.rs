@@ -68,7 +68,7 @@ async fn a_site_without_credentials_is_named() {
     let expired = Given::new("AKID", "s", None, Some(std::time::UNIX_EPOCH), "tests");
     let cache = CredentialCache::of(SharedCredentialsProvider::new(expired), false, clock.clone());
     let client = server.client(ClientBounds::default());
-    let reach = SiteClient::of(place(), client, Arc::new(cache), reach.limiter.clone(), clock);
+    let reach = SiteClient::of(place(), client, SiteCredentials::own(cache), reach.limiter.clone(), clock);
     let upstream = Upstream { sites: [("main".to_owned(), reach)].into() };
     let why = "the credentials that were given are at their end";
     assert_eq!(upstream.credentials().await, [("main".to_owned(), Err(why.to_owned()))]);

@@ -4,7 +4,7 @@ use std::{error::Error, fmt};
 
 use bytes::Bytes;
 
-use super::{ErrorType, Headers, Occurs, Origin, RequestTarget, quoted};
+use super::{ErrorType, Headers, Occurs, Origin, Peer, RequestTarget, quoted};
 
 /// Characters of a method that is well-formed though unknown; the longest registered one has seventeen.
 const MOST_METHOD: usize = 20;
@@ -66,6 +66,8 @@ pub struct Head {
     pub headers: Headers,
     /// Where it came from.
     pub origin: Origin,
+    /// Whom its connection is with.
+    pub peer: Peer,
 }
 
 /// A whole request.
@@ -145,7 +147,13 @@ impl Head {
                 return Err(Malformed::form(format!("header {} occurs more than once", quoted(name))));
             }
         }
-        Ok(Self { method, target, headers, origin })
+        Ok(Self { method, target, headers, origin, peer: Peer::default() })
+    }
+
+    /// The same head, come over a connection with this peer.
+    #[must_use]
+    pub fn over(self, peer: Peer) -> Self {
+        Self { peer, ..self }
     }
 }
 

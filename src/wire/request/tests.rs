@@ -35,7 +35,7 @@ fn request(content_types: &[&str], body: &'static [u8]) -> WireRequest {
     let fields = content_types.iter().map(|value| ("content-type", value.as_bytes()));
     let headers = Headers::read(fields).unwrap();
     let target = RequestTarget::read("/a").unwrap();
-    let head = Head { method: Method::Post, target, headers, origin: origin() };
+    let head = Head { method: Method::Post, target, headers, origin: origin(), peer: Peer::default() };
     WireRequest { head, body: body.into() }
 }
 

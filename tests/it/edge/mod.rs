@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use crate::{
     records::of_kind,
-    running::{Running, identity_path, own_address, program, rewrite, roomy, user},
+    running::{Running, identity_path, own_address, program, rewrite, roomy, until, user},
 };
 
 mod bodies;
@@ -196,7 +196,8 @@ async fn c22_slow_heads_and_bodies_are_answered_408() {
         assert!(tokio::time::timeout(Duration::from_secs(20), connection.ended()).await.unwrap(), "{what}");
     }
     assert!(guard.stage.connect.requests().is_empty());
-    assert_eq!(desk.exchange(&octets).await.unwrap().status, 200, "{}", guard.log());
+    // Whoever is quick enough is served; nothing on a busy machine need be so the first time.
+    until("an answer", || async { (desk.exchange(&octets).await.ok()?.status == 200).then_some(()) }).await;
 }
 
 /// Each request of a connection is judged alone; the first bad one is the last.

@@ -1,8 +1,12 @@
 //! Two callers and one user: orders of arrival, and what was read too early.
 
-use connect_guard::demo::{caller::Request, connect::Fault, stage::INSTANCE};
+use connect_guard::demo::{
+    caller::Request,
+    connect::{Fault, Held},
+    stage::INSTANCE,
+};
 
-use super::{CONFLICT, DONE, SLOW, UPDATE, email, later, received, said, start};
+use super::{CONFLICT, DONE, UPDATE, email, later, received, said, start};
 use crate::{
     records::{effects, of_kind},
     running::{LIMIT, own_address, user},
@@ -13,11 +17,13 @@ async fn e12_of_two_callers_at_once_one_waits_its_turn() {
     let guard = start(1).await;
     let (desk, help) = (guard.caller("IdentityDesk"), guard.caller("HelpDesk"));
     let agent = user(1);
-    guard.stage.connect.fail_next(UPDATE, Fault::Slow(SLOW));
+    let answer = Held::default();
+    guard.stage.connect.fail_next(UPDATE, Fault::Held(answer.clone()));
     let first = later(&desk, &email(&agent, &own_address(&agent)));
     received(&guard, 1, UPDATE).await;
     let request = Request::update_identity(INSTANCE, &agent.id, &[("FirstName", "Other")]);
     assert_eq!(said(&help.send(&request).await.unwrap()), CONFLICT, "{}", guard.log());
+    answer.let_go();
     assert_eq!(said(&first.await.unwrap()), DONE);
     // Somebody else's change was never in the way of it; now it is done, and the retry goes through.
     assert_eq!(said(&help.send(&request).await.unwrap()), DONE, "{}", guard.log());
@@ -34,11 +40,13 @@ async fn e10_who_may_not_change_the_address_cannot_restore_it() {
     let agent = user(1);
     let new = own_address(&agent);
     // What the help desk's request sees is read before the correction, and arrives after it.
-    guard.stage.connect.fail_next("DescribeUser", Fault::Slow(SLOW));
+    let answer = Held::default();
+    guard.stage.connect.fail_next("DescribeUser", Fault::Held(answer.clone()));
     let fields = [("FirstName", "Other"), ("Email", &*agent.email)];
     let looped = later(&help, &Request::update_identity(INSTANCE, &agent.id, &fields));
     received(&guard, 1, "DescribeUser").await;
     assert_eq!(said(&desk.send(&email(&agent, &new)).await.unwrap()), DONE, "{}", guard.log());
+    answer.let_go();
     assert_eq!(said(&looped.await.unwrap()), CONFLICT, "{}", guard.log());
     assert_eq!(guard.stage.connect.user(&agent.id).unwrap().email, new);
     assert_eq!(guard.stage.connect.updates().len(), 1);

@@ -101,6 +101,7 @@ async fn part(number: usize) {
     let sent = guard.stage.connect.requests();
     assert!(sent.iter().all(|one| !one.target.contains("arn")), "Connect got an ARN");
     on_record(&guard.records().await, &found);
+    guard.hasten();
     in_the_mail(&guard.letters().await, &found);
     let (report, whole) = guard.verify();
     assert!(whole, "{report}");

@@ -56,6 +56,15 @@ async fn an_answer_that_never_comes() {
 }
 
 #[tokio::test]
+async fn an_answer_that_is_held_comes_once_it_is_let_go() {
+    let held = Held::default();
+    let error = with(Fault::Held(held.clone()), Done::Applied).await.unwrap_err();
+    assert!(error.sent && matches!(error.why, Failure::Timeout(_)), "{error}");
+    held.let_go();
+    assert_eq!(with(Fault::Held(held), Done::Applied).await.unwrap().status, 200);
+}
+
+#[tokio::test]
 async fn a_slow_answer_comes() {
     let start = Instant::now();
     assert_eq!(with(Fault::Slow(SHORT), Done::Applied).await.unwrap().status, 200);

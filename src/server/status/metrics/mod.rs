@@ -24,6 +24,10 @@
 //! | `panics_total` | counter | `listener` | requests that panicked |
 //! | `certificate_not_after_timestamp_seconds` | gauge | `listener` | when the certificate ends |
 //! | `caller_key_not_after_timestamp_seconds` | gauge | `key` | when a caller's key ends |
+//! | `crl_next_update_timestamp_seconds` | gauge | `listener` | when the successor of a list of revoked clients is due |
+//! | `session_answers_total` | counter | `route` `code` | answers to requests for sessions and about freezes |
+//! | `issuer_keys` | gauge | `issuer` | keys of an issuer of web identities that are held |
+//! | `issuer_keys_failures` | gauge | `issuer` | how often reading them failed since it last went well |
 //! | `upstream_requests_total` | counter | `site` | requests to Connect |
 //! | `upstream_failures_total` | counter | `site` `kind` | those without a whole answer |
 //! | `upstream_seconds` | histogram | `site` | until the head of Connect's answer |
@@ -104,6 +108,7 @@ impl Collector for Measurements {
         self.requests(&mut page)?;
         self.listeners(&mut page)?;
         self.ends(&mut page)?;
+        self.sessions(&mut page)?;
         self.upstream(&mut page)?;
         self.limiter(&mut page)?;
         self.ledger(&mut page)?;
@@ -172,8 +177,34 @@ impl Measurements {
             labelled("listener", &self.certificates).map(|(of, at)| (of, seconds(*at))),
         )?;
         page.gauges(
+            family("crl_next_update_timestamp", "When the successor of a list of revoked clients is due")
+                .seconds(),
+            labelled("listener", &self.crls).map(|(of, at)| (of, seconds(*at))),
+        )?;
+        page.gauges(
             family("caller_key_not_after_timestamp", "When a caller's key ends").seconds(),
             labelled("key", &self.keys).map(|(of, at)| (of, seconds(*at))),
+        )
+    }
+
+    fn sessions(&self, page: &mut Page<'_>) -> fmt::Result {
+        let Some(sessions) = &self.sessions else { return Ok(()) };
+        let answers = sessions.answers.iter().map(|of| ([("route", of.route), ("code", of.code)], of.count));
+        page.counters(
+            family("session_answers", "Answers to requests for sessions and about freezes"),
+            answers,
+        )?;
+        let issuers = || sessions.issuers.iter().map(|of| ([("issuer", of.issuer.as_str())], of));
+        page.gauges(
+            family("issuer_keys", "Keys of an issuer of web identities that are held"),
+            issuers().map(|(labels, of)| (labels, number(of.keys as u64))),
+        )?;
+        page.gauges(
+            family(
+                "issuer_keys_failures",
+                "How often reading an issuer's keys failed since it last went well",
+            ),
+            issuers().map(|(labels, of)| (labels, number(u64::from(of.failures)))),
         )
     }
 

@@ -9,6 +9,7 @@ use crate::{
     notice::{Channel, Urgency},
     notify::{ChannelStats, CourierStats},
     server::{Counts, counts::ServerStats},
+    session::{Answered, ExchangeStats, IssuerStats},
     timing::Timer,
 };
 
@@ -57,6 +58,16 @@ pub(super) fn measurements() -> Measurements {
         courier: CourierStats {
             channels: vec![channel("mail", None), channel("hook:chat", Some(1_700_000_000_000))],
         },
+        sessions: Some(ExchangeStats {
+            answers: vec![Answered { route: "sts", code: "done", count: 2 }],
+            issuers: vec![IssuerStats {
+                issuer: "https://issuer.example.com".to_owned(),
+                keys: 2,
+                read: None,
+                failures: 1,
+            }],
+        }),
+        crls: vec![("[::1]:8443".to_owned(), 1_700_000_000_000)],
         limiter: LimiterStats { limited: [1, 2, 3, 4], keys: 5 },
         connect: vec![(
             "main".to_owned(),

@@ -1,8 +1,6 @@
-//! How credentials are kept, refreshed and given up; and where the guard's own call of STS goes.
+//! How credentials are kept, refreshed and given up; what STS is asked for a role, and where.
 
 use std::{
-    ffi::OsStr,
-    process::Command,
     sync::atomic::{AtomicU32, Ordering},
     time::SystemTime,
 };
@@ -11,10 +9,9 @@ use aws_credential_types::{
     Credentials as Given,
     provider::{error::CredentialsError, future},
 };
-use aws_smithy_runtime_api::client::{
-    http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn},
-    orchestrator::{HttpRequest, HttpResponse},
-};
+
+mod environment;
+mod roles;
 
 use super::*;
 
@@ -163,81 +160,4 @@ async fn only_the_profile_that_is_named_may_give_them() {
     let provider = SharedCredentialsProvider::new(source.clone());
     let cache = Arc::new(CredentialCache::of(provider, true, source.clock.clone()));
     assert_eq!(key(&cache).await.unwrap_err(), "the profile gives no credentials");
-}
-
-#[test]
-fn variables_that_redirect_are_a_fault_where_sts_may_be_called() {
-    let role = CredentialSource::Role { arn: "arn:aws:iam::111122223333:role/G".into(), external_id: None };
-    let profile = CredentialSource::Profile("guard".into());
-    let check = |source: &CredentialSource, set: &[&str]| {
-        check_environment(source, &set.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>())
-    };
-    for source in [&CredentialSource::Chain, &role] {
-        assert_eq!(check(source, &["AWS_ENDPOINT_URL_CONNECT", "AWS_REGION"]), Ok(()));
-        for name in REDIRECTING {
-            assert!(check(source, &[name]).unwrap_err().contains(name));
-            assert!(check(source, &[name, KEYS[0]]).is_err(), "half a pair of keys is none");
-            assert_eq!(check(source, &[name, KEYS[0], KEYS[1]]), Ok(()));
-        }
-    }
-    assert_eq!(check(&profile, &[]), Ok(()));
-    for name in REDIRECTING.into_iter().chain(KEYS) {
-        assert!(check(&profile, &[name]).unwrap_err().contains(name));
-    }
-}
-
-const NOWHERE: &str = "http://127.0.0.1:9";
-
-#[derive(Debug, Clone)]
-struct Sts(Arc<Mutex<Vec<(String, String)>>>);
-
-impl HttpConnector for Sts {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let body = String::from_utf8_lossy(request.body().bytes().unwrap_or_default()).into_owned();
-        self.0.lock().unwrap().push((request.uri().to_owned(), body));
-        let answer = "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleResult>\
-            <Credentials><AccessKeyId>ASIAROLE</AccessKeyId><SecretAccessKey>s</SecretAccessKey>\
-            <SessionToken>t</SessionToken><Expiration>2999-01-01T00:00:00Z</Expiration></Credentials>\
-            </AssumeRoleResult></AssumeRoleResponse>";
-        HttpConnectorFuture::ready(Ok(HttpResponse::new(200.try_into().unwrap(), answer.into())))
-    }
-}
-
-/// Runs itself again under variables that redirect, since a process cannot safely change its own.
-#[test]
-fn sts_is_not_redirected_by_the_environment() {
-    let redirected = |name: &OsStr, to: &OsStr| name == "AWS_ENDPOINT_URL_STS" && to == NOWHERE;
-    if std::env::vars_os().any(|(name, to)| redirected(&name, &to)) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        return runtime.block_on(assumed());
-    }
-    let mut again = Command::new(std::env::current_exe().unwrap());
-    again.args(["--exact", "upstream::credentials::tests::sts_is_not_redirected_by_the_environment"]);
-    again.env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE").env("AWS_SECRET_ACCESS_KEY", "secret");
-    again.env("AWS_CONFIG_FILE", "/nonexistent").env("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent");
-    for name in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL_CONNECT"] {
-        again.env(name, NOWHERE);
-    }
-    let output = again.output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
-    assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"));
-}
-
-async fn assumed() {
-    let sts = Sts(Arc::default());
-    let connector = sts.clone();
-    let http = http_client_fn(move |_, _| SharedHttpConnector::new(connector.clone()));
-    let source = CredentialSource::Role {
-        arn: "arn:aws:iam::111122223333:role/ConnectGuard".to_owned(),
-        external_id: Some("x-1".to_owned()),
-    };
-    let cache =
-        CredentialCache::open(&source, "eu-central-1", Clock::system(), Some(http)).await.ok().unwrap();
-    assert_eq!(key(&Arc::new(cache)).await.unwrap(), "ASIAROLE");
-    let calls = sts.0.lock().unwrap();
-    let [(uri, body)] = calls.as_slice() else { panic!("not one call: {calls:?}") };
-    assert_eq!(uri, "https://sts.eu-central-1.amazonaws.com/");
-    assert!(body.contains("Action=AssumeRole&"), "{body}");
-    assert!(body.contains("role%2FConnectGuard") && body.contains("ExternalId=x-1"), "{body}");
-    assert!(body.contains("RoleSessionName=connect-guard"), "{body}");
 }

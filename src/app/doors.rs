@@ -1,0 +1,95 @@
+//! The listeners: for callers, for whoever wants a session, and for whoever watches.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use super::{AppFault, failed};
+use crate::{
+    config::{Config, Drain, Listen, StatusListen},
+    server::{BindError, Counts, Options, ProxyProtocol, Server, StatusOptions, StatusServer, Tls},
+};
+
+/// Every listener, bound.
+pub(super) struct Doors {
+    /// For callers.
+    pub(super) gateways: Vec<Server>,
+    /// For whoever wants a session.
+    pub(super) issuing: Vec<Server>,
+    /// For whoever watches.
+    pub(super) statuses: Vec<StatusServer>,
+}
+
+impl Doors {
+    /// Binds them, with the certificates of each kind in the order of the configuration.
+    pub(super) fn open(
+        config: &Config,
+        tls: &[Tls],
+        session_tls: &[Tls],
+        status_tls: &[Option<Tls>],
+    ) -> Result<Self, AppFault> {
+        let issuing = config.session.as_ref().map_or(&[][..], |session| &session.listen);
+        Ok(Self {
+            gateways: bound(&config.listen, config.drain, tls)?,
+            issuing: bound(issuing, config.drain, session_tls)?,
+            statuses: statuses(config, status_tls)?,
+        })
+    }
+
+    /// What each listener counts.
+    pub(super) fn counts(&self) -> Vec<(SocketAddr, Arc<Counts>)> {
+        let servers = self.gateways.iter().chain(&self.issuing);
+        servers.filter_map(|server| Some((server.bound().address()?, server.counts()))).collect()
+    }
+
+    /// Each certificate, with the listener that serves it.
+    pub(super) fn certificates(
+        &self,
+        tls: &[Tls],
+        session_tls: &[Tls],
+        status_tls: &[Option<Tls>],
+    ) -> Vec<(SocketAddr, Tls)> {
+        let served = self.gateways.iter().zip(tls).chain(self.issuing.iter().zip(session_tls));
+        let served = served.filter_map(|(server, tls)| Some((server.bound().address()?, tls.clone())));
+        let statuses = self.statuses.iter().map(StatusServer::address).zip(status_tls.iter().cloned());
+        served.chain(statuses.filter_map(|(address, tls)| Some((address, tls?)))).collect()
+    }
+}
+
+fn unbound(fault: &BindError) -> AppFault {
+    failed(&format!("cannot listen on {}", fault.bound), &fault.source)
+}
+
+/// Listeners for callers, or for whoever wants a session.
+fn bound(listeners: &[Listen], drain: Drain, tls: &[Tls]) -> Result<Vec<Server>, AppFault> {
+    let bind = |(listen, tls): (&Listen, &Tls)| {
+        Server::bind(options(listen, drain), tls.clone()).map_err(|fault| unbound(&fault))
+    };
+    listeners.iter().zip(tls).map(bind).collect()
+}
+
+fn statuses(config: &Config, status_tls: &[Option<Tls>]) -> Result<Vec<StatusServer>, AppFault> {
+    let bind = |(listen, tls): (&StatusListen, &Option<Tls>)| {
+        let options = StatusOptions { address: listen.address, tls: tls.clone() };
+        StatusServer::bind(options).map_err(|fault| unbound(&fault))
+    };
+    config.status.iter().zip(status_tls).map(bind).collect()
+}
+
+fn options(listen: &Listen, drain: Drain) -> Options {
+    let mut options = Options::at(listen.address);
+    options.require = listen.require;
+    options.region = listen.region.as_deref().map(Arc::from);
+    options.gate = listen.gate;
+    options.proxy = listen.proxy.as_ref().map(|proxy| ProxyProtocol { from: proxy.from.clone() });
+    let timeouts = &mut options.timeouts;
+    timeouts.handshake = listen.timeouts.handshake.unwrap_or(timeouts.handshake);
+    timeouts.head = listen.timeouts.head.unwrap_or(timeouts.head);
+    timeouts.body = listen.timeouts.body.unwrap_or(timeouts.body);
+    timeouts.idle = listen.timeouts.idle.unwrap_or(timeouts.idle);
+    timeouts.write = listen.timeouts.write.unwrap_or(timeouts.write);
+    timeouts.drain = drain.requests;
+    let caps = &mut options.caps;
+    caps.connections = listen.caps.connections.unwrap_or(caps.connections);
+    caps.per_source = listen.caps.connections_per_source.unwrap_or(caps.per_source);
+    caps.requests = listen.caps.requests.unwrap_or(caps.requests);
+    options
+}

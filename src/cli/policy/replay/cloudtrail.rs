@@ -1,0 +1,379 @@
+//! Calls from `CloudTrail`: JSON lines, and files with `{"Records": [..]}` as trails put them into a bucket, compressed or
+//! not, in directories.
+//!
+//! A trail holds neither the user as it was nor the values that the model of Connect calls sensitive: those are `***` or
+//! `HIDDEN_DUE_TO_SECURITY_REASONS`. Which member of which operation is masked is not documented, so every value of a
+//! person counts as masked unless it is a plain text.
+
+use std::{
+    fs::{self, File},
+    io::{BufRead, BufReader, Read},
+    path::{Path, PathBuf},
+};
+
+use flate2::read::MultiGzDecoder;
+use serde_json::{Map, Value};
+
+use super::{
+    Asked, Call, Left, Was,
+    members::{UNSAID, decoded, last, lowered, member, part, put, text, texts, value},
+};
+use crate::{
+    caller::{Arn, Resource},
+    cli::policy::args::Period,
+    clock::Now,
+    operation::{Field, InstanceIn, Route, routes},
+    policy::{Logged, Past},
+};
+
+/// Longest line or file that is read, in octets: a file of a trail has some megabytes.
+const LONGEST: u64 = 256 * 1024 * 1024;
+
+/// Reads trails, and gives each call on.
+pub(in crate::cli::policy) struct Events<F> {
+    period: Period,
+    each: F,
+    left: Left,
+}
+
+impl<F: FnMut(Call)> Events<F> {
+    /// Of this period.
+    pub(in crate::cli::policy) fn of(period: Period, each: F) -> Self {
+        Self { period, each, left: Left::new() }
+    }
+
+    /// A file, or every `.json`, `.jsonl` and `.json.gz` below a directory, by name.
+    pub(in crate::cli::policy) fn read(&mut self, path: &Path) -> Result<(), String> {
+        let fault = |error: std::io::Error| format!("cannot read `{}`: {error}", path.display());
+        if !path.is_dir() {
+            return self.file(path);
+        }
+        let entries = fs::read_dir(path).map_err(fault)?;
+        let mut inside = entries
+            .map(|entry| entry.map(|entry| entry.path()))
+            .collect::<Result<Vec<PathBuf>, _>>()
+            .map_err(fault)?;
+        inside.sort();
+        for path in inside {
+            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            let is_log = [".json", ".jsonl", ".json.gz", ".jsonl.gz"].iter().any(|end| name.ends_with(end));
+            // Digests of a trail's files are no events.
+            let is_digest = name.contains("CloudTrail-Digest");
+            if !is_digest && (path.is_dir() || is_log) {
+                self.read(&path)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What was no call of a caller.
+    pub(in crate::cli::policy) fn finish(self) -> Left {
+        self.left
+    }
+
+    fn file(&mut self, path: &Path) -> Result<(), String> {
+        let shown = path.display();
+        let fault = |error: std::io::Error| format!("cannot read `{shown}`: {error}");
+        let file = File::open(path).map_err(fault)?;
+        let packed = path.extension().is_some_and(|extension| extension == "gz");
+        let plain: Box<dyn Read> = if packed { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
+        let mut reader = BufReader::new(plain.take(LONGEST));
+        let mut whole = String::new();
+        let mut number = 0;
+        loop {
+            let mut line = String::new();
+            if reader.read_line(&mut line).map_err(fault)? == 0 {
+                break;
+            }
+            number += 1;
+            if line.trim().is_empty() {
+                continue;
+            }
+            match serde_json::from_str::<Value>(&line) {
+                Ok(value) if whole.is_empty() => self.value(&value, &format!("{shown}:{number}"))?,
+                // A file over several lines is one value.
+                Ok(_) | Err(_) => whole.push_str(&line),
+            }
+        }
+        if reader.get_ref().limit() == 0 {
+            return Err(format!("`{shown}` is longer than {LONGEST} octets"));
+        }
+        if whole.is_empty() {
+            return Ok(());
+        }
+        let value = serde_json::from_str(&whole).map_err(|error| format!("`{shown}` is no JSON: {error}"))?;
+        self.value(&value, &shown.to_string())
+    }
+
+    /// One event, or a file of them.
+    fn value(&mut self, value: &Value, place: &str) -> Result<(), String> {
+        match value.get("Records").or_else(|| value.get("Events")).and_then(Value::as_array) {
+            Some(events) => {
+                for (number, event) in (1..).zip(events) {
+                    // `aws cloudtrail lookup-events` gives each event as a text within another object.
+                    let inner =
+                        text(event, "/CloudTrailEvent").and_then(|text| serde_json::from_str(text).ok());
+                    self.event(inner.as_ref().unwrap_or(event), &format!("{place}#{number}"));
+                }
+                Ok(())
+            }
+            None if value.is_object() => {
+                self.event(value, place);
+                Ok(())
+            }
+            None => Err(format!("`{place}` is no event of CloudTrail")),
+        }
+    }
+
+    fn event(&mut self, event: &Value, place: &str) {
+        match call(event, place, self.period) {
+            Ok(call) => (self.each)(call),
+            Err(why) => *self.left.entry(why).or_default() += 1,
+        }
+    }
+}
+
+/// The call that an event tells of; or why it is none of a caller.
+fn call(event: &Value, place: &str, period: Period) -> Result<Call, &'static str> {
+    if text(event, "/eventSource") != Some("connect.amazonaws.com") {
+        return Err("events of other services");
+    }
+    let at = text(event, "/eventTime").and_then(|at| at.parse::<jiff::Timestamp>().ok());
+    let at = at.ok_or("events without a time")?;
+    if !period.has(at) {
+        return Err("calls outside of the period");
+    }
+    let who = text(event, "/userIdentity/arn").and_then(|arn| Arn::read(arn).ok());
+    let who = who.ok_or("calls of AWS services, of the account's root and of callers without an ARN")?;
+    if let Resource::Session { role, .. } = &who.resource
+        && role.starts_with("AWSServiceRoleFor")
+    {
+        return Err(
+            "calls of service-linked roles: the admin website and the replica sync, which do not pass the guard",
+        );
+    }
+    let operation = text(event, "/eventName").unwrap_or_default();
+    let Some(route) = routes().iter().find(|route| route.operation == operation) else {
+        let asked = Asked::Unknown(who.without_session(), operation.to_owned());
+        return Ok(Call { asked, was: was(event), place: place.to_owned() });
+    };
+    let past = past(event, &who, route, at.into())
+        .ok_or("calls whose event does not say enough to be asked again")?;
+    Ok(Call { asked: Asked::Known(Box::new(past)), was: was(event), place: place.to_owned() })
+}
+
+fn was(event: &Value) -> Was {
+    match text(event, "/errorCode") {
+        None => Was::Done,
+        Some(code) if code.contains("AccessDenied") => Was::Refused,
+        Some(_) => Was::Failed,
+    }
+}
+
+fn past(event: &Value, who: &Arn, route: &'static Route, at: Now) -> Option<Past> {
+    let asked = event.get("requestParameters").filter(|value| !value.is_null());
+    let asked = asked.cloned().unwrap_or_else(|| Value::Object(Map::new()));
+    let resource = member(&asked, "ResourceArn").map(decoded);
+    let of_user = id(&asked, "UserId", "agent").or_else(|| part(resource.as_deref(), "agent"));
+    let of_profile = id(&asked, "SecurityProfileId", "security-profile")
+        .or_else(|| part(resource.as_deref(), "security-profile"));
+    let mut question = Map::new();
+    put(&mut question, "caller", Some(who.to_string()));
+    put(&mut question, "unique_id", unique_id(event));
+    put(&mut question, "action", Some(route.action()));
+    put(&mut question, "instance", Some(instance(event, &asked, route, resource.as_deref())?));
+    put(&mut question, "profile", of_profile);
+    if of_user.is_some() || route.template.contains("{UserId}") {
+        let mut user = Map::new();
+        put(&mut user, "username", Some(UNSAID));
+        put(&mut user, "id", of_user);
+        question.insert("user".into(), user.into());
+    }
+    let mut log = Logged::Outline;
+    let mut masked = std::collections::BTreeSet::new();
+    if matches!(route.operation, "UpdateUserIdentityInfo" | "CreateUser") {
+        let (change, hidden) = change(&asked);
+        match (change, route.operation) {
+            (Some(change), _) => put(&mut question, "change", Some(change)),
+            (None, "CreateUser") => {}
+            (None, _) => log = Logged::Fieldless,
+        }
+        masked = hidden;
+    }
+    if route.operation == "CreateUser" {
+        put(&mut question, "username", Some(member(&asked, "Username").unwrap_or(UNSAID)));
+        put(&mut question, "password", value(&asked, "Password").is_some().then_some("set"));
+    }
+    let given = ["SecurityProfileIds", "SecurityProfiles"].iter().find_map(|name| value(&asked, name));
+    if route.operation == "CreateUser" || given.is_some() {
+        match given.and_then(profiles) {
+            Some(ids) => put(&mut question, "grants", Some(ids)),
+            None => log = log_without(log),
+        }
+    }
+    if let Some(permissions) = value(&asked, "Permissions") {
+        match texts(permissions) {
+            Some(permissions) => put(&mut question, "permissions", Some(permissions)),
+            None => log = log_without(log),
+        }
+    }
+    Past::read(&question, masked, log, at).ok()
+}
+
+fn log_without(log: Logged) -> Logged {
+    if log == Logged::Outline { Logged::Bare } else { log }
+}
+
+/// Security profiles by their ids.
+fn profiles(value: &Value) -> Option<Vec<String>> {
+    let ids = value.as_array()?.iter().map(|item| {
+        let named = item.as_str().or_else(|| item.get("Id").and_then(Value::as_str))?;
+        Some(last(&decoded(named)).to_owned()).filter(|id| !is_masked(id))
+    });
+    ids.collect()
+}
+
+/// The fields that were asked for; those that are masked too. None where not even they are known.
+fn change(asked: &Value) -> (Option<Value>, std::collections::BTreeSet<Field>) {
+    let mut masked = std::collections::BTreeSet::new();
+    let Some(info) = value(asked, "IdentityInfo").and_then(Value::as_object) else { return (None, masked) };
+    let mut change = Map::new();
+    for field in Field::ALL {
+        let name = field.name();
+        let Some(value) = info.get(name).or_else(|| info.get(&lowered(name))) else { continue };
+        match value.as_str() {
+            Some(text) if !is_masked(text) => put(&mut change, name, Some(text)),
+            Some(_) | None => {
+                masked.insert(field);
+                put(&mut change, name, Some(UNSAID));
+            }
+        }
+    }
+    (Some(change.into()), masked)
+}
+
+fn is_masked(text: &str) -> bool {
+    text == "HIDDEN_DUE_TO_SECURITY_REASONS" || !text.is_empty() && text.bytes().all(|byte| byte == b'*')
+}
+
+/// `AROA...` of `AROA...:session`, or `AIDA...`.
+fn unique_id(event: &Value) -> Option<String> {
+    let id = text(event, "/userIdentity/principalId")?.split(':').next()?;
+    (id.starts_with("AROA") || id.starts_with("AIDA")).then(|| id.to_owned())
+}
+
+/// The instance's ARN, in the event's Region and account; `none` for operations without one.
+fn instance(event: &Value, asked: &Value, route: &Route, resource: Option<&str>) -> Option<String> {
+    let named = match route.instance {
+        InstanceIn::None => return Some("none".to_owned()),
+        InstanceIn::ResourceArn => match part(resource, "instance") {
+            Some(id) => id,
+            None => return Some("none".to_owned()),
+        },
+        InstanceIn::Path | InstanceIn::Body | InstanceIn::Query => decoded(member(asked, "InstanceId")?),
+    };
+    if named.starts_with("arn:") {
+        return Some(named);
+    }
+    let region = text(event, "/awsRegion")?;
+    let account = text(event, "/recipientAccountId").or_else(|| text(event, "/userIdentity/accountId"))?;
+    let partition = text(event, "/userIdentity/arn")?.split(':').nth(1)?;
+    Some(format!("arn:{partition}:connect:{region}:{account}:instance/{named}"))
+}
+
+/// An id that is given as such or as an ARN.
+fn id(asked: &Value, name: &str, kind: &str) -> Option<String> {
+    let text = decoded(member(asked, name)?);
+    if is_masked(&text) { None } else { part(Some(&text), kind).or(Some(text)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use flate2::{Compression, write::GzEncoder};
+    use serde_json::json;
+
+    use super::*;
+
+    fn event(name: &str, parameters: Value) -> Value {
+        json!({
+            "userIdentity": { "arn": "arn:aws:sts::111122223333:assumed-role/HelpDesk/kim", "principalId": "AROAEXAMPLE:kim" },
+            "eventTime": "2027-03-12T10:00:00Z", "eventSource": "connect.amazonaws.com", "eventName": name,
+            "awsRegion": "us-east-1", "recipientAccountId": "111122223333", "requestParameters": parameters,
+        })
+    }
+
+    fn read(path: &Path) -> (Vec<Call>, Left) {
+        let mut calls = Vec::new();
+        let mut events = Events::of(Period::default(), |call| calls.push(call));
+        events.read(path).unwrap();
+        let left = events.finish();
+        (calls, left)
+    }
+
+    #[test]
+    fn a_bucket_is_read_as_trails_fill_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let day = folder.path().join("AWSLogs/111122223333/CloudTrail/us-east-1/2027/03/12");
+        let digests = folder.path().join("AWSLogs/111122223333/CloudTrail-Digest/us-east-1");
+        fs::create_dir_all(&day).unwrap();
+        fs::create_dir_all(&digests).unwrap();
+        fs::write(digests.join("111122223333_CloudTrail-Digest.json"), "{}").unwrap();
+        let listed = event("ListQueues", json!({ "InstanceId": "a1" }));
+        let whole = json!({ "Records": [listed, listed, { "eventSource": "s3.amazonaws.com" }] }).to_string();
+        let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+        packed.write_all(whole.as_bytes()).unwrap();
+        fs::write(day.join("a.json.gz"), packed.finish().unwrap()).unwrap();
+        fs::write(day.join("b.json"), format!("{:#}", json!({ "Records": [listed] }))).unwrap();
+        fs::write(day.join("c.jsonl"), format!("{listed}\n\n{listed}\n")).unwrap();
+        fs::write(day.join("notes.txt"), "no log").unwrap();
+        let (calls, left) = read(folder.path());
+        assert_eq!((calls.len(), left.len()), (5, 1), "{left:?}");
+        assert!(calls[1].place.ends_with("a.json.gz:1#2"), "{}", calls[1].place);
+        fs::write(day.join("d.json"), "{ no").unwrap();
+        assert!(
+            Events::of(Period::default(), |_| ()).read(folder.path()).unwrap_err().contains("is no JSON")
+        );
+    }
+
+    #[test]
+    fn what_is_masked_is_not_taken_for_a_value() {
+        let info = json!({ "Email": "***", "FirstName": "HIDDEN_DUE_TO_SECURITY_REASONS", "Mobile": "+15550100", "SecondaryEmail": "" });
+        let id = "arn%3Aaws%3Aconnect%3Aus-east-1%3A111122223333%3Ainstance%2Fa1";
+        let asked = event(
+            "UpdateUserIdentityInfo",
+            json!({ "instanceId": id, "UserId": "u1", "IdentityInfo": info }),
+        );
+        let Ok(Call { asked: Asked::Known(past), was, .. }) = call(&asked, "x", Period::default()) else {
+            panic!()
+        };
+        assert_eq!((was, past.instance(), past.unique_id()), (Was::Done, Some("a1"), Some("AROAEXAMPLE")));
+        let fields = past.fields();
+        assert_eq!(fields[&Field::Email], None);
+        assert_eq!(fields[&Field::FirstName], None);
+        assert_eq!((fields[&Field::Mobile], fields[&Field::SecondaryEmail]), (Some(true), Some(false)));
+        let masked = event(
+            "UpdateUserIdentityInfo",
+            json!({ "InstanceId": "a1", "UserId": "u1", "IdentityInfo": "***" }),
+        );
+        let Ok(Call { asked: Asked::Known(past), .. }) = call(&masked, "x", Period::default()) else {
+            panic!()
+        };
+        assert_eq!(past.log(), Logged::Fieldless);
+    }
+
+    #[test]
+    fn who_does_not_pass_the_guard_is_left_out() {
+        let mut website = event("CreateUser", json!({ "InstanceId": "a1" }));
+        website["userIdentity"]["arn"] =
+            "arn:aws:sts::111122223333:assumed-role/AWSServiceRoleForAmazonConnect_EXAMPLE/u1".into();
+        assert!(call(&website, "x", Period::default()).is_err());
+        let mut root = event("ListQueues", json!({ "InstanceId": "a1" }));
+        root["userIdentity"]["arn"] = "arn:aws:iam::111122223333:root".into();
+        assert!(call(&root, "x", Period::default()).is_err());
+        assert!(call(&event("ListQueues", Value::Null), "x", Period::default()).is_err(), "no instance");
+        let unknown = call(&event("AdminGetEmergencyAccessToken", json!({})), "x", Period::default());
+        assert!(matches!(unknown, Ok(Call { asked: Asked::Unknown(..), .. })));
+    }
+}

@@ -1,0 +1,179 @@
+//! Records for an auditor beside a running guard: found, explained, and opened only once it is on record who looks.
+
+use sqlx::Connection as _;
+
+use super::*;
+use crate::{
+    caller::Arn,
+    ledger::{Audited, Desk, Kind, Operator, RecordFilter, SessionFilter, Unsealed},
+};
+
+const RULES: &str =
+    "version = 1\n\n[[allow]]\nid = \"identity-desk-email\"\nreason = \"for lee@example.com\"\n";
+
+fn filter() -> RecordFilter {
+    RecordFilter { most: 100, ..RecordFilter::default() }
+}
+
+async fn desk(bench: &Bench) -> Desk {
+    Desk::open(&bench.url(), bench.options().seal, bench.clock.clone()).await.unwrap()
+}
+
+fn places(found: &[Audited]) -> Vec<(&str, u64)> {
+    found.iter().map(|audited| (audited.record["kind"].as_str().unwrap(), audited.seq)).collect()
+}
+
+fn operator() -> Operator {
+    Operator { uid: 0, user: Some("root".into()), login_uid: Some(1000), login: None }
+}
+
+/// Two changes, a refusal and a session, an hour between each; the policy is kept.
+async fn some(bench: &Bench) -> Ledger {
+    let ledger = bench.ledger().await;
+    let files = [("desk.toml".to_owned(), RULES.to_owned()), ("hr.csv".to_owned(), "mary,x".to_owned())];
+    for _ in 0..2 {
+        ledger.keep_policy(Digest::of(b"policy"), &files).await.unwrap();
+    }
+    applied(bench, &ledger, permit(bench, 1, "a")).await;
+    bench.pass(3_600);
+    applied(bench, &ledger, permit(bench, 2, "b")).await;
+    bench.pass(3_600);
+    let refused = notes::refused(Some(3));
+    ledger.refuse(&refused, Plan::of_refusal(&refused, &routing(), bench.clock.now())).await.unwrap();
+    bench.pass(3_600);
+    let session = sessions::session(bench, sessions::ID);
+    ledger.session_issued(&session, &caller().origin).await.unwrap();
+    ledger
+}
+
+#[tokio::test]
+async fn records_are_found_by_whom_what_and_when_they_are_about() {
+    let bench = Bench::new();
+    let ledger = some(&bench).await;
+    let desk = desk(&bench).await;
+    let all = [("intent", 1), ("outcome", 2), ("intent", 3), ("outcome", 4), ("refusal", 5), ("session", 6)];
+    assert_eq!(places(&desk.records(&filter()).await.unwrap()), all);
+    let second: Timestamp = "2027-03-12T11:00:00Z".parse().unwrap();
+    let second = second.as_millisecond();
+    let role = Arn::read("arn:aws:iam::111122223333:role/IdentityDesk").unwrap();
+    let other = Arn::read("arn:aws:iam::111122223333:role/IdentityDes").unwrap();
+    for (filter, expected) in [
+        (RecordFilter { most: 2, ..filter() }, &all[4..]),
+        (RecordFilter { user: Some(user(2)), ..filter() }, &all[2..4]),
+        (RecordFilter { user: Some(user(9)), ..filter() }, &[][..]),
+        (RecordFilter { kinds: vec![Kind::Refusal, Kind::Session], ..filter() }, &all[4..]),
+        (RecordFilter { since: Some(second), until: Some(second + 1), ..filter() }, &all[2..4]),
+        (RecordFilter { until: Some(second), ..filter() }, &all[..2]),
+        (RecordFilter { operation: Some("DeleteUser".into()), ..filter() }, &[][..]),
+        (RecordFilter { record: Some(("gw-1".into(), 4)), ..filter() }, &all[3..4]),
+        (RecordFilter { record: Some(("gw-2".into(), 4)), ..filter() }, &[][..]),
+        (RecordFilter { caller: Some(other), ..filter() }, &[][..]),
+    ] {
+        assert_eq!(places(&desk.records(&filter).await.unwrap()), expected, "{filter:?}");
+    }
+    let by = RecordFilter { caller: Some(role), ..filter() };
+    let by = desk.records(&by).await.unwrap();
+    assert_eq!(places(&by), [all[0], all[2], all[4], all[5]]);
+    // What comes later is found after the last.
+    let last = desk.last_record().await.unwrap();
+    let after = RecordFilter { after: Some(last), ..filter() };
+    assert_eq!(desk.records(&after).await.unwrap(), []);
+    applied(&bench, &ledger, permit(&bench, 4, "d")).await;
+    assert_eq!(places(&desk.records(&after).await.unwrap()), [("intent", 7), ("outcome", 8)]);
+}
+
+#[tokio::test]
+async fn a_decision_is_explained_by_the_text_that_decided_and_joined_with_what_became_of_it() {
+    let bench = Bench::new();
+    let _ledger = some(&bench).await;
+    let desk = desk(&bench).await;
+    let intent = RecordFilter { record: Some(("gw-1".into(), 1)), ..filter() };
+    let found = desk.records(&intent).await.unwrap().remove(0);
+    let rule = &found.rules[0];
+    assert_eq!((rule.rule.as_str(), rule.place.as_str()), ("identity-desk-email", "desk.toml:3"));
+    assert_eq!(rule.of, ["operation", "Email"]);
+    let text = "[[allow]]\nid = \"identity-desk-email\"\nreason = \"for lee@example.com\"";
+    assert_eq!(rule.text.as_deref(), Some(text));
+    assert_eq!((found.became.len(), &found.became[0]["effect"]), (1, &"applied".into()));
+    assert_eq!(found.became[0]["connect"]["request_id"], "connect-1");
+    let hash = Digest::of(&rows(&bench.url()).await[0].bytes).hex();
+    assert_eq!(found.hash, hash);
+    let files = desk.policy_files(&Digest::of(b"policy").hex()).await.unwrap();
+    assert_eq!(files, [("desk.toml".into(), Some(RULES.into())), ("hr.csv".into(), None)]);
+    assert_eq!(desk.policy_files("").await.unwrap(), []);
+    // The text is sealed.
+    let bytes = std::fs::read(bench.file()).unwrap();
+    assert!(!String::from_utf8_lossy(&bytes).contains("lee@example.com"));
+}
+
+#[tokio::test]
+async fn what_is_sealed_is_opened_once_it_is_on_record_who_looks() {
+    let bench = Bench::new();
+    let ledger = some(&bench).await;
+    let desk = desk(&bench).await;
+    let found = desk.records(&filter()).await.unwrap();
+    let opened = desk.reveal(&found[..2], &operator()).await.unwrap();
+    let Unsealed::Opened(inputs) = &opened[0] else { panic!("it is not opened") };
+    assert_eq!((&inputs["before"]["Email"], &inputs["asked"]["Email"]), (&OLD.into(), &NEW.into()));
+    let looked = desk.records(&RecordFilter { kinds: vec![Kind::Reveal], ..filter() }).await.unwrap();
+    assert_eq!((looked.len(), looked[0].chain.as_str(), looked[0].seq), (1, "~desk", 1));
+    let reveal = &looked[0].record["reveal"];
+    assert_eq!(
+        (&reveal["uid"], &reveal["user"], &reveal["login_uid"]),
+        (&0.into(), &"root".into(), &1000.into())
+    );
+    assert_eq!(reveal["records"], serde_json::json!(["gw-1/1", "gw-1/2"]));
+    // The guard's own chain goes on beside it, and both hold.
+    ledger.erase(update(1, NEW).target()).await.unwrap();
+    let again = desk.reveal(&found, &operator()).await.unwrap();
+    assert_eq!(again[0], Unsealed::Erased);
+    assert!(matches!(again[2], Unsealed::Opened(_)));
+    assert_eq!(bench.sound().await, 0);
+    let other = Seal::new(vec![("k1".into(), Secret::new(vec![8; 32]))]).unwrap();
+    let other = Desk::open(&bench.url(), other, bench.clock.clone()).await.unwrap();
+    assert_eq!(other.reveal(&found[2..3], &operator()).await.unwrap(), [Unsealed::Locked]);
+    assert_eq!(other.records(&filter()).await.unwrap()[0].rules[0].text, None);
+    let records = bench.records().await;
+    assert_eq!(records.iter().filter(|record| record["kind"] == "reveal").count(), 3);
+}
+
+#[tokio::test]
+async fn what_cannot_be_recorded_is_not_shown() {
+    let bench = Bench::new();
+    let _ledger = some(&bench).await;
+    let desk = desk(&bench).await;
+    let found = desk.records(&filter()).await.unwrap();
+    let url = format!("sqlite:{}", bench.file().display());
+    let mut other = sqlx::SqliteConnection::connect(&url).await.unwrap();
+    sqlx::raw_sql(
+        "CREATE TRIGGER nobody_looks BEFORE INSERT ON records WHEN NEW.chain = '~desk' \
+         BEGIN SELECT RAISE(ABORT, 'no'); END",
+    )
+    .execute(&mut other)
+    .await
+    .unwrap();
+    assert!(desk.reveal(&found, &operator()).await.is_err());
+}
+
+#[tokio::test]
+async fn sessions_are_listed_with_their_last_use_and_no_address() {
+    let bench = Bench::new();
+    let ledger = some(&bench).await;
+    let desk = desk(&bench).await;
+    let list = async |principal: Option<&str>, active| {
+        let principal = principal.map(|arn| Arn::read(arn).unwrap());
+        desk.sessions(&SessionFilter { principal, active, most: 10 }).await.unwrap()
+    };
+    let held = list(None, true).await;
+    assert_eq!((held.len(), held[0].id.as_str(), held[0].used), (1, sessions::ID, None));
+    assert!(held[0].active && held[0].account == "arn:aws:iam::111122223333:role/IdentityDesk");
+    assert!(!held[0].record.record.to_string().contains('@'));
+    assert_eq!(list(Some("arn:aws:iam::111122223333:role/IdentityDesk"), false).await.len(), 1);
+    assert_eq!(list(Some("arn:aws:iam::111122223333:role/Other"), false).await.len(), 0);
+    bench.pass(901);
+    ledger.session_used(&sessions::session(&bench, sessions::ID));
+    ledger.stop().await.unwrap();
+    assert_eq!(list(None, true).await.len(), 0);
+    let ended = list(None, false).await;
+    assert_eq!((ended[0].active, ended[0].used), (false, Some(bench.clock.now().millis())));
+}

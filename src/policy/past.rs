@@ -1,0 +1,354 @@
+//! What was asked once, as far as a log of it says, and what a policy would have answered. A log of Connect's calls holds
+//! neither the user as it was nor, mostly, the values: then only what needs neither is judged, and what stays open is named.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value};
+
+use crate::{
+    clock::Now,
+    diagnostic::Faults,
+    operation::{Class, Field, Profile},
+};
+
+use super::{
+    Basis, Code, Policy, Probe, Refusal, RuleRef,
+    case::Case,
+    compile,
+    judge::Judge,
+    question::{Kind, Question},
+    rule::{Allow, Deny, Lacking},
+};
+
+/// Something that was asked once.
+#[derive(Clone)]
+pub struct Past {
+    case: Case,
+    log: Logged,
+    masked: BTreeSet<Field>,
+}
+
+/// What a log says of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Logged {
+    /// Everything that decides it, but for the permissions of security profiles and the addresses of others.
+    Whole,
+    /// Who asked, for which operation, on which instance and user, and which fields; what was given, too.
+    Outline,
+    /// The same without what was given: security profiles, permissions, Usernames.
+    Bare,
+    /// Not even which fields.
+    Fieldless,
+}
+
+/// What a policy would have answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Judged {
+    /// It would have been allowed, by these rules.
+    Allowed(Vec<RuleRef>),
+    /// These rules name caller, action, instance and fields. Whether they allow it depends on what the log does not say.
+    Open(Vec<RuleRef>, BTreeSet<Unsaid>),
+    /// It would have been refused, whatever the log does not say.
+    Refused(Refusal),
+}
+
+/// What a log does not say, and a decision needs.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Unsaid {
+    /// To which address.
+    Address,
+    /// Which fields.
+    Fields,
+    /// Which user, by its Username.
+    Username,
+    /// What was given.
+    Given,
+    /// Whether the user is protected by a permission.
+    Protection,
+    /// Which ticket it had.
+    Ticket,
+    /// Whether the user is the caller's own.
+    Own,
+    /// Whether this deny is about it.
+    Deny(RuleRef),
+}
+
+impl Past {
+    /// Reads what was asked: an object with the keys of a `[[test]]`. Fields that are masked are in `change` with any text:
+    /// whether they were set or removed is not known.
+    ///
+    /// # Errors
+    /// Every fault of it.
+    pub fn read(
+        question: &Map<String, Value>,
+        masked: BTreeSet<Field>,
+        log: Logged,
+        at: Now,
+    ) -> Result<Self, Faults> {
+        let probe = Probe::of_json(question, at)?;
+        let case = Case { at, ..probe.case().clone() };
+        Ok(Self { case, log, masked })
+    }
+
+    /// Who asked: a role without its session.
+    pub fn caller(&self) -> String {
+        self.case.caller.arn.without_session()
+    }
+
+    /// The unique id of who asked, where it is known.
+    pub fn unique_id(&self) -> Option<&str> {
+        self.case.caller.unique_id.as_deref()
+    }
+
+    /// For which operation.
+    pub fn operation(&self) -> &'static str {
+        self.case.route.operation
+    }
+
+    /// Its class.
+    pub fn class(&self) -> Class {
+        self.case.question().class
+    }
+
+    /// On which instance, by its id; none for operations without one.
+    pub fn instance(&self) -> Option<&str> {
+        self.case.instance.as_deref()
+    }
+
+    /// Which fields, where the log says it; and whether each was set, which is not known of one that is masked.
+    pub fn fields(&self) -> BTreeMap<Field, Option<bool>> {
+        let said = |field, set: bool| (!self.masked.contains(&field)).then_some(set);
+        self.case.wanted.iter().map(|(field, value)| (*field, said(*field, value.is_some()))).collect()
+    }
+
+    /// When.
+    pub fn at(&self) -> Now {
+        self.case.at
+    }
+
+    /// How much the log says.
+    pub fn log(&self) -> Logged {
+        self.log
+    }
+
+    /// The security profiles that were to be given; none where the log does not say it.
+    pub fn grants(&self) -> Option<&[String]> {
+        self.says_given().then_some(self.case.grants.as_slice())
+    }
+
+    /// The permissions that were to be put into a security profile; none where the log does not say it.
+    pub fn permissions(&self) -> Option<&[String]> {
+        self.says_given().then_some(self.case.permissions.as_slice())
+    }
+
+    fn says_given(&self) -> bool {
+        matches!(self.log, Logged::Whole | Logged::Outline)
+    }
+}
+
+impl Unsaid {
+    /// In words.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Address => {
+                "the values are masked, or the user as it was is not in the log: to which address".into()
+            }
+            Self::Fields => "which fields".into(),
+            Self::Username => "which Username the user has".into(),
+            Self::Given => "which security profiles, permissions or Usernames were asked for".into(),
+            Self::Protection => "whether the user was protected".into(),
+            Self::Ticket => "which ticket it had".into(),
+            Self::Own => "whether it is the caller's own user".into(),
+            Self::Deny(rule) => format!("whether `{}` ({}) denies it", rule.id, rule.place),
+        }
+    }
+}
+
+impl Policy {
+    /// What this policy would have answered then. A field that a log names counts as one whose value would change.
+    pub fn replay(&self, past: &Past) -> Judged {
+        match past.log {
+            Logged::Whole => whole(self, past),
+            Logged::Outline | Logged::Bare | Logged::Fieldless if past.case.kind() == Kind::Ordinary => {
+                match compile::verdict(self, &past.case) {
+                    Ok(grant) => Judged::Allowed(rules_of(grant.basis)),
+                    Err(refusal) => Judged::Refused(refusal),
+                }
+            }
+            Logged::Outline | Logged::Bare | Logged::Fieldless => outline(self, past),
+        }
+    }
+}
+
+fn rules_of(basis: Basis) -> Vec<RuleRef> {
+    let rules: BTreeSet<RuleRef> =
+        basis.grounds.into_iter().map(|(_, rule)| rule).chain(basis.monitor).collect();
+    rules.into_iter().collect()
+}
+
+/// As it is decided, but that no security profile counts as protected: what it permitted is not in the log.
+fn whole(policy: &Policy, past: &Past) -> Judged {
+    let mut case = past.case.clone();
+    let had = case.user.iter().flat_map(|user| &user.profiles);
+    let ids: BTreeSet<String> =
+        had.chain(&case.grants).chain(&case.profile).filter(|id| !id.is_empty()).cloned().collect();
+    let protects = !policy.rules().protected.permissions.is_empty();
+    let open = protects && case.kind() != Kind::Ordinary;
+    case.profiles =
+        ids.into_iter().map(|id| Profile { name: id.clone(), id, permissions: BTreeSet::new() }).collect();
+    match compile::verdict(policy, &case) {
+        Ok(grant) if open && grant.basis.protected.is_none() => {
+            Judged::Open(rules_of(grant.basis), [Unsaid::Protection].into())
+        }
+        Ok(grant) => Judged::Allowed(rules_of(grant.basis)),
+        // What a ticket or a claim would have allowed: the record says neither.
+        Err(refusal) if refusal.code == Code::NoRule && asks_more(policy, &case) => outline(policy, past),
+        Err(refusal) => Judged::Refused(refusal),
+    }
+}
+
+/// Whether a rule that names caller, action and instance asks for a ticket, or for a claim of the caller.
+fn asks_more(policy: &Policy, case: &Case) -> bool {
+    let question = case.question();
+    let asks = |allow: &&Allow| allow.ticket.is_some() || allow.own.is_some();
+    let fits = |allow: &Allow| allow.scope.fits(&question, case.at, Lacking::Fails).is_ok();
+    policy.rules().allow.iter().filter(asks).any(fits)
+}
+
+/// Caller, action, instance, fields and what was given, without values and without the user.
+fn outline(policy: &Policy, past: &Past) -> Judged {
+    let question = past.case.question();
+    if let Err(refusal) = Judge::new(policy, &question, past.case.at).with_fresh_directories().screen() {
+        return Judged::Refused(refusal);
+    }
+    let mut open = BTreeSet::new();
+    for deny in policy.rules().deny.iter().chain(&policy.emergency().deny) {
+        match denial(deny, &question, past) {
+            Some(Denial::Certain) => return Judged::Refused(denied(deny)),
+            Some(Denial::Perhaps) => {
+                open.insert(Unsaid::Deny(deny.rule.clone()));
+            }
+            None => {}
+        }
+    }
+    let mut found = BTreeSet::new();
+    let wanted = past.fields();
+    let mut wants: Vec<Want> = wanted.iter().map(|(field, set)| Want::Field(*field, *set)).collect();
+    match past.case.kind() {
+        Kind::Identity if past.log == Logged::Fieldless => {
+            wants = vec![Want::Operation];
+            open.insert(Unsaid::Fields);
+        }
+        Kind::Identity if !wants.is_empty() => {}
+        Kind::Identity | Kind::Create | Kind::Sensitive | Kind::Ordinary => wants.push(Want::Operation),
+    }
+    for want in wants {
+        let fits = policy.rules().allow.iter().filter(|allow| could(allow, &question, past, want));
+        let best = fits
+            .map(|allow| (unsaid(policy, allow, past, want), allow))
+            .min_by(|one, other| (one.0.len(), one.1.rank()).cmp(&(other.0.len(), other.1.rank())));
+        let Some((unsaid, allow)) = best else { return Judged::Refused(no_rule(want)) };
+        open.extend(unsaid);
+        found.insert(allow.rule.clone());
+    }
+    let rules = found.into_iter().collect();
+    if open.is_empty() { Judged::Allowed(rules) } else { Judged::Open(rules, open) }
+}
+
+/// What a rule is wanted for.
+#[derive(Clone, Copy)]
+enum Want {
+    Operation,
+    /// Whether it is set, where that is known.
+    Field(Field, Option<bool>),
+}
+
+/// Whether a deny is about it.
+enum Denial {
+    Certain,
+    Perhaps,
+}
+
+/// Whether a rule could allow it, by what the log says.
+fn could(allow: &Allow, question: &Question<'_>, past: &Past, want: Want) -> bool {
+    let case = &past.case;
+    let ids = &allow.scope.user_ids;
+    let reached = ids.is_empty() || case.user.as_ref().is_none_or(|user| ids.contains(&user.id));
+    let given = !past.says_given()
+        || (case.grants.iter().all(|id| allow.grants.contains(id))
+            && case.permissions.iter().all(|name| allow.permissions.contains(name)));
+    let named = match want {
+        Want::Operation => given,
+        Want::Field(field, Some(true)) => allow.fields.contains(&field),
+        Want::Field(field, Some(false)) => allow.remove.contains(&field),
+        Want::Field(field, None) => allow.fields.contains(&field) || allow.remove.contains(&field),
+    };
+    named && reached && allow.scope.fits(question, case.at, Lacking::Fails).is_ok()
+}
+
+/// What its answer depends on that the log does not say.
+fn unsaid(policy: &Policy, allow: &Allow, past: &Past, want: Want) -> BTreeSet<Unsaid> {
+    let mut unsaid = BTreeSet::new();
+    let protected = &policy.rules().protected;
+    let protects =
+        !protected.permissions.is_empty() || !protected.users.is_empty() || !protected.user_ids.is_empty();
+    if protects && allow.protected.is_none() {
+        unsaid.insert(Unsaid::Protection);
+    }
+    if !allow.scope.users.is_empty() {
+        unsaid.insert(Unsaid::Username);
+    }
+    unsaid.extend(allow.ticket.is_some().then_some(Unsaid::Ticket));
+    unsaid.extend(allow.own.is_some().then_some(Unsaid::Own));
+    match want {
+        Want::Field(field, set) if field.is_address() && set != Some(false) => {
+            unsaid.insert(Unsaid::Address);
+        }
+        Want::Operation if past.case.kind() == Kind::Create => {
+            unsaid.insert(Unsaid::Given);
+        }
+        Want::Operation
+            if !past.says_given() && (!allow.grants.is_empty() || !allow.permissions.is_empty()) =>
+        {
+            unsaid.insert(Unsaid::Given);
+        }
+        Want::Field(..) | Want::Operation => {}
+    }
+    unsaid
+}
+
+/// Whether a deny holds, by what the log says.
+fn denial(deny: &Deny, question: &Question<'_>, past: &Past) -> Option<Denial> {
+    let case = &past.case;
+    // Asked with a value of no domain: `domains` is looked at here.
+    let blunt = Deny { domains: std::collections::HashSet::new(), ..deny.clone() };
+    let wanted: Vec<(Field, Option<&str>)> = question.wanted.clone();
+    blunt.applies(question, None, &wanted, case.at).ok()?;
+    let of_domains = !deny.domains.is_empty();
+    if of_domains && !wanted.iter().any(|(field, _)| field.is_address()) && past.log != Logged::Fieldless {
+        return None;
+    }
+    let conditions = &deny.scope.conditions;
+    let certain = deny.scope.users.is_empty()
+        && !of_domains
+        && (deny.scope.user_ids.is_empty() || case.user.is_some())
+        && (conditions.unique_ids.is_empty() || case.caller.unique_id.is_some());
+    Some(if certain { Denial::Certain } else { Denial::Perhaps })
+}
+
+fn denied(deny: &Deny) -> Refusal {
+    Refusal {
+        rule: Some(deny.rule.clone()),
+        ..Refusal::new(Code::DeniedBy, &format!("denied by `{}`: {}", deny.rule.id, deny.reason))
+    }
+}
+
+fn no_rule(want: Want) -> Refusal {
+    match want {
+        Want::Operation => Refusal::new(Code::NoRule, "no rule allows it, with what it would give"),
+        Want::Field(field, _) => Refusal {
+            fields: vec![field],
+            ..Refusal::new(Code::NoRule, &format!("no rule allows a change of {field}"))
+        },
+    }
+}

@@ -1,0 +1,122 @@
+//! What another policy would have answered, and which rules would be needed, by the ledger of a running guard.
+
+use std::{fs, process::Command};
+
+use serde_json::Value;
+
+use super::{change, look, run, text};
+use crate::{
+    records::of_kind,
+    running::{Running, own_address, program, roomy, user},
+};
+
+const PROTECTED: &str = "[protected]\npermissions = [\"Users.Edit\", \"Users.EditPermission\"]\n";
+
+/// A guard with two changes and one refusal, two reads, one of them refused.
+async fn lived() -> Running {
+    let mut setting = roomy((1..=2).map(user));
+    // Whose permissions a user had is in no record: with protected permissions every change would be open.
+    setting.policy[0].1 = setting.policy[0].1.replace(PROTECTED, "");
+    let guard = Running::with(setting).await;
+    let (desk, help) = (guard.caller("IdentityDesk"), guard.caller("HelpDesk"));
+    assert_eq!(change(&desk, 1, &[("Email", &own_address(&user(1)))]).await.status, 200, "{}", guard.log());
+    assert_eq!(change(&help, 2, &[("FirstName", "Maria")]).await.status, 200);
+    assert_eq!(change(&help, 2, &[("Email", &own_address(&user(2)))]).await.status, 403);
+    assert_eq!(look(&help, 1).await.status, 200);
+    guard
+        .recorded(|records| {
+            of_kind(records, "outcome").len() == 2 && !of_kind(records, "ordinary").is_empty()
+        })
+        .await;
+    guard
+}
+
+fn policy(guard: &Running, words: &[&str]) -> Command {
+    let mut command = Command::new(program());
+    command
+        .env_clear()
+        .args(words)
+        .args(["--ledger", &guard.stage.ledger(), "--config"])
+        .arg(guard.stage.config());
+    command
+}
+
+/// How many of what was so would be so.
+fn count(counted: &Value, was: &str, would_be: &str) -> u64 {
+    let of = |one: &&Value| one["was"] == was && one["would_be"] == would_be;
+    counted["counts"].as_array().unwrap().iter().filter(of).map(|one| one["count"].as_u64().unwrap()).sum()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_is_asked_what_was_asked_before() {
+    let guard = lived().await;
+    let policies = guard.stage.folder.join("policies");
+    let replay = async |directory: &std::path::Path| {
+        let output = run(policy(
+            &guard,
+            &["--format", "json", "policy", "replay", "--policy", directory.to_str().unwrap()],
+        ))
+        .await;
+        let counted: Value = serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|_| panic!("{}{}", text(&output.stdout), text(&output.stderr)));
+        (output.status.code(), counted)
+    };
+    let (code, same) = replay(&policies).await;
+    assert_eq!(
+        (code, count(&same, "done", "allowed"), count(&same, "refused", "refused")),
+        (Some(0), 3, 1),
+        "{same}"
+    );
+    assert_eq!(same["counts"].as_array().unwrap().len(), 2, "{same}");
+    assert_eq!(same["differences"], serde_json::json!([]));
+
+    // Addresses of another form: that is known only to whoever opens what is sealed.
+    let other = guard.stage.folder.join("other");
+    fs::create_dir(&other).unwrap();
+    let rules = fs::read_to_string(policies.join("policy.toml")).unwrap();
+    let (rules, _) = rules.split_once("[[test]]").unwrap();
+    let rules = rules.replace("{username}@example.com", "{first_name}.{last_name}@example.com");
+    fs::write(other.join("policy.toml"), &rules).unwrap();
+    let (code, less) = replay(&other).await;
+    assert_eq!(
+        (code, count(&less, "done", "allowed"), count(&less, "done", "refused")),
+        (Some(1), 2, 1),
+        "{less}"
+    );
+    let difference = &less["differences"][0];
+    assert_eq!(difference["caller"], "arn:aws:iam::111122223333:role/IdentityDesk", "{less}");
+    assert_eq!(
+        (&difference["action"], &difference["code"]),
+        (&"connect:UpdateUserIdentityInfo".into(), &"no-rule".into())
+    );
+    // What the log does not say is not guessed.
+    fs::write(other.join("policy.toml"), format!("{rules}{PROTECTED}")).unwrap();
+    let (code, open) = replay(&other).await;
+    assert_eq!((code, count(&open, "done", "open")), (Some(1), 1), "{open}");
+    // And a rule more than there was.
+    let rules = rules.replace(
+        "\"LastName\", \"Mobile\"]",
+        "\"LastName\", \"Mobile\", \"Email\"]\nemail_from = \"{username}@example.com\"",
+    );
+    fs::write(other.join("policy.toml"), rules.replace("{first_name}.{last_name}", "{username}")).unwrap();
+    let (code, more) = replay(&other).await;
+    assert_eq!(
+        (code, count(&more, "done", "allowed"), count(&more, "refused", "allowed")),
+        (Some(0), 3, 1),
+        "{more}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rules_are_suggested_for_what_was_done() {
+    let guard = lived().await;
+    let output = run(policy(&guard, &["policy", "suggest"])).await;
+    let (rules, said) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("suggested from 3 calls"), "{said}");
+    assert!(rules.contains("role/IdentityDesk") && rules.contains("role/HelpDesk"), "{rules}");
+    assert!(!rules.contains("connect:*"), "{rules}");
+    for secret in ["agent1", "example.org", "Maria"] {
+        assert!(!rules.contains(secret), "{secret} is in {rules}");
+    }
+}

@@ -1,0 +1,81 @@
+//! The relay before a guard: an application signs with whatever it has, and the guard knows whose relay it is.
+
+use connect_guard::demo::stage::{INSTANCE, Setting};
+use serde_json::Value;
+
+use super::{POLICY, at_sessions, run, said, text, vouched};
+use crate::{
+    records::of_kind,
+    relay::sidecar::{Sidecar, request},
+    running::{Running, own_address, user},
+};
+
+const RIGHTS: &str = r#"
+[freeze]
+may_freeze   = ["arn:aws:iam::111122223333:role/HelpDesk"]
+may_unfreeze = ["arn:aws:iam::111122223333:role/IdentityDesk"]
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_through_the_relay_is_of_the_relays_own_role_until_it_is_frozen() {
+    let setting = vouched(POLICY, 2);
+    let more = format!("{}{RIGHTS}", setting.more);
+    let guard = Running::with(Setting { more, ..setting }).await;
+    let relay = format!(
+        "[listen]\naddress = \"127.0.0.1:0\"\n[status]\naddress = \"127.0.0.1:0\"\n[log]\nformat = \"json\"\n\
+         [relay]\ngateway = \"https://localhost:{}\"\nsession = \"https://localhost:{}\"\n\
+         ca_file = \"tls/ca.pem\"\naudience = \"guard.example.com\"\nregion = \"us-east-1\"\nproof = \"sts\"\n",
+        guard.address.port(),
+        guard.sessions().unwrap().port(),
+    );
+    let relay = Sidecar::configured(&guard.stage.folder, &relay).await;
+    relay.once_ready().await;
+    let change = |number: usize, invocation: &str| {
+        let one = user(number);
+        let body = serde_json::json!({ "IdentityInfo": { "Email": own_address(&one) } }).to_string();
+        let path = format!("/users/{INSTANCE}/{}/identity-info", one.id);
+        request("POST", &path, &body, "")
+            .replace("eu-central-1", "us-east-1")
+            .replace("1f2e3d4c-0000-4000-8000-000000000001", invocation)
+    };
+    let answer = relay.send(&change(1, "1f2e3d4c-0000-4000-8000-000000000001")).await;
+    assert_eq!(answer.status, 200, "{answer:?} {} {}", relay.log(), guard.log());
+    assert_eq!(guard.stage.connect.user(&user(1).id).unwrap().email, own_address(&user(1)));
+    let records = guard.recorded(|records| !of_kind(records, "outcome").is_empty()).await;
+    let intent = of_kind(&records, "intent")[0];
+    assert_eq!(intent.text("/caller/principal"), super::DESK);
+    let proof = intent.text("/caller/proof");
+    assert!(proof.starts_with("session:GS") && proof.ends_with(" sts"), "{proof}");
+
+    // Somebody with a key of the guard's own freezes changes; not whoever has a session of another role.
+    let key = guard.caller("HelpDesk").key_id;
+    let secret = guard.stage.folder.join("secrets").join(&key);
+    let freeze = |words: &[&str]| {
+        let mut command = at_sessions(&guard, words);
+        command.args(["--key-id", &key, "--secret-file"]).arg(&secret);
+        command
+    };
+    said(freeze(&["freeze", "--all", "--reason", "a phished desk"])).await;
+    let refused = relay.send(&change(2, "1f2e3d4c-0000-4000-8000-000000000002")).await;
+    assert_eq!(refused.status, 403, "{refused:?}");
+    assert_eq!(refused.field("x-amzn-errortype"), Some("AccessDeniedException"));
+    let listed = said(freeze(&["--format", "json", "freeze", "--list"])).await;
+    let listed: Value = serde_json::from_str(&listed).unwrap();
+    let id = listed[0]["id"].as_str().unwrap();
+    assert_eq!(listed[0]["scope"], "all", "{listed}");
+
+    // By AWS credentials that STS knows the desk lifts it, which whoever froze may not.
+    let own = run(freeze(&["unfreeze", id, "--reason", "again"])).await;
+    assert_eq!(own.status.code(), Some(4), "{}", text(&own.stderr));
+    std::fs::create_dir_all(guard.stage.folder.join("home")).unwrap();
+    said(at_sessions(&guard, &["unfreeze", id, "--reason", "the desk is itself again"])).await;
+    let answer = relay.send(&change(2, "1f2e3d4c-0000-4000-8000-000000000003")).await;
+    assert_eq!(answer.status, 200, "{answer:?} {}", guard.log());
+    assert_eq!(guard.stage.connect.updates().len(), 2);
+    for sent in guard.stage.connect.requests() {
+        let whole = sent.lines.join("\n");
+        assert!(!whole.contains("AKIAI44QH8DHBEXAMPLE") && !whole.contains("AppToken"), "{whole}");
+    }
+    let (report, whole) = guard.verify();
+    assert!(whole, "{report}");
+}
