@@ -8,6 +8,8 @@
 
 mod clock;
 mod timing;
+#[doc(hidden)]
+pub mod crash;
 mod secret;
 mod diagnostic;
 #[doc(hidden)]
@@ -37,6 +39,7 @@ pub mod guard;
 mod server;
 mod relay;
 mod config;
+mod aws;
 mod app;
 #[cfg(feature = "demo")]
 #[doc(hidden)]

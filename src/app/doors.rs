@@ -5,8 +5,16 @@ use std::{net::SocketAddr, sync::Arc};
 use super::{AppFault, failed};
 use crate::{
     config::{Config, Drain, Listen, StatusListen},
-    server::{BindError, Counts, Options, ProxyProtocol, Server, StatusOptions, StatusServer, Tls},
+    server::{
+        BindError, Caps, Counts, Options, ProxyProtocol, Room, Server, StatusOptions, StatusServer, Tls,
+        descriptors,
+    },
 };
+
+/// Descriptors that the guard keeps for itself: its ledger, policy and secrets, its listeners, mail and webhooks.
+const OWN: usize = 128;
+/// Descriptors that a status listener may have.
+const OF_STATUS: usize = 64;
 
 /// Every listener, bound.
 pub(super) struct Doors {
@@ -27,9 +35,10 @@ impl Doors {
         status_tls: &[Option<Tls>],
     ) -> Result<Self, AppFault> {
         let issuing = config.session.as_ref().map_or(&[][..], |session| &session.listen);
+        let room = room(config);
         Ok(Self {
-            gateways: bound(&config.listen, config.drain, tls)?,
-            issuing: bound(issuing, config.drain, session_tls)?,
+            gateways: bound(&config.listen, config.drain, &room, tls)?,
+            issuing: bound(issuing, config.drain, &room, session_tls)?,
             statuses: statuses(config, status_tls)?,
         })
     }
@@ -58,10 +67,26 @@ fn unbound(fault: &BindError) -> AppFault {
     failed(&format!("cannot listen on {}", fault.bound), &fault.source)
 }
 
+/// Room for the connections of all listeners but those for status: without what the guard itself has open, and may need at
+/// once for Connect.
+fn room(config: &Config) -> Room {
+    let Some(descriptors) = descriptors() else { return Room::default() };
+    let upstream: usize = config.upstream.iter().map(|upstream| upstream.bounds.in_flight).sum();
+    let room = Room::within(descriptors, OWN + OF_STATUS * config.status.len() + upstream);
+    let caps = config.listen.iter().map(|listen| options(listen, config.drain).caps.connections);
+    if let Some(free) = room.free()
+        && caps.sum::<usize>() > free
+    {
+        tracing::info!(descriptors, connections = free, "the limit of open files leaves fewer connections");
+    }
+    room
+}
+
 /// Listeners for callers, or for whoever wants a session.
-fn bound(listeners: &[Listen], drain: Drain, tls: &[Tls]) -> Result<Vec<Server>, AppFault> {
+fn bound(listeners: &[Listen], drain: Drain, room: &Room, tls: &[Tls]) -> Result<Vec<Server>, AppFault> {
     let bind = |(listen, tls): (&Listen, &Tls)| {
-        Server::bind(options(listen, drain), tls.clone()).map_err(|fault| unbound(&fault))
+        let options = Options { room: room.clone(), ..options(listen, drain) };
+        Server::bind(options, tls.clone()).map_err(|fault| unbound(&fault))
     };
     listeners.iter().zip(tls).map(bind).collect()
 }
@@ -91,5 +116,7 @@ fn options(listen: &Listen, drain: Drain) -> Options {
     caps.connections = listen.caps.connections.unwrap_or(caps.connections);
     caps.per_source = listen.caps.connections_per_source.unwrap_or(caps.per_source);
     caps.requests = listen.caps.requests.unwrap_or(caps.requests);
+    let quarter = Caps::quarter(caps.requests);
+    caps.requests_per_source = listen.caps.requests_per_source.unwrap_or(quarter);
     options
 }

@@ -30,8 +30,14 @@ pub(super) struct Freezes {
 }
 
 impl Freezes {
-    pub(super) fn new(guard: Arc<Guard>, ledger: Ledger) -> Self {
-        Self { guard, ledger, looking: Mutex::default() }
+    /// Puts those on record into force.
+    ///
+    /// # Errors
+    /// As [`Self::look`].
+    pub(super) async fn as_recorded(guard: &Arc<Guard>, ledger: &Ledger) -> Result<Arc<Self>, Unwritten> {
+        let freezes = Self { guard: guard.clone(), ledger: ledger.clone(), looking: Mutex::default() };
+        freezes.look().await?;
+        Ok(Arc::new(freezes))
     }
 
     /// Puts those of now into force.

@@ -4,16 +4,17 @@ mod assembly;
 mod calendar;
 mod directory;
 mod doors;
+mod evidence;
 mod freezes;
 mod parts;
 mod reload;
 mod renewal;
+mod retention;
 mod running;
 mod said;
 mod served;
 mod service;
 mod standing;
-mod supervisor;
 mod teller;
 mod watched;
 mod wording;
@@ -29,6 +30,7 @@ use tokio::sync::{mpsc, oneshot};
 use self::{
     calendar::Calendar,
     doors::Doors,
+    evidence::Evidence,
     freezes::Freezes,
     reload::{Known, Reload, changed_meanwhile},
     renewal::Renewal,
@@ -40,17 +42,17 @@ use self::{
 use crate::{
     caller::SessionKeys,
     clock::Clock,
-    config::{Config, Drain},
+    config::{Config, Drain, EvidencePlace, RetentionPlace},
     diagnostic::Faults,
     guard::{Guard, Parts, Settling},
     ledger::{Ledger, LedgerOptions, Unwritten},
     limit::Limiter,
     notice::Routing,
-    notify::{Announcer, Courier, Post},
+    notify::{Announcer, Channels, Courier, Post},
     operation::Sites,
     policy::{Policy, epoch_in},
     secret::{HashKey, Seal},
-    server::StatusServer,
+    server::{StatusServer, supervisor},
     session::{Exchange, ExchangeParts},
     upstream::Upstream,
 };
@@ -84,6 +86,10 @@ pub struct App {
     calendar: Calendar,
     freezes: Arc<Freezes>,
     telling: Telling,
+    evidence: Evidence,
+    channels: Arc<Channels>,
+    kept: EvidencePlace,
+    retention: Option<RetentionPlace>,
 }
 
 /// Has everything read again that can change while the guard serves.
@@ -123,15 +129,14 @@ impl App {
         let Assembly { policy, keys, sessions, tls, session_tls, status_tls, limiter, .. } = assembly;
         let Assembly { channels, templates, seal, hash, signers, .. } = assembly;
         let signers = Arc::new(ArcSwap::from_pointee(signers));
-        let digest = policy.digest();
         let limiter = Arc::new(limiter);
         let ledger = opened(&config, seal, hash, &clock).await?;
-        let upstream = Upstream::new(config.upstream.clone(), limiter.clone(), clock.clone())
-            .await
-            .map_err(|fault| failed(&format!("the upstream `{}` cannot be used", fault.site), &fault.why))?;
-        let routing = config.notify.routing.clone();
-        started(&ledger, &policy, &routing).await?;
-        let routes = Arc::new(ArcSwap::from_pointee(routing.clone()));
+        let upstream = reached(&config, &limiter, &clock).await?;
+        let routes = Arc::new(ArcSwap::from_pointee(config.notify.routing.clone()));
+        let (teller, telling) = teller(ledger.clone(), routes.clone());
+        let evidence =
+            Evidence::begin(&ledger, (&channels, &teller, &clock), config.evidence.clone()).await?;
+        started(&ledger, &policy, &config.notify.routing).await?;
         let guard = Guard::new(Parts {
             keys: Arc::new(keys),
             policy: Arc::new(policy),
@@ -140,17 +145,14 @@ impl App {
             ledger: ledger.clone(),
             upstream,
             announcer: Some(Announcer::new(channels.clone(), templates.clone())),
-            routing,
+            routing: config.notify.routing.clone(),
             clock: clock.clone(),
             bodies: config.bodies,
             settling,
         });
         let exchange = exchange(&config, sessions, &limiter, (&guard, &ledger, &clock))?;
-        let freezes = Arc::new(Freezes::new(guard.clone(), ledger.clone()));
-        freezes.look().await.map_err(|fault| failed("the freezes in force cannot be read", &fault))?;
-        let standing = Arc::new(Standing::default());
-        standing.policy(digest, guard.policy().frozen_by(), since);
-        let (teller, telling) = teller(ledger.clone(), routes.clone());
+        let freezes = Freezes::as_recorded(&guard, &ledger).await.map_err(unfrozen)?;
+        let standing = Arc::new(Standing::of(&guard.policy(), since));
         let post = Post::new(ledger.clone(), routes.clone());
         let courier = Arc::new(Courier::new(post, &templates, &channels, &clock));
         let doors = Doors::open(&config, &tls, &session_tls, &status_tls)?;
@@ -175,12 +177,15 @@ impl App {
                 guard: guard.clone(),
                 ledger: ledger.clone(),
                 teller: teller.clone(),
+                routes: routes.clone(),
                 standing: standing.clone(),
                 clock: clock.clone(),
                 known: Known::default(),
             },
             reload_again,
             drain: config.drain,
+            kept: config.evidence.clone(),
+            retention: config.retention.clone(),
             renewal: Renewal {
                 reread,
                 signers,
@@ -189,7 +194,7 @@ impl App {
                 config: ArcSwap::from_pointee(config),
                 guard: guard.clone(),
                 exchange: exchange.clone(),
-                channels,
+                channels: channels.clone(),
                 routes,
                 standing: standing.clone(),
                 clock: clock.clone(),
@@ -206,6 +211,8 @@ impl App {
             },
             freezes,
             telling,
+            evidence,
+            channels,
             guard,
             ledger,
             courier,
@@ -252,6 +259,12 @@ impl Renew {
     }
 }
 
+async fn reached(config: &Config, limiter: &Arc<Limiter>, clock: &Clock) -> Result<Upstream, AppFault> {
+    Upstream::new(config.upstream.clone(), limiter.clone(), clock.clone())
+        .await
+        .map_err(|fault| failed(&format!("the upstream `{}` cannot be used", fault.site), &fault.why))
+}
+
 async fn opened(config: &Config, seal: Seal, hash: HashKey, clock: &Clock) -> Result<Ledger, AppFault> {
     let options = LedgerOptions {
         url: config.store.url.clone(),
@@ -277,6 +290,10 @@ async fn started(ledger: &Ledger, policy: &Policy, routing: &Routing) -> Result<
             return Err(NotStarted::Older(least));
         }
     }
+    match ledger.at_epoch(policy.epoch()).await {
+        Err(Unwritten::Behind) => return Err(NotStarted::Behind),
+        other => other?,
+    }
     let (policy, texts) = (policy.digest(), policy.texts());
     ledger.keep_policy(policy, &texts).await?;
     if let Some(event) = before.and_then(|before| changed_meanwhile(before, policy)) {
@@ -290,6 +307,8 @@ async fn started(ledger: &Ledger, policy: &Policy, routing: &Routing) -> Result<
 enum NotStarted {
     /// The policy is older than the last one in force, whose epoch this is.
     Older(u64),
+    /// The policy is older than one that was in force on another replica.
+    Behind,
     /// The ledger cannot be written or read.
     Unwritten(Unwritten),
 }
@@ -307,6 +326,7 @@ impl From<NotStarted> for AppFault {
                 "the policy cannot be taken",
                 &format!("its epoch is lower than {least}, that of the last one in force"),
             ),
+            NotStarted::Behind => failed("the policy cannot be taken", &Unwritten::Behind),
             NotStarted::Unwritten(unwritten) => failed("the start cannot be recorded", &unwritten),
         }
     }
@@ -355,6 +375,10 @@ fn exchange(
         options: place.options.clone(),
     };
     Exchange::new(parts).map(Some).map_err(|fault| failed("sessions cannot be issued", &fault))
+}
+
+fn unfrozen(fault: Unwritten) -> AppFault {
+    failed("the freezes in force cannot be read", &fault)
 }
 
 fn failed(what: &str, why: &impl ToString) -> AppFault {

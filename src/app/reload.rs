@@ -14,12 +14,18 @@ use arc_swap::ArcSwap;
 use jiff::SignedDuration;
 use tokio::{sync::mpsc, task::JoinHandle};
 
-use super::{Again, directory::files_and_faults, said, standing::Standing, teller::Teller};
+use super::{
+    Again,
+    directory::files_and_faults,
+    said,
+    standing::Standing,
+    teller::{Routes, Teller},
+};
 use crate::{
     clock::{Clock, Now},
     diagnostic::{Fault, Faults, Source},
     guard::Guard,
-    ledger::Ledger,
+    ledger::{Ledger, Unwritten},
     notice::Event,
     policy::{Policy, PolicyFiles, Signers, Terms},
     secret::Digest,
@@ -49,6 +55,7 @@ pub(super) struct Reload {
     pub(super) guard: Arc<Guard>,
     pub(super) ledger: Ledger,
     pub(super) teller: Teller,
+    pub(super) routes: Routes,
     pub(super) standing: Arc<Standing>,
     pub(super) clock: Clock,
     pub(super) known: Known,
@@ -62,6 +69,8 @@ pub(super) struct Known {
     fault: Option<AtFault>,
     /// What came into force and is not on record yet.
     unrecorded: Option<Arc<Policy>>,
+    /// Who gains and who loses by what is not on record yet, and people were not told.
+    untold: Vec<Event>,
 }
 
 /// The directory is at fault.
@@ -186,27 +195,31 @@ impl Reload {
         }
         tracing::warn!(digest = %after.digest(), before = %before.digest(), frozen, "a policy came into force");
         self.known.unrecorded = Some(after);
+        self.known.untold.extend(changed);
         self.record().await;
-        if let Some(changed) = changed {
-            self.teller.tell(changed);
-        }
     }
 
     /// Puts on record what came into force, once the ledger can be written: its text first, so that no record names a
-    /// policy whose text is not there.
+    /// policy whose text is not there; then people are told; then that it is in force. An end in between leaves a policy
+    /// that is not the last one on record, of which the next start tells.
     async fn record(&mut self) {
-        let Some(unrecorded) = &self.known.unrecorded else { return };
-        let kept = self.ledger.keep_policy(unrecorded.digest(), &unrecorded.texts()).await;
-        let written = match kept {
-            Ok(()) => self.ledger.in_force(unrecorded.digest()).await,
-            Err(unwritten) => Err(unwritten),
-        };
-        match written {
+        let Some(unrecorded) = self.known.unrecorded.clone() else { return };
+        match self.written(&unrecorded).await {
             Ok(()) => self.known.unrecorded = None,
             Err(unwritten) => {
                 tracing::error!(%unwritten, "that a policy came into force could not be recorded yet");
             }
         }
+    }
+
+    async fn written(&mut self, unrecorded: &Policy) -> Result<(), Unwritten> {
+        self.ledger.at_epoch(unrecorded.epoch()).await?;
+        self.ledger.keep_policy(unrecorded.digest(), &unrecorded.texts()).await?;
+        while let Some(event) = self.known.untold.first() {
+            self.ledger.say(event, &self.routes.load_full(), None).await?;
+            self.known.untold.remove(0);
+        }
+        self.ledger.in_force(unrecorded.digest()).await
     }
 
     /// The directory is in order again.

@@ -13,15 +13,14 @@ use tokio::{
 use super::{
     App, AppFault,
     doors::Doors,
-    failed,
+    evidence, failed, retention,
     service::{Gateway, Issuing},
     standing::Phase,
-    supervisor,
     watched::Watch,
 };
 use crate::{
     client::ClientStats,
-    server::{Server, Service, StatusServer, Watched},
+    server::{Server, Service, StatusServer, Watched, supervisor},
 };
 
 /// How often it is looked whether every site has credentials.
@@ -60,6 +59,10 @@ impl App {
             calendar,
             freezes,
             telling,
+            evidence,
+            channels,
+            kept,
+            retention,
         } = self;
         // Whoever has it read again has a copy; a copy of ours would keep nobody from ending, but says nothing either.
         drop(renew);
@@ -78,6 +81,8 @@ impl App {
         serving.part("renewal", |stopped| renewal.run(renewal_again, stopped));
         serving.part("calendar", |stopped| calendar.run(stopped));
         serving.part("freezes", |stopped| freezes.run(stopped));
+        serving.part("evidence", |stopped| evidence.run(stopped));
+        serving.part("retention", |stopped| retention::run(ledger.clone(), retention, stopped));
         serving.part("sweep", |stopped| guard.clone().sweep(stopped));
         serving.part("credentials", |stopped| credentials(watch.clone(), stopped));
         serving.part("watchdog", |stopped| {
@@ -112,7 +117,11 @@ impl App {
             tracing::warn!("notices are left to the next start");
         }
         watch.counted();
+        let ends = ledger.heads_line().await;
         let closed = ledger.stop().await;
+        if let Ok(line) = ends {
+            evidence::last(&ledger, &kept, &channels, line.ending(ledger.head())).await;
+        }
         counted("ledger", &ledger.stats());
         status.stop().await;
         closed.map_err(|fault| failed("the ledger cannot be closed", &fault))?;

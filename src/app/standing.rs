@@ -5,7 +5,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use crate::{clock::Now, secret::Digest};
+use crate::{clock::Now, policy::Policy, secret::Digest};
 
 /// What is known of the guard as a whole.
 #[derive(Default)]
@@ -47,6 +47,13 @@ pub(super) enum Phase {
 }
 
 impl Standing {
+    /// A guard that has come so far as to have a policy in force.
+    pub(super) fn of(policy: &Policy, since: Now) -> Self {
+        let standing = Self::default();
+        standing.policy(policy.digest(), policy.frozen_by(), since);
+        standing
+    }
+
     /// What is known now.
     pub(super) fn known(&self) -> Known {
         self.lock().clone()

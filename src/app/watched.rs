@@ -44,7 +44,11 @@ impl Watched for Watch {
     /// Parts that ended, and nothing that could be mended by waiting: what is broken outside is no reason to start anew.
     fn live(&self) -> Vec<Reason> {
         let known = self.standing.known();
-        known.ended.iter().map(|part| because(part, "it ended without being told to".into())).collect()
+        let ended = known.ended.iter().map(|part| because(part, "it ended without being told to".into()));
+        let taken = self.ledger.stats().taken;
+        let taken =
+            taken.then(|| because("ledger", "another process continues its chain: start anew".into()));
+        ended.chain(taken).collect()
     }
 
     fn ready(&self) -> Vec<Reason> {
@@ -69,6 +73,12 @@ impl Watched for Watch {
         let ledger = self.ledger.stats();
         if !ledger.writable {
             reasons.push(because("ledger", "the last write failed: changes are refused".into()));
+        }
+        if let Some(highest) = ledger.behind {
+            reasons.push(because(
+                "policy",
+                format!("its epoch is lower than {highest}, that of another replica: changes are refused"),
+            ));
         }
         if let Some(broken) = &ledger.broken {
             reasons.push(because(

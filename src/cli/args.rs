@@ -3,10 +3,14 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use jiff::SignedDuration;
 
 use super::{
+    audit::{ExportArgs, VerifyArgs},
+    audit_desk::{AcceptArgs, BackupArgs, EraseArgs},
     audit_show::ShowArgs,
+    aws::AwsCommand,
     caller_sessions::SessionsArgs,
     credentials::CredentialsArgs,
     freeze::{FreezeArgs, UnfreezeArgs},
@@ -26,13 +30,35 @@ const EXIT_CODES: &str =
 pub(super) struct Args {
     /// How results are written: for people, one line each without colour, or as JSON.
     #[arg(long, value_enum, global = true, default_value = "human")]
-    pub(super) format: Format,
+    pub(super) format: Written,
     #[command(subcommand)]
     pub(super) command: Command,
 }
 
-/// For people, with colour on a terminal; one line a finding; JSON.
+/// What `--format` takes.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Written {
+    Human,
+    Plain,
+    Json,
+    /// Of the `aws` commands alone, whose help names it.
+    #[value(hide = true)]
+    Cloudformation,
+}
+
+impl Written {
+    /// What is said is said as in JSON where the result is a template.
+    pub(super) fn format(self) -> Format {
+        match self {
+            Self::Human => Format::Human,
+            Self::Plain => Format::Plain,
+            Self::Json | Self::Cloudformation => Format::Json,
+        }
+    }
+}
+
+/// For people, with colour on a terminal; one line a finding; JSON.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Format {
     Human,
     Plain,
@@ -97,6 +123,9 @@ pub(super) enum Command {
     /// Look at notices that wait, try them again, test a channel.
     #[command(subcommand)]
     Notify(NotifyCommand),
+    /// Write the roles, policies and alarms that keep others from going past the guard, and see whom they stop.
+    #[command(subcommand)]
+    Aws(AwsCommand),
     /// Ask the guard of this machine whether it lives.
     ///
     /// Asks the first status listener of the configuration, at most 2 s. Meant for health checks of containers.
@@ -111,6 +140,19 @@ pub(super) enum Command {
         /// Ask whether it is ready for callers, not whether it lives.
         #[arg(long)]
         ready: bool,
+    },
+    /// Print what completes these commands in a shell.
+    #[command(after_help = "Example: connect-guard completions bash > /etc/bash_completion.d/connect-guard")]
+    Completions {
+        /// For which shell.
+        shell: Shell,
+    },
+    /// Print the manual page, or write those of all commands.
+    #[command(after_help = "Example: connect-guard man --out /usr/local/share/man/man1")]
+    Man {
+        /// Write a page for the program and one for each command into this directory.
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
     },
 }
 
@@ -183,18 +225,37 @@ pub(super) enum AuditCommand {
         after_help = "Example: connect-guard audit show --user 87654321-2222-1234-1234-111234567891 --config config.toml"
     )]
     Show(Box<ShowArgs>),
-    /// Verify every link of every chain in the ledger.
+    /// Verify every link of every chain in the ledger, and that it is the one that others saw.
+    ///
+    /// What was cut off at a chain's end, and a whole ledger that was put back to an earlier day, only heads can show that
+    /// somebody else kept: those of --heads, of --head, and of the file that the configuration names.
     #[command(
         after_help = "Example: connect-guard audit verify --store sqlite:/var/lib/connect-guard/ledger.db"
     )]
-    Verify {
-        /// The store; that of the configuration otherwise.
-        #[arg(long, value_name = "URL", conflicts_with = "config")]
-        store: Option<String>,
-        /// The configuration file; `CONNECT_GUARD_CONFIG` names it otherwise.
-        #[arg(long, value_name = "FILE")]
-        config: Option<PathBuf>,
-    },
+    Verify(Box<VerifyArgs>),
+    /// Write every record into a file, as it is, with where the chains end; continue one that is there.
+    ///
+    /// Only sealed bytes leave the store: no key goes with them. `audit verify --export` reads the file.
+    #[command(after_help = "Example: connect-guard audit export --to ledger.jsonl --config config.toml")]
+    Export(ExportArgs),
+    /// Erase what is sealed of a user: addresses, names, reasons.
+    ///
+    /// The user's data key goes, so that nobody can open it any more, in the store or in a copy; the chain still verifies.
+    /// Who erased, and why, is on record. Refused while a change of the user is open or watched, or its notices are queued.
+    #[command(
+        after_help = "Example: connect-guard audit erase --user 87654321-2222-1234-1234-111234567891 --instance a1b2c3d4-5678-90ab-cdef-EXAMPLE11111 --reason \"left; request 17\" --config config.toml"
+    )]
+    Erase(EraseArgs),
+    /// Copy the whole store into a file, beside a running guard, and verify the copy.
+    #[command(after_help = "Example: connect-guard audit backup --to ledger-backup.db --config config.toml")]
+    Backup(BackupArgs),
+    /// Take a store that was put back to an earlier day as it is: what others saw beyond it is given up, on record.
+    ///
+    /// A guard that finds less in its store than its file of heads names makes no change until this was said.
+    #[command(
+        after_help = "Example: connect-guard audit accept-restore --reason \"disk lost; backup of the 12th\" --config config.toml"
+    )]
+    AcceptRestore(AcceptArgs),
 }
 
 #[derive(Subcommand)]

@@ -6,7 +6,12 @@ use std::{fmt::Write as _, fs, path::PathBuf, time::Duration};
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde_json::{Value, json};
 
-use super::{Exit, args::Format, notify::at_desk, output::Output};
+use super::{
+    Exit,
+    args::Format,
+    notify::{at_desk, instant},
+    output::{Output, on_one_line},
+};
 use crate::{
     caller::Arn,
     ledger::{Audited, Desk, Kind, LedgerFault, Operator, RecordFilter, Unsealed, part},
@@ -69,11 +74,13 @@ pub(super) fn show(args: &ShowArgs, output: Output) -> Exit {
             after: None,
             most: args.limit,
         };
+        let asked = asked(args);
+        let reveal = args.reveal.then_some(&*asked);
         // Looked at before the records: none that is written meanwhile is left out.
         let last = desk.last_record().await?;
         let found = desk.records(&filter).await?;
         let mut after = found.iter().map(|audited| audited.order).fold(last, i64::max);
-        say(desk, &found, args.reveal, output).await?;
+        say(desk, &found, reveal, output).await?;
         if found.is_empty() && !args.follow {
             if let Some((chain, seq)) = &args.record {
                 output.error(&format!("there is no record {chain}/{seq}"));
@@ -90,13 +97,19 @@ pub(super) fn show(args: &ShowArgs, output: Output) -> Exit {
             filter.after = Some(after);
             let found = desk.records(&filter).await?;
             after = found.iter().map(|audited| audited.order).fold(after, i64::max);
-            say(desk, &found, args.reveal, output).await?;
+            say(desk, &found, reveal, output).await?;
         }
     })
 }
 
-async fn say(desk: &Desk, found: &[Audited], reveal: bool, output: Output) -> Result<(), LedgerFault> {
-    let unsealed = if reveal { revealed(desk, found).await? } else { vec![None; found.len()] };
+async fn say(
+    desk: &Desk,
+    found: &[Audited],
+    reveal: Option<&str>,
+    output: Output,
+) -> Result<(), LedgerFault> {
+    let unsealed =
+        if let Some(asked) = reveal { revealed(desk, found, asked).await? } else { vec![None; found.len()] };
     for (audited, unsealed) in found.iter().zip(unsealed) {
         match output.format() {
             Format::Json => output.data(&as_json(audited, unsealed.as_ref()).to_string()),
@@ -108,17 +121,45 @@ async fn say(desk: &Desk, found: &[Audited], reveal: bool, output: Output) -> Re
 }
 
 /// What is sealed in records, once it is on record who looks.
-pub(super) async fn revealed(desk: &Desk, found: &[Audited]) -> Result<Vec<Option<Unsealed>>, LedgerFault> {
-    Ok(desk.reveal(found, &operator()).await?.into_iter().map(Some).collect())
+pub(super) async fn revealed(
+    desk: &Desk,
+    found: &[Audited],
+    asked: &str,
+) -> Result<Vec<Option<Unsealed>>, LedgerFault> {
+    Ok(desk.reveal(found, asked, &operator()).await?.into_iter().map(Some).collect())
+}
+
+/// What is looked for, as a record says it. A word that could hold an address is not said.
+fn asked(args: &ShowArgs) -> String {
+    let record = args.record.as_ref().map(|(chain, seq)| format!("{chain}/{seq}"));
+    let caller = args.caller.as_ref().map(ToString::to_string);
+    let at = |at: Option<i64>| at.map(instant);
+    let words = [
+        ("user", args.user.clone()),
+        ("caller", caller),
+        ("operation", args.operation.clone()),
+        ("since", at(args.since)),
+        ("until", at(args.until)),
+        ("record", record),
+        ("limit", Some(args.limit.to_string())),
+    ];
+    let kinds = args.kind.iter().map(|kind| ("kind", Some(kind.as_str().to_owned())));
+    let words = words.into_iter().chain(kinds).filter_map(|(name, value)| {
+        let value = value?;
+        Some(format!("{name}={}", if value.contains('@') { "~" } else { &value }))
+    });
+    let follow = args.follow.then(|| "follow".to_owned());
+    words.chain(follow).collect::<Vec<_>>().join(" ")
 }
 
 /// Who runs this, as the operating system knows it.
-fn operator() -> Operator {
+pub(super) fn operator() -> Operator {
     let uid = rustix::process::getuid().as_raw();
     let login = fs::read_to_string("/proc/self/loginuid").ok().and_then(|text| text.trim().parse().ok());
     // All bits set: nobody logged in.
     let login_uid = login.filter(|uid| *uid != u32::MAX);
-    Operator { uid, user: name_of(uid), login_uid, login: login_uid.and_then(name_of) }
+    let host = fs::read_to_string("/proc/sys/kernel/hostname").ok().map(|name| name.trim().to_owned());
+    Operator { uid, user: name_of(uid), login_uid, login: login_uid.and_then(name_of), host }
 }
 
 /// The name of a user in `/etc/passwd`.
@@ -161,16 +202,17 @@ fn sealed(unsealed: &Unsealed) -> (&'static str, Option<&Value>) {
 /// One record on one line.
 fn line(audited: &Audited, unsealed: Option<&Unsealed>) -> String {
     let Audited { chain, seq, .. } = audited;
-    let words = rows(audited, unsealed).into_iter().filter(|(_, value)| !value.contains('\n'));
+    let words = rows(audited, unsealed).into_iter().filter(|(name, _)| *name != TEXT);
     let words = words.map(|(name, value)| format!(" {}={value}", name.replace(' ', "-")));
-    format!("{chain}/{seq} {}{}", title(&audited.record), words.collect::<String>())
+    format!("{}/{seq} {}{}", on_one_line(chain), title(&audited.record), words.collect::<String>())
 }
 
 /// One record for people.
 fn block(audited: &Audited, unsealed: Option<&Unsealed>) -> String {
     let Audited { chain, seq, record, .. } = audited;
-    let mut said = format!("{chain}/{seq}  {}", title(record));
+    let mut said = format!("{}/{seq}  {}", on_one_line(chain), title(record));
     for (name, value) in rows(audited, unsealed) {
+        // Only the text of a rule has lines of its own.
         let value = value.replace('\n', &format!("\n{:16}", ""));
         // Writing to a text cannot fail.
         let _ = write!(said, "\n  {name:<12}  {value}");
@@ -182,14 +224,22 @@ fn block(audited: &Audited, unsealed: Option<&Unsealed>) -> String {
 /// When, of what kind, which operation.
 fn title(record: &Value) -> String {
     let words = ["at", "kind", "operation"].into_iter().filter_map(|name| record.get(name)?.as_str());
-    words.collect::<Vec<_>>().join(" ")
+    on_one_line(&words.collect::<Vec<_>>().join(" ")).into_owned()
 }
 
-/// What a record says, by name. A rule's text has several lines.
+/// The name of a row that is the text of a rule.
+const TEXT: &str = "";
+
+/// What a record says, by name. A rule's text has several lines; nothing else has.
 fn rows(audited: &Audited, unsealed: Option<&Unsealed>) -> Vec<(&'static str, String)> {
     let record = &audited.record;
     let mut rows = Vec::new();
-    let mut row = |name, value: Option<String>| rows.extend(value.map(|value| (name, value)));
+    let mut row = |name: &'static str, value: Option<String>| {
+        rows.extend(value.map(|value| {
+            let value = if name == TEXT { value } else { on_one_line(&value).into_owned() };
+            (name, value)
+        }));
+    };
     let text = |value: &Value| value.as_str().map(str::to_owned);
     row("target", target(part(record, "/target")));
     row("caller", text(part(record, "/caller/principal")));
@@ -217,7 +267,7 @@ fn rows(audited: &Audited, unsealed: Option<&Unsealed>) -> Vec<(&'static str, St
         let of = rule.of.join(", ");
         row("rule", Some(format!("{} ({}) for {of}", rule.rule, rule.place)));
         match &rule.text {
-            Some(text) => row("", Some(text.clone())),
+            Some(text) => row(TEXT, Some(text.clone())),
             None => row("text", Some("not kept".to_owned())),
         }
     }

@@ -43,7 +43,11 @@ pub(super) fn sessions(args: &SessionsArgs, output: Output) -> Exit {
             SessionFilter { principal: args.principal.clone(), active: args.active, most: args.limit };
         let found = desk.sessions(&filter).await?;
         let records: Vec<Audited> = found.iter().map(|held| held.record.clone()).collect();
-        let unsealed = if args.reveal { revealed(desk, &records).await? } else { vec![None; found.len()] };
+        let unsealed = if args.reveal {
+            revealed(desk, &records, "caller sessions").await?
+        } else {
+            vec![None; found.len()]
+        };
         let all: Vec<Value> =
             found.iter().zip(&unsealed).map(|(held, unsealed)| as_json(held, unsealed.as_ref())).collect();
         if output.format() == Format::Json {

@@ -3,10 +3,13 @@
 
 mod args;
 mod audit;
+mod audit_desk;
 mod audit_show;
+mod aws;
 mod caller;
 mod caller_sessions;
 mod check;
+mod completions;
 mod config;
 mod credentials;
 #[cfg(feature = "demo")]
@@ -14,6 +17,7 @@ mod demo;
 mod freeze;
 mod health;
 mod logs;
+mod man;
 mod notify;
 mod output;
 mod policy;
@@ -21,13 +25,14 @@ mod relay;
 mod rotate;
 mod serve;
 mod session;
+mod trail;
 
 use std::{ffi::OsString, process::ExitCode};
 
 use clap::Parser;
 
 use self::{
-    args::{Args, AuditCommand, CallerCommand, Command, ConfigCommand, NotifyCommand},
+    args::{Args, AuditCommand, CallerCommand, Command, ConfigCommand, NotifyCommand, Written},
     output::Output,
 };
 
@@ -41,7 +46,11 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
         }
     };
-    let output = Output::new(args.format);
+    let output = Output::new(args.format.format());
+    if args.format == Written::Cloudformation && !matches!(args.command, Command::Aws(_)) {
+        output.error("only the `aws` commands write templates");
+        return Exit::Usage.into();
+    }
     let exit = match args.command {
         Command::Serve { config } => serve::serve(config.as_deref(), output),
         Command::Relay { config } => relay::relay(config.as_deref(), output),
@@ -59,11 +68,18 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
         Command::Caller(CallerCommand::Sessions(args)) => caller_sessions::sessions(&args, output),
         Command::Audit(AuditCommand::Show(args)) => audit_show::show(&args, output),
-        Command::Audit(AuditCommand::Verify { store, config }) => audit::verify(store, config, output),
+        Command::Audit(AuditCommand::Verify(args)) => audit::verify(*args, output),
+        Command::Audit(AuditCommand::Export(args)) => audit::export(&args, output),
+        Command::Audit(AuditCommand::Erase(args)) => audit_desk::erase(&args, output),
+        Command::Audit(AuditCommand::Backup(args)) => audit_desk::backup(&args, output),
+        Command::Audit(AuditCommand::AcceptRestore(args)) => audit_desk::accept(&args, output),
         Command::Notify(command) => notified(command, output),
+        Command::Aws(command) => aws::run(&command, args.format, output),
         Command::Health { config, url, ready } => {
             health::health(config.as_deref(), url.as_deref(), ready, output)
         }
+        Command::Completions { shell } => completions::completions(shell, output),
+        Command::Man { out } => man::man(out.as_deref(), output),
     };
     exit.into()
 }

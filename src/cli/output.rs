@@ -77,6 +77,11 @@ impl Output {
     }
 }
 
+/// A value that ends no line and acts on no terminal: what acts is shown as its number.
+pub(super) fn on_one_line(text: &str) -> Cow<'_, str> {
+    visible(text, &[])
+}
+
 /// Text in which what acts instead of being seen is shown as its number, as JSON writes it: but for these.
 fn visible<'a>(text: &'a str, but: &[char]) -> Cow<'a, str> {
     let acts = |letter: char| (letter.is_control() && !but.contains(&letter)) || is_hidden(letter);

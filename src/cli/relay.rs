@@ -7,23 +7,27 @@ use std::{
 };
 
 use tokio::{
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     task::JoinHandle,
 };
+use tokio_util::sync::CancellationToken;
 
 use super::{
     Exit,
     check::{self, Unread},
     logs,
     output::Output,
-    serve::{Told, keep_memory, runtime},
+    serve::{Told, keep_memory, runtime_of_one},
 };
 use crate::{
     clock::Clock,
     config::{Located, RelayAt, RelayFile, RelayListen},
     diagnostic::{Fault, Faults},
     relay::Relay,
-    server::{Measurements, Options, Protection, Reason, Server, StatusOptions, StatusServer, Tls, Watched},
+    server::{
+        Measurements, Options, Protection, Reason, Server, StatusOptions, StatusServer, Tls, Watched,
+        supervisor,
+    },
 };
 
 /// Why it does not serve.
@@ -43,7 +47,7 @@ pub(super) fn relay(named: Option<&Path>, output: Output) -> Exit {
     };
     logs::start(file.log);
     keep_memory();
-    let runtime = match runtime() {
+    let runtime = match runtime_of_one() {
         Ok(runtime) => runtime,
         Err(error) => {
             output.error(&error.to_string());
@@ -82,9 +86,12 @@ async fn until(file: RelayFile, stop: impl Future<Output = ()>) -> Result<(), Fa
         Failed::Said(format!("{error}{why}"))
     };
     let protection = protection(&listen)?;
-    if let Protection::Tls(tls) = &protection {
-        tokio::spawn(renewed(tls.clone(), pair(&listen)));
-    }
+    let tls = match &protection {
+        Protection::Tls(tls) => Some(tls.clone()),
+        Protection::Plain => None,
+    };
+    let hangup = signal(SignalKind::hangup()).map_err(|fault| said(&fault))?;
+    let pair = pair(&listen);
     let opened = Relay::open(relay, listen.hosts, Clock::system()).await;
     let relay = opened.map_err(|fault| Failed::Said(fault.to_string()))?;
     let mut options = match listen.at {
@@ -95,7 +102,8 @@ async fn until(file: RelayFile, stop: impl Future<Output = ()>) -> Result<(), Fa
     let server = Server::bind(options, protection).map_err(|fault| said(&fault))?;
     let status = status.map(|address| StatusServer::bind(StatusOptions { address, tls: None })).transpose();
     let status = status.map_err(|fault| said(&fault))?;
-    tracing::info!(address = %server.bound(), "listening");
+    let at = server.bound().to_string();
+    tracing::info!(address = at, "listening");
     let status: JoinHandle<()> = match status {
         Some(status) => {
             tracing::info!(address = %status.address(), "answering for status");
@@ -103,11 +111,27 @@ async fn until(file: RelayFile, stop: impl Future<Output = ()>) -> Result<(), Fa
         }
         None => tokio::spawn(async {}),
     };
+    let stopping = CancellationToken::new();
+    let told = stopping.clone();
+    let stop = async move {
+        stop.await;
+        told.cancel();
+        supervisor::stopping(drain);
+    };
     let serving = server.run(Arc::clone(&relay), stop);
+    let supervised = async {
+        // A relay without a session answers, and `/readyz` says what is missing.
+        relay.tried().await;
+        supervisor::ready(&format!("listening on {at}"));
+        let renewed = renewed(hangup, tls, pair);
+        // It lives while it drains; it is never ready again.
+        tokio::join!(supervisor::watched(|| true, pending()), stopping.run_until_cancelled(renewed));
+    };
     tokio::select! {
         // What is under way while the relay drains may still need a session.
         _ = serving => {}
         () = relay.keep() => {}
+        () = supervised => {}
     }
     // The last to end, so that a probe is answered while the relay drains.
     status.abort();
@@ -164,18 +188,25 @@ fn protection(listen: &RelayListen) -> Result<Protection, Failed> {
 }
 
 /// On SIGHUP the listener's certificate is read again; one that cannot be used leaves the old one.
-async fn renewed(tls: Tls, pair: Pair) {
-    let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
+async fn renewed(mut hangup: Signal, tls: Option<Tls>, pair: Pair) {
     while hangup.recv().await.is_some() {
-        match pair() {
-            Ok((chain, key)) => match tls.replace(&chain, key.expose(), None, None, Clock::system().now()) {
-                Ok(()) => tracing::info!("the listener's certificate was read again"),
-                Err(fault) => tracing::error!(%fault, "the listener keeps its certificate"),
-            },
-            Err(faults) => {
-                for fault in faults.iter() {
-                    tracing::error!(fault = fault.message, "the listener keeps its certificate");
-                }
+        supervisor::reloading();
+        if let Some(tls) = &tls {
+            replace(tls, &pair);
+        }
+        supervisor::ready("serving");
+    }
+}
+
+fn replace(tls: &Tls, pair: &Pair) {
+    match pair() {
+        Ok((chain, key)) => match tls.replace(&chain, key.expose(), None, None, Clock::system().now()) {
+            Ok(()) => tracing::info!("the listener's certificate was read again"),
+            Err(fault) => tracing::error!(%fault, "the listener keeps its certificate"),
+        },
+        Err(faults) => {
+            for fault in faults.iter() {
+                tracing::error!(fault = fault.message, "the listener keeps its certificate");
             }
         }
     }

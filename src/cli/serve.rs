@@ -114,6 +114,12 @@ pub(super) fn runtime() -> io::Result<Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()
 }
 
+/// The runtime of what handles few requests at a time: of one thread, so that the tasks of a request wake each other without
+/// the system.
+pub(super) fn runtime_of_one() -> io::Result<Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
+}
+
 /// Resolves when the process is told to stop, or at once when it cannot be told.
 #[cfg(feature = "demo")]
 pub(super) async fn told_to_stop() {

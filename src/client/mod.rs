@@ -12,7 +12,7 @@
 //!   could come only from the verified host itself.
 //! - The environment (`HTTPS_PROXY` and the like) has no effect, but for what the platform verifier reads; see `tls`.
 
-use std::{error::Error, fmt, net::SocketAddr, path::PathBuf, pin::Pin, sync::Arc, time::Duration};
+use std::{fmt, net::SocketAddr, path::PathBuf, pin::Pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use hyper::body::Incoming;
@@ -26,6 +26,7 @@ use crate::wire::Broken;
 mod answer;
 mod connect;
 mod connection;
+mod fault;
 mod flow;
 mod outgoing;
 mod pool;
@@ -38,6 +39,7 @@ mod tls;
 mod transport;
 
 pub use connect::Unusable;
+pub use fault::{ClientError, Failure};
 pub(crate) use probe::probe;
 pub(crate) use reach::Reach;
 pub use stats::ClientStats;
@@ -119,34 +121,6 @@ pub struct Streaming {
     pub headers: Vec<(String, String)>,
     /// The body as it comes; ends with an error when cut short or idle too long.
     pub body: Pin<Box<dyn http_body::Body<Data = Bytes, Error = Broken> + Send>>,
-}
-
-/// Why there is no answer.
-#[derive(Debug)]
-pub struct ClientError {
-    /// Whether any octet of the request may have left: then its effect is unknown.
-    pub sent: bool,
-    /// What failed.
-    pub why: Failure,
-}
-
-/// What failed.
-#[derive(Debug)]
-pub enum Failure {
-    /// Too many requests under way.
-    Busy,
-    /// The request is none that this client sends: another `host`, framing fields, not HTTP.
-    Request(String),
-    /// No address for the name, or no connection.
-    Connect(String),
-    /// The certificate was not accepted, or TLS failed otherwise.
-    Tls(String),
-    /// A step took too long.
-    Timeout(&'static str),
-    /// The answer is not HTTP/1.1, has two readings, is cut short or too long.
-    Answer(String),
-    /// The connection broke.
-    Broken(String),
 }
 
 /// A client for one host. To be used within a tokio runtime.
@@ -232,7 +206,20 @@ impl Client {
     ///
     /// Everything but an answer that was read to its end; any status is an answer, a redirect too.
     pub async fn send(&self, request: Outgoing) -> Result<Answer, ClientError> {
-        self.read_whole(request).await.inspect_err(|error| self.tally.failed(&error.why))
+        self.send_while(request, &|| true).await
+    }
+
+    /// As [`Client::send`]; `may` is asked once more when there is a connection, right before anything is written.
+    ///
+    /// # Errors
+    ///
+    /// Everything: [`ClientError::sent`] is false when it is certain that nothing left, as where it may not any more.
+    pub async fn send_while(
+        &self,
+        request: Outgoing,
+        may: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Answer, ClientError> {
+        self.read_whole(request, may).await.inspect_err(|error| self.tally.failed(&error.why))
     }
 
     /// Sends a request once, as [`Client::send`] does, and hands the answer's body on as it comes. The request is under way
@@ -274,9 +261,13 @@ impl Client {
         Ok(())
     }
 
-    async fn read_whole(&self, request: Outgoing) -> Result<Answer, ClientError> {
+    async fn read_whole(
+        &self,
+        request: Outgoing,
+        may: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Answer, ClientError> {
         let _place = self.place()?;
-        let (response, connection) = self.timed(&request, &[]).await?;
+        let (response, connection) = self.timed(&request, &[], may).await?;
         let (answer, connection) = answer::whole(response, connection, &self.bounds).await?;
         if let Some(connection) = connection.settle().await {
             self.pool.put(connection);
@@ -286,7 +277,7 @@ impl Client {
 
     async fn hand_on(&self, request: Outgoing, more: &[(String, String)]) -> Result<Streaming, ClientError> {
         let permit = self.place()?;
-        let (response, connection) = self.timed(&request, more).await?;
+        let (response, connection) = self.timed(&request, more, &|| true).await?;
         let (head, incoming) = response.into_parts();
         let occupied = Held { connection, permit };
         let body =
@@ -299,9 +290,10 @@ impl Client {
         &self,
         request: &Outgoing,
         more: &[(String, String)],
+        may: &(dyn Fn() -> bool + Sync),
     ) -> Result<(http::Response<Incoming>, Connection), ClientError> {
         let begun = Instant::now();
-        let answered = self.exchange(request, more).await?;
+        let answered = self.exchange(request, more, may).await?;
         self.tally.latency.took(begun.elapsed());
         Ok(answered)
     }
@@ -317,18 +309,27 @@ impl Client {
         &self,
         request: &Outgoing,
         more: &[(String, String)],
+        may: &(dyn Fn() -> bool + Sync),
     ) -> Result<(http::Response<Incoming>, Connection), ClientError> {
+        let late = || unsent(Failure::Late);
         let build = || outgoing::build(request, more, &self.authority).map_err(unsent);
         let first = build()?;
         if let Some(idle) = self.pool.take() {
             self.tally.reused.add();
+            if !may() {
+                return Err(late());
+            }
             match idle.exchange(first, self.bounds.answer).await {
                 Err(ClientError { sent: false, why: Failure::Broken(_) }) => self.tally.renewed.add(),
                 other => return other,
             }
         }
         let fresh = self.dial.open().await.map_err(unsent)?.counted(self.tally.open_one());
-        fresh.exchange(build()?, self.bounds.answer).await
+        let again = build()?;
+        if !may() {
+            return Err(late());
+        }
+        fresh.exchange(again, self.bounds.answer).await
     }
 }
 
@@ -365,28 +366,6 @@ impl fmt::Debug for Answer {
         f.debug_struct("Answer").field("status", &self.status).finish_non_exhaustive()
     }
 }
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Busy => f.write_str("too many requests under way"),
-            Self::Request(why) => write!(f, "request refused: {why}"),
-            Self::Connect(why) => write!(f, "no connection: {why}"),
-            Self::Tls(why) => write!(f, "tls failed: {why}"),
-            Self::Timeout(step) => write!(f, "{step} took too long"),
-            Self::Answer(why) => write!(f, "answer refused: {why}"),
-            Self::Broken(why) => write!(f, "connection broke: {why}"),
-        }
-    }
-}
-
-impl fmt::Display for ClientError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.why, if self.sent { "perhaps sent" } else { "nothing sent" })
-    }
-}
-
-impl Error for ClientError {}
 
 fn unsent(why: Failure) -> ClientError {
     ClientError { sent: false, why }

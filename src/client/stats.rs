@@ -83,7 +83,7 @@ impl Tally {
     pub(super) fn failed(&self, why: &Failure) {
         match why {
             Failure::Busy => self.busy.add(),
-            Failure::Request(_) => self.request.add(),
+            Failure::Request(_) | Failure::Late => self.request.add(),
             Failure::Connect(_) => self.connect.add(),
             Failure::Tls(_) => self.tls.add(),
             Failure::Timeout(_) => self.timeout.add(),

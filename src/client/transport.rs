@@ -14,6 +14,8 @@ use std::{
 use http::{HeaderMap, header};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::crash::{Point, point};
+
 /// Interim answers (1xx) taken before one final answer. The client never sends `Expect`, so it waits for none; a few
 /// are tolerated, since RFC 9110 section 15.2 obliges a client to be able to skip them.
 const INTERIM: u32 = 4;
@@ -142,8 +144,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let flushed = Pin::new(&mut this.stream).poll_flush(cx);
-        if matches!(flushed, Poll::Ready(Ok(()))) {
-            this.watch.unflushed.store(false, Ordering::SeqCst);
+        if matches!(flushed, Poll::Ready(Ok(()))) && this.watch.unflushed.swap(false, Ordering::SeqCst) {
+            point(Point::Sent);
         }
         flushed
     }

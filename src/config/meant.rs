@@ -37,6 +37,8 @@ pub struct Config {
     pub certificates: Vec<CertificateName>,
     /// Who may freeze changes, and who may lift that.
     pub freeze: FreezeRights,
+    /// Who else may do what in AWS: what `connect-guard aws` writes policies from.
+    pub aws: AwsOptions,
     /// How long ending may take.
     pub drain: Drain,
     /// The policy directory.
@@ -47,6 +49,10 @@ pub struct Config {
     pub max_stale: Duration,
     /// The ledger's store.
     pub store: StorePlace,
+    /// Who keeps what proves the ledger.
+    pub evidence: EvidencePlace,
+    /// When old records leave the store; never when absent.
+    pub retention: Option<RetentionPlace>,
     /// Sealing keys, current first.
     pub seal: Vec<(String, Located<SecretRef>)>,
     /// The key of keyed hashes.
@@ -65,6 +71,25 @@ pub struct Config {
     pub bodies: BodyLimits,
     /// How logs are written.
     pub log: LogFormat,
+}
+
+/// What AWS is to be told of the guard. The guard itself works without.
+#[derive(Debug, Clone, Default)]
+pub struct AwsOptions {
+    /// IAM principals that the guard runs as: they alone may assume the roles of the upstreams.
+    pub principals: Vec<String>,
+    /// Who may change those roles.
+    pub admins: Vec<String>,
+    /// The role for when the guard cannot be used. Every use of it is told.
+    pub break_glass: Option<String>,
+    /// Where the guard's roles may be used from; from anywhere when these are all empty. VPCs:
+    pub vpcs: Vec<String>,
+    /// VPC endpoints.
+    pub vpc_endpoints: Vec<String>,
+    /// Public networks.
+    pub networks: Vec<IpNet>,
+    /// Who may do beside the guard what is the guard's, and the sentence that says why.
+    pub exempt: Vec<(String, String)>,
 }
 
 /// A value and where it was written, for faults that show when it is used.
@@ -201,11 +226,13 @@ pub struct Caps {
     pub connections_per_source: Option<usize>,
     /// Requests under way.
     pub requests: Option<usize>,
+    /// Requests of one source under way.
+    pub requests_per_source: Option<usize>,
 }
 
 /// The ledger's store.
 pub struct StorePlace {
-    /// `sqlite:PATH`, with `?reserve=BYTES` and `max_bytes=BYTES` where given; understood by the store.
+    /// `postgres://USER@HOST/DATABASE?...`, or `sqlite:PATH`, with `?reserve=BYTES` and `max_bytes=BYTES` where given; understood by the store.
     pub url: String,
     /// The replica's name.
     pub replica: String,
@@ -213,6 +240,36 @@ pub struct StorePlace {
     pub timeout: Duration,
     /// The sentence that accepts a store that a restart may lose.
     pub ephemeral: Option<String>,
+}
+
+/// Who keeps what proves the ledger: where its chains ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EvidencePlace {
+    /// How often it is recorded, when there is anything new. Default 5 m.
+    pub every: Duration,
+    /// A file that somebody else keeps: a line is appended each time.
+    pub heads_file: Option<PathBuf>,
+    /// The name of a hook that is told each time.
+    pub heads_webhook: Option<String>,
+}
+
+impl EvidencePlace {
+    /// How often, unless the configuration says otherwise.
+    pub const EVERY: Duration = Duration::from_mins(5);
+}
+
+/// When old records leave the store, and where they go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RetentionPlace {
+    /// How old records are that leave.
+    pub records: Duration,
+    /// The directory of segments.
+    pub directory: PathBuf,
+}
+
+impl RetentionPlace {
+    /// Where segments go unless the configuration says otherwise.
+    pub const DIRECTORY: &str = "segments";
 }
 
 /// Where sessions are issued.

@@ -10,8 +10,9 @@ mod secrets;
 mod show;
 
 pub use meant::{
-    CallerKey, Caps, Config, Drain, HookPlace, Listen, Located, LogFormat, MailPlace, NotifyOptions,
-    Overrides, ProxyProtocol, SessionPlace, StatusListen, StorePlace, Timeouts, UrlPlace,
+    AwsOptions, CallerKey, Caps, Config, Drain, EvidencePlace, HookPlace, Listen, Located, LogFormat,
+    MailPlace, NotifyOptions, Overrides, ProxyProtocol, RetentionPlace, SessionPlace, StatusListen,
+    StorePlace, Timeouts, UrlPlace,
 };
 pub(crate) use read::endpoint;
 pub(crate) use relay::{Person, RelayAt, RelayFile, RelayListen};

@@ -28,9 +28,14 @@ pub(super) struct Raw {
     #[serde(default)]
     pub(super) certificate: Vec<Spanned<Certificate>>,
     pub(super) freeze: Option<Spanned<Freeze>>,
+    pub(super) aws: Option<Spanned<Aws>>,
     pub(super) mail: Option<Spanned<Mail>>,
     #[serde(default)]
     pub(super) notify: Notify,
+    #[serde(default)]
+    pub(super) evidence: Evidence,
+    #[serde(default)]
+    pub(super) retention: Retention,
     #[serde(default)]
     pub(super) drain: Drain,
     #[serde(default)]
@@ -86,6 +91,7 @@ pub(super) struct Caps {
     pub(super) connections: Option<Spanned<usize>>,
     pub(super) connections_per_source: Option<Spanned<usize>>,
     pub(super) requests: Option<Spanned<usize>>,
+    pub(super) requests_per_source: Option<Spanned<usize>>,
     pub(super) head: Option<Spanned<usize>>,
     pub(super) headers: Option<Spanned<usize>>,
     pub(super) target: Option<Spanned<usize>>,
@@ -106,6 +112,21 @@ pub(super) struct Store {
     pub(super) replica: Option<Text>,
     pub(super) timeout: Option<Text>,
     pub(super) ephemeral: Option<Text>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct Evidence {
+    pub(super) every: Option<Text>,
+    pub(super) heads_file: Option<File>,
+    pub(super) heads_webhook: Option<Text>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct Retention {
+    pub(super) records: Option<Text>,
+    pub(super) directory: Option<File>,
 }
 
 #[derive(Deserialize)]
@@ -142,6 +163,7 @@ pub(super) struct Upstream {
     pub(super) ca_file: Option<File>,
     pub(super) profile: Option<Text>,
     pub(super) role: Option<Text>,
+    pub(super) ordinary_role: Option<Text>,
     pub(super) external_id: Option<Text>,
     pub(super) session_name: Option<Text>,
     pub(super) source_identity: Option<Spanned<bool>>,
@@ -227,6 +249,26 @@ pub(super) struct Certificate {
 pub(super) struct Freeze {
     pub(super) may_freeze: Option<Spanned<Vec<Text>>>,
     pub(super) may_unfreeze: Option<Spanned<Vec<Text>>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct Aws {
+    pub(super) principals: Option<Spanned<Vec<Text>>>,
+    pub(super) admins: Option<Spanned<Vec<Text>>>,
+    pub(super) break_glass: Option<Text>,
+    pub(super) vpcs: Option<Spanned<Vec<Text>>>,
+    pub(super) vpc_endpoints: Option<Spanned<Vec<Text>>>,
+    pub(super) networks: Option<Spanned<Vec<Text>>>,
+    #[serde(default)]
+    pub(super) exempt: Vec<Exempt>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct Exempt {
+    pub(super) principal: Text,
+    pub(super) because: Text,
 }
 
 #[derive(Deserialize)]

@@ -94,9 +94,14 @@ impl Process {
     /// # Errors
     /// When it has ended.
     pub fn signal(&self, signal: Signal) -> io::Result<()> {
-        let id = self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        let id = self.id().and_then(Pid::from_raw);
         let id = id.ok_or_else(|| io::Error::other("it has ended"))?;
         Ok(rustix::process::kill_process(id, signal)?)
+    }
+
+    /// Its number; none when it has ended.
+    pub fn id(&self) -> Option<i32> {
+        self.child.id().and_then(|id| i32::try_from(id).ok())
     }
 
     /// Waits until it has ended.

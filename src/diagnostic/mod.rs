@@ -6,7 +6,7 @@ mod render;
 pub use nearest::nearest;
 pub(crate) use render::is_hidden;
 
-use std::{fmt, ops::Range, sync::Arc};
+use std::{collections::HashMap, fmt, ops::Range, sync::Arc};
 
 /// One file as it was read: faults point into it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -173,16 +173,12 @@ impl Faults {
 
     /// By file in the order of first mention, then by place; what has no place comes first.
     fn ordered(&self) -> Vec<&Fault> {
-        let mut files: Vec<&str> = Vec::new();
+        let mut files: HashMap<&str, usize> = HashMap::new();
         let mut faults: Vec<(Option<(usize, usize)>, &Fault)> = Vec::with_capacity(self.0.len());
         for fault in &self.0 {
             let key = fault.place.as_ref().map(|place| {
-                let name = &*place.source.name;
-                let file = files.iter().position(|known| *known == name).unwrap_or_else(|| {
-                    files.push(name);
-                    files.len() - 1
-                });
-                (file, place.span.start)
+                let next = files.len();
+                (*files.entry(&place.source.name).or_insert(next), place.span.start)
             });
             faults.push((key, fault));
         }

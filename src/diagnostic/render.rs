@@ -1,5 +1,7 @@
 //! Faults as people, pipes and programs read them.
 
+use std::{borrow::Cow, fmt::Write as _};
+
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use serde_json::json;
 
@@ -28,7 +30,8 @@ pub(super) fn plain(faults: &[&Fault]) -> String {
     for fault in faults {
         if let Some(place) = &fault.place {
             let (line, column) = place.line_column();
-            out.extend([visible(&place.source.name), format!(":{line}:{column}: ")]);
+            // Writing to a text cannot fail.
+            let _ = write!(out, "{}:{line}:{column}: ", visible(&place.source.name));
         }
         out.push_str(severity(fault.severity));
         if let Some(code) = fault.code {
@@ -107,7 +110,10 @@ fn severity(severity: Severity) -> &'static str {
 }
 
 /// One line without control characters or what changes the order of text: what somebody wrote in a file moves no cursor.
-fn visible(text: &str) -> String {
+fn visible(text: &str) -> Cow<'_, str> {
+    if text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        return text.into();
+    }
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
         if character.is_control() || is_hidden(character) {
@@ -116,7 +122,7 @@ fn visible(text: &str) -> String {
             out.push(character);
         }
     }
-    out
+    out.into()
 }
 
 /// Characters without a shape of their own: zero-width ones, bidirectional controls, the byte order mark.

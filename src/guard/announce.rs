@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{Guard, Stage, tally::Spent};
 use crate::{
+    crash::{Point, point},
     ledger::{Cleared, Intent},
     notice::{Before, Delivery, Routing},
 };
@@ -21,8 +22,12 @@ impl Guard {
         let taken = if deliveries.is_empty() {
             Vec::new()
         } else {
+            point(Point::Announce);
             match self.tally.stage(Stage::Announce, spent, self.taken(deliveries, routing)).await {
-                Ok(taken) => taken,
+                Ok(taken) => {
+                    point(Point::Announced);
+                    taken
+                }
                 Err(why) => return Err((intent, why)),
             }
         };

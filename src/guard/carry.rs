@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{Guard, Stage, Stop, path::WAIT_FOR_FIRST, tally::Spent};
 use crate::{
+    crash::{Point, point},
     ledger::{Closed, Earlier, Intent, Open, Recorded, Sent, Told, Unintended},
     notice::{ChangedField, Finding, Plan, Routing, Shows},
     operation::{Change, Effect, Field, Identity, Look, Subject, Target, User, read_created_user},
@@ -57,6 +58,7 @@ impl Guard {
         let attempt = permit.attempt().clone();
         let change = permit.operation().clone();
         let decided = permit.emergency();
+        point(Point::Intend);
         let written = self.ledger.intend(permit, plan);
         let intent = match self.tally.stage(Stage::Intent, &spent, written).await {
             Ok(intent) => intent,
@@ -71,6 +73,7 @@ impl Guard {
             }
             Err(unintended) => return Err(Stop::Unintended(unintended)),
         };
+        point(Point::Intended);
         let tally = self.tally.clone();
         Box::pin(tally.open.during(self.made(intent, decided, routing, spent))).await
     }
@@ -93,11 +96,14 @@ impl Guard {
                 return Err(Stop::Unannounced(why));
             }
         };
+        point(Point::Cleared);
         if let Some(why) = self.withdrawn(decided) {
             drop(self.conclude(cleared.sent(Sent::NotSent(why.to_owned())), &spent).await?);
             return Err(Stop::Withdrawn(why));
         }
+        point(Point::Send);
         let open = self.tally.stage(Stage::Act, &spent, self.upstream.act(cleared)).await;
+        point(Point::Answered);
         self.conclude(open, &spent).await
     }
 
@@ -127,6 +133,7 @@ impl Guard {
             }
             Sent::Unknown(_) | Sent::Recovered => return self.undetermined(open).await,
         };
+        point(Point::Confirmed);
         let finding = Finding { effect, side_effects, told_unknown: false, shows, at: self.clock.now() };
         self.tally.stage(Stage::Record, spent, self.clone().record(open, finding)).await
     }
@@ -143,7 +150,9 @@ impl Guard {
             };
             return self.record(open, finding).await;
         }
+        point(Point::Doubt);
         let told = self.ledger.unknown(&open, self.clock.now()).await;
+        point(Point::Doubted);
         self.settled_later(open, Told::MayHaveChanged);
         told.map_err(|_| Stop::Unrecorded)
     }
@@ -153,6 +162,7 @@ impl Guard {
     pub(super) async fn record(self: Arc<Self>, mut open: Open, finding: Finding) -> Result<Recorded, Stop> {
         for wait in RECORD_AGAIN {
             tokio::time::sleep(wait).await;
+            point(Point::Close);
             match self.ledger.close(open, finding.clone()).await {
                 Ok(closed) => return Ok(self.closed(closed)),
                 Err((same, unwritten)) => {
@@ -179,6 +189,7 @@ impl Guard {
 
     /// The outcome; what it leaves to be watched is watched from now on.
     fn closed(self: &Arc<Self>, closed: Closed) -> Recorded {
+        point(Point::Closed);
         if let Some(watch) = closed.watch {
             self.watched_later(watch);
         }

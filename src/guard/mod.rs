@@ -74,10 +74,10 @@
 //! fn f(policy: &std::sync::Arc<connect_guard::policy::Policy>, it: connect_guard::caller::Verified, now: connect_guard::guard::Now) { let _ = connect_guard::policy::screen(policy, it, now); }
 //! ```
 //! ```
-//! fn f(it: connect_guard::limit::Admitted<connect_guard::policy::Undecided>, seen: connect_guard::operation::Seen, known: &connect_guard::policy::Known, now: connect_guard::guard::Now) { let _ = it.decide(seen, known, now); }
+//! fn f(it: connect_guard::limit::Admitted<connect_guard::policy::Undecided>, seen: connect_guard::operation::Seen, known: connect_guard::policy::Known, now: connect_guard::guard::Now) { let _ = it.decide(seen, known, now); }
 //! ```
 //! ```compile_fail
-//! fn f(it: connect_guard::policy::Undecided, seen: connect_guard::operation::Seen, known: &connect_guard::policy::Known, now: connect_guard::guard::Now) { let _ = it.decide(seen, known, now); }
+//! fn f(it: connect_guard::policy::Undecided, seen: connect_guard::operation::Seen, known: connect_guard::policy::Known, now: connect_guard::guard::Now) { let _ = it.decide(seen, known, now); }
 //! ```
 //! None of the tokens can be made by hand or copied:
 //! ```compile_fail
@@ -118,6 +118,7 @@ use crate::{
     caller::{KeyRing, SessionKeys, Unverified},
     client::ClientStats,
     clock::Clock,
+    crash::hastened,
     ledger::{Ledger, Stranger},
     limit::{Limiter, LimiterStats},
     notice::Routing,
@@ -374,8 +375,8 @@ impl Default for BodyLimits {
 impl Default for Settling {
     fn default() -> Self {
         Self {
-            unknown: [2, 10, 60, 300].map(Duration::from_secs).to_vec(),
-            lag: [200, 800].map(Duration::from_millis).to_vec(),
+            unknown: [2, 10, 60, 300].map(Duration::from_secs).map(hastened).to_vec(),
+            lag: [200, 800].map(Duration::from_millis).map(hastened).to_vec(),
             sweep: Duration::from_secs(5),
         }
     }

@@ -11,11 +11,12 @@ use super::{
 use crate::{
     caller::{Proof, Verified},
     clock::Now,
+    crash::{Point, point},
     ledger::{Earlier, Recorded, Unintended},
     limit::Admitted,
     notice::Plan,
     operation::{Class, Look, Unrecognised, Why, recognise},
-    policy::{Code, Next, Refusal, Refused, Undecided, screen},
+    policy::{Code, Given, Next, Refusal, Refused, Undecided, screen},
     secret::Digest,
     upstream::Unseen,
     wire::{Reply, WireRequest},
@@ -30,7 +31,9 @@ impl Guard {
     pub async fn handle(self: Arc<Self>, request: WireRequest) -> Reply {
         let id = request.head.origin.request_id.clone();
         let mut line = Line::begin(self.tally.clone(), &request.head.origin);
+        point(Point::Received);
         let result = Caught::new(self.path(request, &mut line)).await;
+        point(Point::Reply);
         match result.unwrap_or_else(|Panicked| Err(Stop::Panicked)) {
             Ok((reply, outcome)) => {
                 line.end(outcome, None, reply.status);
@@ -49,6 +52,7 @@ impl Guard {
         let spent = line.spent.clone();
         let now = self.clock.now();
         let verified = self.tally.step(Stage::Verify, &spent, || self.verified(request, now))?;
+        point(Point::Verified);
         // Whoever names his session may name it after a person, with an address: logs have the role alone.
         line.principal = Some(verified.caller().principal.account_key());
         line.proof = Some(verified.caller().proof.in_logs());
@@ -71,16 +75,20 @@ impl Guard {
             }
             Err(Unscreened::Refused(refused)) => return Err(self.refused(refused, &spent).await),
         };
+        point(Point::Screened);
         let admitted = self
             .tally
             .step(Stage::Limit, &spent, || self.limiter.admit(screened).map_err(|(_, limited)| limited))
             .map_err(Stop::Limited)?;
+        point(Point::Admitted);
         match admitted.next() {
             Next::Pass(permit) => {
                 let monitor = permit.basis().monitor.as_ref();
                 line.monitor = monitor.map(|rule| format!("{} ({})", rule.id, rule.place));
                 let pass = self.upstream.pass(self.ledger.note(permit));
+                point(Point::Pass);
                 let (reply, passed) = self.tally.stage(Stage::Pass, &spent, pass).await;
+                point(Point::Passed);
                 Ok((reply, passed.into()))
             }
             Next::Look(undecided) => {
@@ -112,6 +120,7 @@ impl Guard {
             Ok(Earlier::Open) => return Err(Stop::StillOpen),
             Err(unwritten) => return Err(Stop::Unwritten(unwritten)),
         }
+        point(Point::New);
         let caller = undecided.caller().clone();
         let look = undecided.look();
         let admitted = self
@@ -144,6 +153,7 @@ impl Guard {
         let wanted = admitted.get().recall();
         let recall = self.ledger.recall(&wanted);
         let known = self.tally.stage(Stage::Recall, &spent, recall).await.map_err(Stop::Unwritten)?;
+        point(Point::Recalled);
         let target = admitted.get().change().target();
         let observe = self.upstream.observe(target, look);
         // While it is looked: a change that cannot be signed is not begun.
@@ -164,12 +174,14 @@ impl Guard {
             }
             Err(unseen) => return Err(Stop::Unseen(unseen)),
         };
+        point(Point::Observed);
         let now = self.clock.now();
-        let permit = match self.tally.step(Stage::Decide, &spent, || admitted.decide(seen, &known, now)) {
+        let permit = match self.tally.step(Stage::Decide, &spent, || admitted.decide(seen, known, now)) {
             Ok(permit) => permit,
             Err(refused) => return Err(self.refused(refused, &spent).await),
         };
         ready.map_err(Stop::Unseen)?;
+        point(Point::Decided);
         let routing = self.routing.load_full();
         let plan = Plan::of(&permit, &routing).map_err(|_| Stop::NobodyTold)?;
         let work = self.own(|guard| guard.carry_out(permit, plan, routing, spent)).ok_or(Stop::Overloaded)?;
@@ -190,8 +202,12 @@ impl Guard {
         }
         let plan = Plan::of_refusal(&refused, &self.routing.load(), self.clock.now());
         let written = self.ledger.refuse(&refused, plan);
+        point(Point::Refuse);
         match self.tally.stage(Stage::Record, spent, written).await {
-            Ok(()) => Stop::Refused(refused),
+            Ok(()) => {
+                point(Point::Refused);
+                Stop::Refused(refused)
+            }
             Err(unwritten) => Stop::Unwritten(unwritten),
         }
     }
@@ -215,7 +231,8 @@ impl Guard {
             route: unrecognised.route,
             target: None,
             asked: Vec::new(),
-            user: None,
+            given: Given::default(),
+            looked: None,
             refusal: Refusal { code, rule: None, fields: Vec::new(), detail },
             policy,
         });

@@ -8,6 +8,7 @@ use super::{
     carry::{Budget, Shown, readable},
 };
 use crate::{
+    crash::{Point, point},
     ledger::{Open, Orphan, Told, Watch},
     notice::{Finding, Shows},
     operation::Effect,
@@ -18,8 +19,12 @@ impl Guard {
     pub async fn sweep(self: Arc<Self>, shutdown: impl Future<Output = ()>) {
         tokio::pin!(shutdown);
         loop {
+            point(Point::TakeOver);
             match self.ledger.orphans().await {
                 Ok(orphans) => {
+                    if !orphans.is_empty() {
+                        point(Point::TakenOver);
+                    }
                     for orphan in orphans {
                         self.take(orphan);
                     }
@@ -90,7 +95,9 @@ impl Guard {
         for at in self.settling.unknown.clone() {
             tokio::time::sleep(at.saturating_sub(waited)).await;
             waited = at;
+            point(Point::SettleLook);
             last = self.shown(&open, Budget::Waiting).await;
+            point(Point::SettleLooked);
             if matches!(last, Shown::Applied(_) | Shown::Same) {
                 break;
             }
@@ -104,6 +111,8 @@ impl Guard {
         };
         let finding =
             Finding { effect, side_effects, told_unknown, shows: Shows::Already, at: self.clock.now() };
+        point(Point::Settle);
         let _ = self.record(open, finding).await;
+        point(Point::Settled);
     }
 }

@@ -8,6 +8,7 @@ use super::{
     carry::{Budget, Shown, compare},
 };
 use crate::{
+    crash::{Point, point},
     ledger::{Since, Watch},
     notice::{ChangedField, Confirmation, Later},
     operation::Identity,
@@ -46,11 +47,13 @@ impl Guard {
             tracing::warn!(record, field = changed.field, "changed, and was not asked for");
         }
         let found = Confirmation { later, side_effects, at: self.clock.now() };
+        point(Point::Confirm);
         while let Err((same, unwritten)) = self.ledger.confirm(watch, found.clone()).await {
             tracing::error!(record, %unwritten, "a confirmation could not be written");
             watch = same;
             tokio::time::sleep(CONFIRM_AGAIN).await;
         }
+        point(Point::Watched);
     }
 
     async fn look_on(&self, watch: &Watch) -> Found {
@@ -60,6 +63,7 @@ impl Guard {
         for at in self.looks(watch) {
             tokio::time::sleep(at.saturating_sub(waited)).await;
             waited = at;
+            point(Point::WatchLook);
             // Read first, then ask what came after: an intent is on record before it is sent.
             let shown = self.shown(watch.change(), Budget::Waiting).await;
             match self.ledger.since(watch).await {

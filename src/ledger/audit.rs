@@ -7,20 +7,17 @@ use serde_json::Value;
 
 use crate::{
     caller::{Arn, Resource},
-    secret::{Digest, random},
+    secret::Digest,
     store::{Misfit, PrincipalPick, RecordPick, RecordRow, SessionPick, WrittenRow},
 };
 
 use super::{
     Desk, Kind, LedgerFault,
     person::DataKey,
-    record::{self, Body, RevealPart, SealedPart, Stand, instant},
+    record::{SealedPart, instant},
     rule_text::{self, File},
     versions,
 };
-
-/// The chain of whoever looks. No replica can have this name, and no guard continues it.
-const CHAIN: &str = "~desk";
 
 /// Which records are looked for: all that fit.
 #[derive(Debug, Clone, Default)]
@@ -88,6 +85,8 @@ pub struct Operator {
     pub login_uid: Option<u32>,
     /// Its name.
     pub login: Option<String>,
+    /// The machine.
+    pub host: Option<String>,
 }
 
 /// What is sealed in a record.
@@ -195,41 +194,27 @@ impl Desk {
         Ok(held.collect())
     }
 
-    /// Opens what is sealed in these records, in their order, once it is on record who looks at which.
+    /// Opens what is sealed in these records, in their order, once it is on record who looks at which, and what was asked
+    /// for.
     ///
     /// # Errors
     /// When that cannot be recorded, or the store cannot be read: nothing is shown then.
-    pub async fn reveal(&self, records: &[Audited], who: &Operator) -> Result<Vec<Unsealed>, LedgerFault> {
+    pub async fn reveal(
+        &self,
+        records: &[Audited],
+        asked: &str,
+        who: &Operator,
+    ) -> Result<Vec<Unsealed>, LedgerFault> {
         let sealed: Vec<&Audited> =
             records.iter().filter(|audited| !part(&audited.record, "/inputs").is_null()).collect();
         if !sealed.is_empty() {
-            self.looked(&sealed, who).await?;
+            self.looked(&sealed, asked, who).await?;
         }
         let mut all = Vec::with_capacity(records.len());
         for audited in records {
             all.push(self.unseal(audited).await?);
         }
         Ok(all)
-    }
-
-    /// Records who looks at what.
-    async fn looked(&self, records: &[&Audited], who: &Operator) -> Result<(), LedgerFault> {
-        let owner = hex::encode(random::<12>().map_err(LedgerFault::Randomness)?);
-        let reveal = RevealPart {
-            uid: who.uid,
-            user: who.user.clone(),
-            login_uid: who.login_uid,
-            login: who.login.clone(),
-            records: records.iter().map(|audited| format!("{}/{}", audited.chain, audited.seq)).collect(),
-        };
-        let at = instant(self.clock.now().millis());
-        let body = Body { reveal: Some(reveal), ..Body::default() };
-        let written = self.store.append(CHAIN, move |place| {
-            let guard = env!("CARGO_PKG_VERSION");
-            let stand = Stand { chain: CHAIN, seq: place.seq, prev: place.prev, at, guard, owner: &owner };
-            record::bytes(stand, Kind::Reveal, body)
-        });
-        written.await?.map_err(LedgerFault::Kept)
     }
 
     async fn unseal(&self, audited: &Audited) -> Result<Unsealed, LedgerFault> {

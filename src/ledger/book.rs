@@ -9,11 +9,12 @@ use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
 
 use crate::{
     clock::Now,
+    crash::{Point, point},
     notice::{Finding, Plan, Shows},
     operation::{Change, Effect, Ordinary, Target},
     policy::{Permit, Refused},
     secret::Digest,
-    store::{Done, IntentRef, Reader},
+    store::{Done, IntentRef, Reader, Step},
     wire::ErrorType,
 };
 
@@ -45,6 +46,7 @@ pub(super) struct Inner {
     pub(super) at_work: AtWork,
     pub(super) reader: Reader,
     pub(super) requests: mpsc::Sender<Request>,
+    pub(super) deliveries: mpsc::Sender<Request>,
     pub(super) notes: mpsc::Sender<Note>,
     pub(super) task: Mutex<Option<JoinHandle<()>>>,
 }
@@ -62,7 +64,9 @@ impl Ledger {
 
     async fn under(&self, kind: Kind, policy: Digest) -> Result<(), Unwritten> {
         let core = &self.inner.core;
+        point(Point::RecordPolicy);
         let head = self.written(summary::policy(core, kind, policy), Purpose::Plain).await?;
+        point(Point::PolicyRecorded);
         self.inner.shared.set_policy(policy, reference(&core.chain, head));
         Ok(())
     }
@@ -72,11 +76,16 @@ impl Ledger {
     /// When this is not `Ok`, nothing may be sent. An intent that reaches the disk nevertheless is closed as never sent.
     pub async fn intend(&self, permit: Permit<Change>, plan: Plan) -> Result<Intent, Unintended> {
         let core = &self.inner.core;
-        let step = intent::step(core, &permit, &plan).map_err(Unintended::Unwritten)?;
+        // Before the lease that is written: what is believed of it is never more than what is true.
+        let until = self.inner.at_work.until();
+        let mut step = intent::step(core, &permit, &plan).map_err(Unintended::Unwritten)?;
+        if let Step::Append(append) = &mut step {
+            append.checks.splice(0..0, self.not_behind());
+        }
         match self.submit(step, Purpose::Intent).await.map_err(Unintended::Unwritten)? {
             Done::Written(head) => {
-                let lease =
-                    self.inner.at_work.begin(IntentRef { chain: core.chain.to_string(), seq: head.seq });
+                let intent = IntentRef { chain: core.chain.to_string(), seq: head.seq };
+                let lease = self.inner.at_work.begin(intent, until);
                 let (before, wanted) = intent::identities(&permit);
                 Ok(Intent {
                     permit,
@@ -100,6 +109,8 @@ impl Ledger {
             | Done::PrunedInPart
             | Done::Closed { .. }
             | Done::Lost
+            | Done::Renewed(_)
+            | Done::Behind
             | Done::BySame
             | Done::Already
             | Done::Claimed(_)

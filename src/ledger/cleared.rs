@@ -74,6 +74,12 @@ impl Cleared {
         self.0.record()
     }
 
+    /// Whether it still is this process's to send. Asked at the last moment: whoever was paused for longer than the lease
+    /// may find it taken over.
+    pub fn holds(&self) -> bool {
+        self.0.lease.holds()
+    }
+
     /// The only way out: what became of sending it.
     pub fn sent(self, sent: Sent) -> Open {
         self.0.sent(sent)

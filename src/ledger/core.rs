@@ -7,7 +7,7 @@ use crate::{
     clock::Clock,
     operation::{Address, Target},
     secret::{HashKey, Seal},
-    store::{AddressRow, Misfit, NewPerson, Place},
+    store::{AddressRow, Misfit, NewPerson, Others, Place},
 };
 
 use super::{
@@ -24,6 +24,8 @@ pub(super) struct Core {
     pub(super) chain: Arc<str>,
     /// This process, by a random name.
     pub(super) owner: String,
+    /// Whether other processes share the store.
+    pub(super) others: Others,
     pub(super) seal: Seal,
     pub(super) hash: HashKey,
     pub(super) clock: Clock,

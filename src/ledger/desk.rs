@@ -3,6 +3,8 @@
 //! It reads the store's file from another process without taking its lock, and writes one statement only: what was given
 //! up, or waits, is due now. The guard that runs finds it within the time between two looks.
 
+use std::sync::Arc;
+
 use crate::{
     clock::Clock,
     notice::{self, Channel, Delivery, Urgency},
@@ -21,7 +23,7 @@ const MOST: u32 = 1_000;
 /// The outbox, open for an operator.
 pub struct Desk {
     pub(super) store: DeskStore,
-    pub(super) seal: Seal,
+    pub(super) seal: Arc<Seal>,
     pub(super) clock: Clock,
 }
 
@@ -139,7 +141,7 @@ impl Desk {
     /// When the store cannot be read, or its tables are not exactly of this version: a guard of another version may be
     /// running on them.
     pub async fn open(url: &str, seal: Seal, clock: Clock) -> Result<Self, LedgerFault> {
-        Ok(Self { store: DeskStore::open(Location::read(url)?).await?, seal, clock })
+        Ok(Self { store: DeskStore::open(Location::read(url)?).await?, seal: Arc::new(seal), clock })
     }
 
     /// Deliveries in the order in which they were written.

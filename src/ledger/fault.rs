@@ -41,6 +41,8 @@ pub enum Unwritten {
     Reserve,
     /// The change is another process's now.
     Lost,
+    /// The policy is older than one that was in force on another replica.
+    Behind,
     /// The chain was found broken: no change is made on top of it.
     Broken,
     /// Nobody would be told: no notice, no change.
@@ -83,6 +85,7 @@ impl Unwritten {
             Self::Stopped => "stopped",
             Self::Reserve => "reserve",
             Self::Lost => "lost",
+            Self::Behind => "behind",
             Self::Broken => "broken",
             Self::NobodyTold => "nobody-told",
             Self::Record(_) => "record",
@@ -157,6 +160,7 @@ impl fmt::Display for Unwritten {
             Self::Stopped => f.write_str("the ledger is stopped"),
             Self::Reserve => f.write_str("the ledger cannot be written: only the reserve of space is left"),
             Self::Lost => f.write_str("the change is another process's now"),
+            Self::Behind => f.write_str("another replica had a policy of a higher epoch in force"),
             Self::Broken => f.write_str("the ledger's chain is broken"),
             Self::NobodyTold => f.write_str("nobody would be told"),
             Self::Record(misfit) => write!(f, "the ledger cannot be written: {misfit}"),
@@ -176,6 +180,7 @@ impl Error for Unwritten {
             | Self::Stopped
             | Self::Reserve
             | Self::Lost
+            | Self::Behind
             | Self::Broken
             | Self::NobodyTold
             | Self::Unexpected => None,

@@ -5,6 +5,7 @@ use std::{error::Error, fmt, sync::Arc};
 use crate::{
     caller::Caller,
     clock::Now,
+    crash::{Point, point},
     notice::{Event, RecordRef, Routing, proven},
     policy::{Freeze, FreezeScope},
     secret::random,
@@ -61,7 +62,9 @@ impl Ledger {
             at: at.millis(),
         };
         let hand = Hand { by: by.clone(), reason: reason.to_owned(), routing: routing.clone(), at };
+        point(Point::Freeze);
         self.written(set(core, freeze.clone(), hand)?, Purpose::Notices).await?;
+        point(Point::Frozen);
         Ok(freeze)
     }
 
@@ -83,7 +86,9 @@ impl Ledger {
         let at = core.clock.now();
         let hand = Hand { by: by.clone(), reason: reason.to_owned(), routing: routing.clone(), at };
         let step = lift(core, id, hand).map_err(|misfit| NotLifted::Unwritten(misfit.into()))?;
+        point(Point::Lift);
         let done = self.submit(step, Purpose::Notices).await.map_err(NotLifted::Unwritten)?;
+        point(Point::Lifted);
         if matches!(done, Done::Already) {
             return Err(NotLifted::Unknown);
         }

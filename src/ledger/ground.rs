@@ -23,7 +23,7 @@ impl Ledger {
     /// # Errors
     /// When the store cannot be read.
     pub async fn ground(url: &str, request_id: &str) -> Result<Option<String>, LedgerFault> {
-        let reader = Reader::open(&Location::read(url)?);
+        let reader = Reader::open(&Location::read(url)?)?;
         let mut found = None;
         let read = reader
             .each_record(|row| {

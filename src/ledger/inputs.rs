@@ -1,10 +1,14 @@
 //! What is sealed in a record: the values of people.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::notice::Event;
+use crate::{
+    notice::Event,
+    operation::{Address, Profile},
+    policy::{Given, Looked},
+};
 
 /// A value before and after.
 pub(super) type FromTo = (Option<String>, Option<String>);
@@ -50,10 +54,101 @@ pub(super) struct Inputs {
     /// The name that a session was asked for with, when it could be an address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) label: Option<String>,
-    /// The claims that a session carries.
+    /// What vouches for the caller says this of it.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) claims: BTreeMap<String, String>,
+    /// What the caller says in headers that are signed: tickets.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) notes: BTreeMap<String, String>,
+    /// The access key id that was signed with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) key: Option<String>,
+    /// When the session that was signed with was issued.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) issued: Option<String>,
+    /// What was to be given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) given: Option<GivenPart>,
+    /// What it was decided with: there where something was looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) looked: Option<LookedPart>,
     /// The whole of an event.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) event: Option<Event>,
+}
+
+/// What was to be given, as it was asked.
+#[derive(Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct GivenPart {
+    /// The Username of a new user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) username: Option<String>,
+    /// Whether a password was to be set.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(super) password: bool,
+    /// Security profiles.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) profiles: Vec<String>,
+    /// Permissions.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) permissions: Vec<String>,
+}
+
+/// What a decision was made with, beside the user: with it another policy can be asked the same.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct LookedPart {
+    /// How the instance keeps its users, in Connect's word.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) directory: Option<String>,
+    /// What each security profile concerned permits; absent where nobody asked, since no permission was protected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) permissions: Option<BTreeMap<String, BTreeSet<String>>>,
+    /// What the user was permitted within 30 days, and is in none of its profiles.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub(super) held: BTreeSet<String>,
+    /// Which of the addresses were the instance's own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) channel: Vec<String>,
+    /// Which were known on another user.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) in_use: Vec<String>,
+    /// Which were the user's before.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) former: Vec<String>,
+}
+
+impl LookedPart {
+    /// What a decision was made with.
+    pub(super) fn of(looked: &Looked) -> Self {
+        let texts = |all: &[Address]| all.iter().map(Address::to_string).collect();
+        let read = |profile: &Profile| (profile.id.clone(), profile.permissions.clone());
+        let (seen, known) = (&looked.seen, &looked.known);
+        let own = |profile: &&Profile| {
+            looked.user().is_some_and(|user| user.security_profiles.contains(&profile.id))
+        };
+        let permitted = |name: &&String| {
+            seen.profiles.iter().filter(own).any(|profile| profile.permissions.contains(*name))
+        };
+        Self {
+            directory: seen.directory.map(|directory| directory.as_str().to_owned()),
+            permissions: looked.permissions.then(|| seen.profiles.iter().map(read).collect()),
+            held: known.held.iter().filter(|name| !permitted(name)).cloned().collect(),
+            channel: texts(&seen.channel_addresses),
+            in_use: texts(&known.in_use),
+            former: texts(&known.former),
+        }
+    }
+}
+
+impl From<&Given> for GivenPart {
+    fn from(given: &Given) -> Self {
+        Self {
+            username: given.username.clone(),
+            password: given.password,
+            profiles: given.profiles.clone(),
+            permissions: given.permissions.clone(),
+        }
+    }
 }

@@ -44,6 +44,12 @@ pub enum Kind {
     Unfreeze,
     /// Somebody had what is sealed shown to them.
     Reveal,
+    /// Where every chain ended.
+    Heads,
+    /// Old records were closed into a file of their own.
+    Segment,
+    /// A store that was put back was taken as it is.
+    Restore,
 }
 
 /// A text that names no kind of record.
@@ -52,7 +58,7 @@ pub struct NoKind(String);
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 21] = [
         Self::Start,
         Self::Policy,
         Self::Intent,
@@ -71,6 +77,9 @@ impl Kind {
         Self::Freeze,
         Self::Unfreeze,
         Self::Reveal,
+        Self::Heads,
+        Self::Segment,
+        Self::Restore,
     ];
 
     /// As records write it.
@@ -94,6 +103,9 @@ impl Kind {
             Self::Freeze => "freeze",
             Self::Unfreeze => "unfreeze",
             Self::Reveal => "reveal",
+            Self::Heads => "heads",
+            Self::Segment => "segment",
+            Self::Restore => "restore",
         }
     }
 }

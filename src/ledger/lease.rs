@@ -1,16 +1,27 @@
 //! Which open changes are at work in this process. Their leases are renewed; one that is dropped without an outcome is
 //! renewed no more, and is taken over when its lease has run out.
+//!
+//! Where several share a store, another one takes over what this process does not renew in time, because it was paused. So
+//! it is looked at the lease once more at the last moment before anything is sent ([`Lease::holds`]): by the time on the
+//! wall, which went on while the process was paused, and with a margin for what the clocks of two replicas differ.
 
 use std::{
-    collections::HashSet,
+    collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use crate::store::IntentRef;
+use crate::{clock::Clock, store::IntentRef};
 
 /// The open changes at work.
-#[derive(Clone, Default)]
-pub(super) struct AtWork(Arc<Mutex<HashSet<IntentRef>>>);
+#[derive(Clone)]
+pub(super) struct AtWork {
+    set: Arc<Mutex<HashMap<IntentRef, i64>>>,
+    clock: Clock,
+    /// How long a lease is, milliseconds.
+    lease: i64,
+    /// How much of it must be left for anything to be sent; none where nobody else could take a change over.
+    margin: Option<i64>,
+}
 
 /// One open change at work, as long as it is not dropped.
 pub(super) struct Lease {
@@ -19,19 +30,39 @@ pub(super) struct Lease {
 }
 
 impl AtWork {
-    /// From now on at work.
-    pub(super) fn begin(&self, intent: IntentRef) -> Lease {
-        self.set().insert(intent.clone());
+    /// None at first. `alone`: no other process shares the store.
+    pub(super) fn new(clock: Clock, lease: i64, alone: bool) -> Self {
+        Self { set: Arc::default(), clock, lease, margin: (!alone).then_some(lease / 3) }
+    }
+
+    /// Until when a lease holds that is written from now on.
+    pub(super) fn until(&self) -> i64 {
+        self.clock.now().millis().saturating_add(self.lease)
+    }
+
+    /// From now on at work, with this lease.
+    pub(super) fn begin(&self, intent: IntentRef, until: i64) -> Lease {
+        self.set().insert(intent.clone(), until);
         Lease { at_work: self.clone(), intent }
+    }
+
+    /// The leases of these were renewed. One that is not among them may be another process's by now.
+    pub(super) fn renewed(&self, intents: &[IntentRef], until: i64) {
+        let mut set = self.set();
+        for intent in intents {
+            if let Some(known) = set.get_mut(intent) {
+                *known = until;
+            }
+        }
     }
 
     /// All of them.
     pub(super) fn all(&self) -> Vec<IntentRef> {
-        self.set().iter().cloned().collect()
+        self.set().keys().cloned().collect()
     }
 
-    fn set(&self) -> MutexGuard<'_, HashSet<IntentRef>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn set(&self) -> MutexGuard<'_, HashMap<IntentRef, i64>> {
+        self.set.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -39,6 +70,13 @@ impl Lease {
     /// Which.
     pub(super) fn intent(&self) -> &IntentRef {
         &self.intent
+    }
+
+    /// Whether the change certainly still is this process's.
+    pub(super) fn holds(&self) -> bool {
+        let Some(margin) = self.at_work.margin else { return true };
+        let until = self.at_work.set().get(&self.intent).copied().unwrap_or(i64::MIN);
+        self.at_work.clock.now().millis().saturating_add(margin) < until
     }
 }
 

@@ -31,7 +31,7 @@ impl Ledger {
         seal: Option<&Seal>,
         mut each: impl FnMut(Line),
     ) -> Result<u64, LedgerFault> {
-        let reader = Reader::open(&Location::read(url)?);
+        let reader = Reader::open(&Location::read(url)?)?;
         let read = lines(&reader, seal, &mut each).await;
         reader.close().await;
         read

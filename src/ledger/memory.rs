@@ -117,12 +117,10 @@ impl Ledger {
                 }
             }
         }
-        if !recall.permissions.is_empty() {
+        if recall.permissions {
             let since = core.now().saturating_sub(HELD);
             for names in self.read(reader.permissions(&name, since)).await? {
-                known.held.extend(
-                    names.lines().filter(|name| recall.permissions.contains(*name)).map(str::to_owned),
-                );
+                known.held.extend(names.lines().map(str::to_owned));
             }
         }
         Ok(known)

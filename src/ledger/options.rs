@@ -10,9 +10,9 @@ use crate::{
 
 /// How the ledger is kept.
 pub struct LedgerOptions {
-    /// `sqlite:/path/to/ledger.db`.
+    /// `sqlite:/path/to/ledger.db`, or `postgres://USER@HOST/DATABASE?...`.
     pub url: String,
-    /// This replica's name: its chain's name.
+    /// This replica's name: its chain's name. Where several share a store, what their chains' names begin with.
     pub replica: String,
     /// A write that takes longer has failed. Default 2 s.
     pub timeout: Duration,

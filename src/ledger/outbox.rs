@@ -7,6 +7,7 @@ use tokio::time::timeout;
 
 use crate::{
     clock::Now,
+    crash::{Point, point},
     notice::{Channel, Delivery, RecordRef, Urgency},
     store::{Append, Check, Composed, Done, IntentRef, MessageRow, Misfit, Op, Settled, Step, Weight},
 };
@@ -25,6 +26,8 @@ use super::{
 const CLAIM: i64 = 60_000;
 /// Retries of an earlier process become due without anybody being told: the courier looks this often at least.
 const LOOK: Duration = Duration::from_secs(5);
+/// Whoever was served so shortly ago is likely to come again.
+const BUSY: Duration = Duration::from_millis(250);
 
 /// One queue: what is in one never waits for what is in another.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,8 +110,12 @@ impl Ledger {
             until: now.saturating_add(CLAIM),
             most: u32::try_from(most).unwrap_or(u32::MAX),
         };
-        let done = self.submit(step, Purpose::Plain).await?;
+        point(Point::Claim);
+        let done = self.submit(step, Purpose::Delivery).await?;
         let Done::Claimed(rows) = done else { return Err(unexpected(done)) };
+        if !rows.is_empty() {
+            point(Point::Claimed);
+        }
         Ok(rows.into_iter().filter_map(|row| opened(core, row)).collect())
     }
 
@@ -122,7 +129,7 @@ impl Ledger {
             DeliveryOutcome::Retry { why, at } => {
                 tracing::info!(delivery = claimed.id(), %why, "a notice is to be tried again");
                 let step = Step::Retry { id: claimed.id(), at: at.millis() };
-                return self.submit(step, Purpose::Plain).await.map(|_| ());
+                return self.submit(step, Purpose::Delivery).await.map(|_| ());
             }
             DeliveryOutcome::Delivered { reply } => (Settled::Delivered, reply),
             DeliveryOutcome::Dead { why } => (Settled::Dead, why),
@@ -131,7 +138,10 @@ impl Ledger {
         // A delivery that is not there any more was settled, and its person erased.
         let Some(person) = person else { return Ok(()) };
         let step = settle(core, claimed, person, settled, words)?;
-        self.ended(step).await
+        point(Point::Report);
+        let ended = self.ended(step).await;
+        point(Point::Reported);
+        ended
     }
 
     /// Records that a delivery was handed over before the change it announces was sent.
@@ -187,8 +197,13 @@ impl Ledger {
         let _ = timeout(LOOK, self.inner.shared.notices.notified()).await;
     }
 
+    /// Whether somebody who asked the guard for something is kept waiting by deliveries: then they should be few.
+    pub fn is_busy(&self) -> bool {
+        self.inner.shared.asked.within(BUSY)
+    }
+
     async fn ended(&self, step: Step) -> Result<(), Unwritten> {
-        let done = self.submit(step, Purpose::Plain).await?;
+        let done = self.submit(step, Purpose::Delivery).await?;
         if matches!(done, Done::Already) { Ok(()) } else { head_of(done).map(|_| ()) }
     }
 }

@@ -3,18 +3,19 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    caller::{Caller, Principal, Resource},
+    caller::{Caller, Principal, Proof, Resource},
     notice::{Audience, ChangedField, Later, RecordRef, proven, proven_shown, shown},
     operation::{
         Change, ChangeKind, Class, Effect, Field, Identity, InstanceId, Subject, Target, UserId, Wanted,
     },
-    policy::{Basis, Ground, Permit, Refusal},
+    policy::{Basis, Given, Ground, Permit, Refusal},
 };
 
 use super::{
+    inputs::{GivenPart, LookedPart},
     record::{
         BasisPart, CallerPart, FromTo, GroundPart, Inputs, RefPart, RefusalPart, RequestPart, RulePart,
-        TargetPart,
+        TargetPart, instant,
     },
     token::Sent,
 };
@@ -183,16 +184,34 @@ pub(super) fn inputs(
     inputs.username = username;
     inputs.profiles = profiles;
     inputs.body = body.filter(|body| !body.is_empty());
+    inputs.given = given(&permit.given());
+    inputs.looked = Some(LookedPart::of(permit.looked()));
     inputs
+}
+
+/// What was to be given; none where nothing was.
+pub(super) fn given(given: &Given) -> Option<GivenPart> {
+    Some(GivenPart::from(given)).filter(|part| *part != GivenPart::default())
 }
 
 /// What is sealed of a caller.
 pub(super) fn of_caller(caller: &Caller) -> Inputs {
     let (whole, proof) = (caller.principal.arn.to_string(), proven(&caller.proof));
+    let (key, issued, claims) = match &caller.proof {
+        Proof::GuardKey { key_id } => (Some(key_id.clone()), None, BTreeMap::new()),
+        Proof::Session(session) => {
+            (Some(session.id.clone()), Some(instant(session.issued.millis())), session.claims.clone())
+        }
+        Proof::Certificate { claims, .. } => (None, None, BTreeMap::clone(claims)),
+    };
     Inputs {
         principal: (principal(&caller.principal) != whole).then_some(whole),
         proof: (proven_shown(&caller.proof) != proof).then_some(proof),
         user_agent: caller.origin.user_agent.as_deref().map(str::to_owned),
+        notes: caller.notes.clone(),
+        key,
+        issued,
+        claims,
         ..Inputs::default()
     }
 }

@@ -5,9 +5,9 @@ use std::{
     net::IpAddr,
     sync::{
         Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use tokio::sync::{Notify, oneshot};
@@ -35,6 +35,8 @@ pub(super) enum Purpose {
     Notices,
     /// Anything else.
     Plain,
+    /// Claims a delivery, or says what became of one: nobody who asked the guard for something waits for it.
+    Delivery,
     /// The last: the writer ends after it.
     Last,
 }
@@ -90,16 +92,59 @@ pub(super) struct Shared {
     policy: Mutex<Option<(Digest, RecordRef)>>,
     /// When sessions were used last.
     pub(super) uses: Uses,
+    /// When somebody else than the courier asked the writer last.
+    pub(super) asked: Asked,
     /// How long commits took.
     pub(super) sync: Timer,
     pub(super) gaps: AtomicU64,
     pub(super) commits: AtomicU64,
     pub(super) failures: AtomicU64,
     pub(super) unwritable: AtomicBool,
+    /// Somebody who keeps heads did not take the last ones.
+    pub(super) heads_unkept: AtomicBool,
+    pub(super) heads_failures: AtomicU64,
+    /// How long records stay, milliseconds; 0: for ever.
+    pub(super) retention: AtomicI64,
+    /// Another process continues the chain: nothing is written here any more.
+    pub(super) taken: AtomicBool,
+    /// The epoch of the policy in force here; 0 for none.
+    pub(super) epoch: AtomicI64,
+    /// The highest on record, of all replicas.
+    pub(super) highest: AtomicI64,
     /// Notices were written.
     pub(super) notices: Notify,
     /// Outcomes were written.
     pub(super) outcomes: Notify,
+}
+
+/// When somebody asked the writer last.
+pub(super) struct Asked {
+    since: Instant,
+    millis: AtomicU64,
+}
+
+impl Asked {
+    /// Now.
+    pub(super) fn now(&self) {
+        self.millis.store(self.elapsed(), Ordering::Relaxed);
+    }
+
+    /// Whether that was so shortly ago.
+    pub(super) fn within(&self, time: Duration) -> bool {
+        let last = self.millis.load(Ordering::Relaxed);
+        last > 0 && u128::from(self.elapsed().saturating_sub(last)) < time.as_millis()
+    }
+
+    /// Never 0, which is never.
+    fn elapsed(&self) -> u64 {
+        u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX).max(1)
+    }
+}
+
+impl Default for Asked {
+    fn default() -> Self {
+        Self { since: Instant::now(), millis: AtomicU64::new(0) }
+    }
 }
 
 impl Shared {
@@ -301,6 +346,15 @@ mod tests {
         shared.strangers_back(taken);
         let all = shared.take_strangers().unwrap();
         assert_eq!((all.from, all.to, all.parts()[0].count), (Some(5), 9, 2));
+    }
+
+    #[test]
+    fn who_asked_lately_is_known() {
+        let asked = Asked::default();
+        assert!(!asked.within(Duration::MAX), "nobody did");
+        asked.now();
+        assert!(asked.within(Duration::from_mins(1)));
+        assert!(!asked.within(Duration::ZERO));
     }
 
     #[test]

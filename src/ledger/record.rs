@@ -12,8 +12,10 @@ use serde::{Deserialize, Serialize};
 use crate::{secret::Digest, store::Misfit};
 
 pub(super) use super::{
+    envelope::Envelope,
     inputs::{FromTo, Inputs},
     kind::Kind,
+    proof_parts::{OperatorPart, RevealPart, SegmentPart},
 };
 
 /// The version of the format.
@@ -99,6 +101,14 @@ pub(super) struct Body {
     pub(super) freeze: Option<FreezePart>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) reveal: Option<RevealPart>,
+    /// Where every chain ended before this record.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) heads: Vec<RefPart>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) segment: Option<SegmentPart>,
+    /// Who erased, or took a store that was put back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) operator: Option<OperatorPart>,
 }
 
 /// Which request.
@@ -289,24 +299,6 @@ pub(super) struct FreezePart {
     pub(super) by: Option<String>,
 }
 
-/// What was shown, and to whom.
-#[derive(Serialize, Deserialize)]
-pub(super) struct RevealPart {
-    /// The user of the operating system, by number.
-    pub(super) uid: u32,
-    /// Its name there.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) user: Option<String>,
-    /// The number of whoever logged in, where the system keeps that through a change of user.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) login_uid: Option<u32>,
-    /// Its name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) login: Option<String>,
-    /// The records, as `chain/seq`.
-    pub(super) records: Vec<String>,
-}
-
 /// What was not recorded singly.
 #[derive(Serialize, Deserialize)]
 pub(super) struct GapPart {
@@ -331,38 +323,6 @@ pub(super) struct SourcePart {
     pub(super) prefix: String,
     pub(super) code: String,
     pub(super) count: u64,
-}
-
-/// Where a record stands, as read from its bytes: what every version and kind has.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub(super) struct Envelope {
-    pub(super) v: u32,
-    pub(super) chain: String,
-    pub(super) seq: u64,
-    pub(super) prev: String,
-    pub(super) kind: String,
-    /// The intent that an outcome closes.
-    #[serde(default)]
-    pub(super) intent: Option<EnvelopeIntent>,
-    /// The freeze that was set or lifted.
-    #[serde(default)]
-    pub(super) freeze: Option<EnvelopeFreeze>,
-}
-
-/// The freeze that a record names.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub(super) struct EnvelopeFreeze {
-    /// The record that set it, where it is lifted.
-    #[serde(default)]
-    pub(super) set: Option<EnvelopeIntent>,
-}
-
-/// The intent that a record names.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub(super) struct EnvelopeIntent {
-    pub(super) chain: String,
-    pub(super) seq: u64,
-    pub(super) hash: String,
 }
 
 /// Where and when a record is written, and by whom.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     notice::RecordRef,
     secret::Digest,
-    store::{Done, Misfit, OrphanRow, Others, PersonRow, State, Step},
+    store::{Done, Misfit, OrphanRow, PersonRow, State, Step},
 };
 
 use super::{
@@ -33,8 +33,7 @@ impl Ledger {
             owner: core.owner.clone(),
             now,
             until: now.saturating_add(core.lease),
-            // The lock on the store proves that no other process has it.
-            others: Others::AreGone,
+            others: core.others,
             except: self.inner.at_work.all(),
         };
         let done = self.submit(step, Purpose::Plain).await?;
@@ -85,7 +84,7 @@ fn rebuilt(core: &Core, at_work: &AtWork, row: OrphanRow) -> Result<Orphan, Misf
             State::Open | State::Closed => Told::Nothing,
         },
         held: Arc::from(held),
-        lease: at_work.begin(row.intent),
+        lease: at_work.begin(row.intent, at_work.until()),
     };
     let Some(watched) = row.watched else { return Ok(Orphan::Open(open)) };
     let outcome = &watched.outcome;

@@ -11,6 +11,7 @@ use crate::{
 
 use super::{
     core::Core,
+    inputs::LookedPart,
     notices, parts,
     record::{Body, Inputs, Kind},
 };
@@ -85,9 +86,12 @@ fn said(refused: &Refused) -> (Body, Inputs) {
     };
     let asked = |(field, value): &(Field, Option<String>)| (field.name().to_owned(), value.clone());
     let inputs = Inputs {
-        before: refused.user.as_ref().map(|user| parts::fields(&user.identity)),
+        before: refused.user().map(|user| parts::fields(&user.identity)),
         asked: (!refused.asked.is_empty()).then(|| refused.asked.iter().map(asked).collect()),
-        username: refused.user.as_ref().map(|user| user.username.clone()),
+        username: refused.user().map(|user| user.username.clone()),
+        profiles: refused.user().map(|user| user.security_profiles.clone()),
+        given: parts::given(&refused.given),
+        looked: refused.looked.as_deref().map(LookedPart::of),
         id: refused.target.as_ref().and_then(|target| parts::target(target).1),
         words: Some(refused.refusal.detail.clone()).filter(|words| !words.is_empty()),
         ..parts::of_caller(&refused.caller)

@@ -28,14 +28,22 @@ pub struct LedgerStats {
     pub gaps: u64,
     /// Whether the last write went through.
     pub writable: bool,
+    /// Whether somebody who keeps heads did not take the last ones.
+    pub heads_unkept: bool,
+    /// How often that was so.
+    pub heads_failures: u64,
     /// How long commits took.
     pub sync: Timing,
     /// Bytes that are free: on the disk, and as far as the store may grow.
     pub free_bytes: u64,
     /// Whether the reserve of space is begun.
     pub reserve: Reserve,
+    /// Whether another process continues the chain: this one was away for too long, and writes nothing any more.
+    pub taken: bool,
     /// Where the chain was found broken: no change is made from then on.
     pub broken: Option<Broken>,
+    /// The highest epoch of a policy that was in force on a replica, when the one in force here is behind: no change is made.
+    pub behind: Option<i64>,
 }
 
 /// A write that failed.
@@ -99,10 +107,14 @@ impl Ledger {
             last_failure: state.last_failure,
             gaps: shared.gaps.load(Ordering::Relaxed),
             writable: !shared.unwritable.load(Ordering::Relaxed),
+            heads_unkept: shared.heads_unkept.load(Ordering::Relaxed),
+            heads_failures: shared.heads_failures.load(Ordering::Relaxed),
             sync: shared.sync.read(),
             free_bytes: state.free_bytes,
             reserve: state.reserve,
+            taken: shared.taken.load(Ordering::Relaxed),
             broken: state.broken,
+            behind: self.behind(),
         }
     }
 

@@ -34,7 +34,14 @@ impl Ledger {
         let limit = self.inner.core.timeout;
         let (reply, mut result) = oneshot::channel();
         let request = Request { step, purpose, deadline: Instant::now() + limit, reply };
-        self.inner.requests.try_send(request).map_err(|error| match error {
+        let queue = match purpose {
+            Purpose::Delivery => &self.inner.deliveries,
+            Purpose::Intent | Purpose::Outcome | Purpose::Notices | Purpose::Plain | Purpose::Last => {
+                shared.asked.now();
+                &self.inner.requests
+            }
+        };
+        queue.try_send(request).map_err(|error| match error {
             TrySendError::Full(_) => Unwritten::Overloaded,
             TrySendError::Closed(_) => Unwritten::Stopped,
         })?;
@@ -104,6 +111,7 @@ pub(super) fn unexpected(done: Done) -> Unwritten {
         Done::Failed(misfit) => misfit.into(),
         Done::Reserve => Unwritten::Reserve,
         Done::Lost => Unwritten::Lost,
+        Done::Behind => Unwritten::Behind,
         Done::Written(_)
         | Done::Plain
         | Done::PrunedInPart
@@ -112,6 +120,7 @@ pub(super) fn unexpected(done: Done) -> Unwritten {
         | Done::InUse
         | Done::Quota { .. }
         | Done::Closed { .. }
+        | Done::Renewed(_)
         | Done::BySame
         | Done::Already
         | Done::Claimed(_)

@@ -10,19 +10,44 @@ use crate::{
 
 use super::{
     core::Core,
-    parts,
+    heads, parts,
     queue::{Gap, Strangers},
     record::{Body, GapPart, Kind, RefPart, RefusalPart, StrangersPart, instant},
 };
 
 /// The guard started, or a policy came into force.
 pub(super) fn policy(core: &Arc<Core>, kind: Kind, policy: Digest) -> Step {
-    plain(core, core.now(), kind, Weight::Ordinary, Body { policy: Some(policy.hex()), ..Body::default() })
+    let body = Body { policy: Some(policy.hex()), ..Body::default() };
+    if kind == Kind::Start {
+        ended(core, kind, Weight::Ordinary, body)
+    } else {
+        plain(core, core.now(), kind, Weight::Ordinary, body)
+    }
+}
+
+/// Where every chain ends.
+pub(super) fn heads(core: &Arc<Core>) -> Step {
+    ended(core, Kind::Heads, Weight::Ordinary, Body::default())
 }
 
 /// The guard stops.
 pub(super) fn stop(core: &Arc<Core>) -> Step {
-    plain(core, core.now(), Kind::Stop, Weight::Vital, Body::default())
+    ended(core, Kind::Stop, Weight::Vital, Body::default())
+}
+
+/// A record that says where every chain ends.
+fn ended(core: &Arc<Core>, kind: Kind, weight: Weight, body: Body) -> Step {
+    let (core, now) = (Arc::clone(core), core.now());
+    Step::Append(Append {
+        weight,
+        person: None,
+        checks: vec![Check::Heads],
+        compose: Box::new(move |place| {
+            let heads = heads::references(&place.heads).iter().map(parts::reference).collect();
+            let record = core.record(place, now, kind, Body { heads, ..body })?;
+            Ok(Composed { record: Some(record), ops: Vec::new() })
+        }),
+    })
 }
 
 /// So many were not recorded singly.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::{
+    crash::{Point, point},
     secret::{Digest, Seal},
     store::{Append, Composed, Done, Misfit, Op, PolicyFileRow, Step, Weight},
 };
@@ -32,7 +33,9 @@ impl Ledger {
             checks: Vec::new(),
             compose: Box::new(move |_| Ok(Composed { record: None, ops: vec![op] })),
         });
+        point(Point::KeepPolicy);
         let done = self.submit(step, Purpose::Plain).await?;
+        point(Point::PolicyKept);
         if matches!(done, Done::Plain) { Ok(()) } else { Err(unexpected(done)) }
     }
 }

@@ -167,7 +167,7 @@ impl Facts {
     pub(super) fn of_refusal(refused: &Refused, at: Now) -> Option<Concerned> {
         let target = refused.target.as_ref()?;
         target.user()?;
-        let user = refused.user.as_ref();
+        let user = refused.user();
         let fields: Vec<_> = refused
             .asked
             .iter()

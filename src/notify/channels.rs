@@ -94,6 +94,15 @@ impl Channels {
         AbortOnDropHandle::new(attempt).await.map_err(|_| Unsent::Panicked)?
     }
 
+    /// Posts one JSON document to a webhook, signed as notices are, past the outbox: whoever calls tries again.
+    ///
+    /// # Errors
+    /// When it was not taken, or may not have been.
+    pub(crate) async fn post(&self, hook: &str, id: &str, document: String) -> Result<(), Unsent> {
+        let hook = self.hooks.get(hook).ok_or(Unsent::NoChannel)?;
+        hook.post_document(id, document, self.clock.now()).await
+    }
+
     fn way(&self, channel: &Channel) -> Result<Way, Unsent> {
         match channel {
             Channel::Mail => self.mail.clone().map(Way::Mail),

@@ -29,6 +29,7 @@ use super::{
 };
 use crate::{
     client::TrustFault,
+    crash::{Point, point},
     notice::{Delivery, ascii},
     operation::Address,
     secret::Secret,
@@ -145,6 +146,7 @@ impl Mail {
             Some(connection) => connection,
             None => self.connect(pace).await?,
         };
+        point(Point::MailBegin);
         let steps = [
             (Step::Sender, commands::Mail::new(Some(letter.from), Vec::new()).to_string()),
             (Step::Recipient, commands::Rcpt::new(letter.to, Vec::new()).to_string()),
@@ -154,10 +156,12 @@ impl Mail {
             let said = pace.step(step, connection.command(command)).await?;
             said.map_err(|source| Unsent::Refused { step, source })?;
         }
+        point(Point::MailContent);
         let reply = pace
             .step(Step::Content, connection.message(&letter.octets))
             .await?
             .map_err(|source| Unsent::Refused { step: Step::Content, source })?;
+        point(Point::MailTaken);
         self.idle(connection);
         let words: Vec<_> = reply.message().collect();
         Ok(format!("{} {}", reply.code(), without_addresses(&words.join(" "))))

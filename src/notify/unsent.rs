@@ -8,7 +8,10 @@ use std::{error::Error, fmt, io, time::Duration};
 use lettre::transport::smtp;
 
 use super::{hook::answer, mail::without_addresses};
-use crate::{client::ClientError, notice::RenderFault};
+use crate::{
+    client::{ClientError, Failure},
+    notice::RenderFault,
+};
 
 /// Where in the dialogue (RFC 5321), or the one step of a webhook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,6 +120,26 @@ impl Unsent {
             | Self::Hook(_)
             | Self::NoChannel
             | Self::Late(_) => Verdict::Channel,
+        }
+    }
+
+    /// Whether nobody was reached at all: there is no connection, or none in time.
+    pub(super) fn reached_nobody(&self) -> bool {
+        match self {
+            Self::Unreachable(_) | Self::Timeout { step: Step::Connect, .. } => true,
+            Self::Hook(ClientError { why, .. }) => matches!(why, Failure::Connect(_)),
+            Self::Timeout { .. }
+            | Self::Words(_)
+            | Self::Message(_)
+            | Self::Address
+            | Self::NotSmtp
+            | Self::NoStartTls
+            | Self::Tls(_)
+            | Self::Refused { .. }
+            | Self::Answered { .. }
+            | Self::Panicked
+            | Self::NoChannel
+            | Self::Late(_) => false,
         }
     }
 

@@ -37,6 +37,17 @@ pub enum Directory {
     Existing,
 }
 
+impl Directory {
+    /// In Connect's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ConnectManaged => "CONNECT_MANAGED",
+            Self::Saml => "SAML",
+            Self::Existing => "EXISTING_DIRECTORY",
+        }
+    }
+}
+
 /// A security profile and what it permits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Profile {

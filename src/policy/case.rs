@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use crate::{
     caller::Principal,
     clock::Now,
@@ -19,6 +21,7 @@ use super::{
 pub(super) struct Case {
     pub(super) caller: Principal,
     pub(super) key_id: Option<String>,
+    pub(super) issued: Option<Timestamp>,
     pub(super) claims: BTreeMap<String, String>,
     pub(super) notes: BTreeMap<String, String>,
     pub(super) route: &'static Route,
@@ -73,7 +76,7 @@ impl Case {
             principal: &self.caller,
             arn: self.caller.arn.without_session(),
             key_id: self.key_id.as_deref(),
-            issued: None,
+            issued: self.issued,
             claims: &self.claims,
         };
         let mut question = Question::bare(asker, self.route, self.class(), self.kind());

@@ -4,10 +4,12 @@ use std::{fmt, sync::Arc};
 
 use crate::{
     caller::Caller,
-    operation::{Field, Route, Target},
+    operation::{Field, Route, Target, User},
     secret::Digest,
     wire::ErrorType,
 };
+
+use super::{Given, Looked};
 
 /// The refusal codes: a closed list, part of the contract, in the order in which they are looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -75,12 +77,21 @@ pub struct Refused {
     pub target: Option<Target>,
     /// Fields that were asked for, with the values asked: sealed in the record.
     pub asked: Vec<(Field, Option<String>)>,
-    /// The user as it is, when it was read: the people to be told of a refused address change.
-    pub user: Option<crate::operation::User>,
+    /// What it would have given.
+    pub given: Given,
+    /// What it was decided with; none when nothing was looked at. The people to be told of a refused address change are in it.
+    pub looked: Option<Box<Looked>>,
     /// Why not.
     pub refusal: Refusal,
     /// The digest of the policy that refused.
     pub policy: Digest,
+}
+
+impl Refused {
+    /// The user as it is, when it was read.
+    pub fn user(&self) -> Option<&User> {
+        self.looked.as_deref().and_then(Looked::user)
+    }
 }
 
 impl Code {

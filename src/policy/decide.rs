@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::{
     clock::Now,
     limit::Admitted,
-    operation::{Address, Change, Seen, Target},
+    operation::{Address, Change, Seen, Target, User},
 };
 
 use super::{Permit, Refused, Undecided, grant::Grant, judge::Judge, question::Facts};
@@ -17,8 +17,8 @@ pub struct Recall {
     pub target: Target,
     /// Are these on other users of the instance; were they this user's before?
     pub addresses: Vec<Address>,
-    /// Did this user hold one of these within 30 days?
-    pub permissions: BTreeSet<String>,
+    /// Which permissions did this user hold within 30 days?
+    pub permissions: bool,
 }
 
 /// What the ledger knows.
@@ -28,11 +28,42 @@ pub struct Known {
     pub in_use: Vec<Address>,
     /// Those of the addresses that were this user's before.
     pub former: Vec<Address>,
-    /// Those of the permissions that this user held within 30 days.
+    /// The permissions that this user held within 30 days, where that was asked.
     pub held: BTreeSet<String>,
     /// The last change of this target that was closed, by the ledger's own count; 0 when there is none. Asked before
     /// Connect is read: a change that is closed later may be missing from what was read.
     pub latest: u64,
+}
+
+/// What a decision was made with: for its record, so that the same can be asked again.
+#[derive(Clone, Default)]
+pub struct Looked {
+    /// What was read of Connect.
+    pub seen: Seen,
+    /// What the ledger knew.
+    pub known: Known,
+    /// Whether permissions were asked for: only where some are protected.
+    pub permissions: bool,
+}
+
+/// What is to be given: profiles and permissions, and a way to sign in.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Given {
+    /// The Username of a new user.
+    pub username: Option<String>,
+    /// Whether a password is set with it.
+    pub password: bool,
+    /// The security profiles that somebody is to have.
+    pub profiles: Vec<String>,
+    /// The permissions that a security profile is to have.
+    pub permissions: Vec<String>,
+}
+
+impl Looked {
+    /// The user concerned, where it was read.
+    pub fn user(&self) -> Option<&User> {
+        self.seen.user.as_ref()
+    }
 }
 
 impl Admitted<Undecided> {
@@ -40,11 +71,12 @@ impl Admitted<Undecided> {
     ///
     /// # Errors
     /// The first reason that holds, in the order of [`Code`](super::Code).
-    pub fn decide(self, seen: Seen, known: &Known, now: Now) -> Result<Permit<Change>, Box<Refused>> {
+    pub fn decide(self, seen: Seen, known: Known, now: Now) -> Result<Permit<Change>, Box<Refused>> {
         let undecided = self.into_inner();
+        let looked = Looked { seen, known, permissions: undecided.protects() };
         let verdict = {
             let question = undecided.question();
-            Judge::new(&undecided.policy, &question, now).decide(&Facts::of(&seen, known))
+            Judge::new(&undecided.policy, &question, now).decide(&Facts::of(&looked.seen, &looked.known))
         };
         match verdict {
             Ok(Grant { basis, differences, quotas }) => Ok(Permit {
@@ -53,14 +85,13 @@ impl Admitted<Undecided> {
                 caller: undecided.caller,
                 attempt: undecided.attempt,
                 operation: undecided.change,
-                seen,
+                looked,
                 differences,
                 basis,
                 quotas,
-                latest: known.latest,
                 decided: now,
             }),
-            Err(refusal) => Err(undecided.refused(refusal, seen.user)),
+            Err(refusal) => Err(undecided.refused(refusal, Some(looked))),
         }
     }
 }

@@ -31,6 +31,7 @@ mod permit;
 mod probe;
 mod protected;
 mod question;
+mod reach;
 mod report;
 mod rule;
 mod schema;
@@ -50,7 +51,7 @@ mod words;
 mod tests;
 
 pub use code::{Code, Refusal, Refused, RuleRef};
-pub use decide::{Known, Recall};
+pub use decide::{Given, Known, Looked, Recall};
 pub use differences::{Difference, Differences};
 pub use expiring::{Expiring, Side};
 pub use explain::{Explanation, Traced};

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::{
@@ -31,7 +32,11 @@ pub struct Past {
 /// What a log says of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Logged {
-    /// Everything that decides it, but for the permissions of security profiles and the addresses of others.
+    /// Everything that decides it.
+    Exact,
+    /// Everything but the permissions of security profiles.
+    NotPermissions,
+    /// As [`Logged::NotPermissions`], and without tickets, claims and the addresses of others.
     Whole,
     /// Who asked, for which operation, on which instance and user, and which fields; what was given, too.
     Outline,
@@ -90,6 +95,13 @@ impl Past {
         Ok(Self { case, log, masked })
     }
 
+    /// The same, signed with this key, of a session that was issued then.
+    #[must_use]
+    pub fn signed(mut self, key_id: Option<String>, issued: Option<Timestamp>) -> Self {
+        (self.case.key_id, self.case.issued) = (key_id, issued);
+        self
+    }
+
     /// Who asked: a role without its session.
     pub fn caller(&self) -> String {
         self.case.caller.arn.without_session()
@@ -142,7 +154,10 @@ impl Past {
     }
 
     fn says_given(&self) -> bool {
-        matches!(self.log, Logged::Whole | Logged::Outline)
+        match self.log {
+            Logged::Exact | Logged::NotPermissions | Logged::Whole | Logged::Outline => true,
+            Logged::Bare | Logged::Fieldless => false,
+        }
     }
 }
 
@@ -168,15 +183,21 @@ impl Policy {
     /// What this policy would have answered then. A field that a log names counts as one whose value would change.
     pub fn replay(&self, past: &Past) -> Judged {
         match past.log {
-            Logged::Whole => whole(self, past),
+            Logged::Exact => exactly(self, &past.case),
+            Logged::NotPermissions | Logged::Whole => whole(self, past),
             Logged::Outline | Logged::Bare | Logged::Fieldless if past.case.kind() == Kind::Ordinary => {
-                match compile::verdict(self, &past.case) {
-                    Ok(grant) => Judged::Allowed(rules_of(grant.basis)),
-                    Err(refusal) => Judged::Refused(refusal),
-                }
+                exactly(self, &past.case)
             }
             Logged::Outline | Logged::Bare | Logged::Fieldless => outline(self, past),
         }
+    }
+}
+
+/// As it is decided.
+fn exactly(policy: &Policy, case: &Case) -> Judged {
+    match compile::verdict(policy, case) {
+        Ok(grant) => Judged::Allowed(rules_of(grant.basis)),
+        Err(refusal) => Judged::Refused(refusal),
     }
 }
 
@@ -186,7 +207,8 @@ fn rules_of(basis: Basis) -> Vec<RuleRef> {
     rules.into_iter().collect()
 }
 
-/// As it is decided, but that no security profile counts as protected: what it permitted is not in the log.
+/// As it is decided, but that no security profile counts as protected: what it permitted is not in the log. Where the policy
+/// protects a permission, only what is refused in any case is judged.
 fn whole(policy: &Policy, past: &Past) -> Judged {
     let mut case = past.case.clone();
     let had = case.user.iter().flat_map(|user| &user.profiles);
@@ -202,7 +224,11 @@ fn whole(policy: &Policy, past: &Past) -> Judged {
         }
         Ok(grant) => Judged::Allowed(rules_of(grant.basis)),
         // What a ticket or a claim would have allowed: the record says neither.
-        Err(refusal) if refusal.code == Code::NoRule && asks_more(policy, &case) => outline(policy, past),
+        Err(refusal)
+            if past.log == Logged::Whole && refusal.code == Code::NoRule && asks_more(policy, &case) =>
+        {
+            outline(policy, past)
+        }
         Err(refusal) => Judged::Refused(refusal),
     }
 }

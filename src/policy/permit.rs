@@ -7,11 +7,11 @@ use jiff::SignedDuration;
 use crate::{
     caller::{Attempt, Caller},
     clock::Now,
-    operation::{Field, Seen},
+    operation::{Change, Field, Seen},
     secret::Digest,
 };
 
-use super::RuleRef;
+use super::{Given, Looked, RuleRef, question::Question, screen::given};
 
 /// A permit for one operation, made by this module only and spent by value.
 #[must_use]
@@ -19,13 +19,12 @@ pub struct Permit<O> {
     pub(super) caller: Caller,
     pub(super) attempt: Attempt,
     pub(super) operation: O,
-    pub(super) seen: Seen,
+    pub(super) looked: Looked,
     pub(super) differences: Vec<FieldChange>,
     pub(super) basis: Basis,
     pub(super) quotas: Vec<QuotaClaim>,
     pub(super) policy: Digest,
     pub(super) emergency: Digest,
-    pub(super) latest: u64,
     pub(super) decided: Now,
 }
 
@@ -95,6 +94,13 @@ impl fmt::Debug for FieldChange {
     }
 }
 
+impl Permit<Change> {
+    /// What it gives.
+    pub fn given(&self) -> Given {
+        given(&Question::of_change(&self.caller, &self.operation))
+    }
+}
+
 impl<O> Permit<O> {
     /// Who may.
     pub fn caller(&self) -> &Caller {
@@ -113,7 +119,12 @@ impl<O> Permit<O> {
 
     /// What was true when it was decided.
     pub fn seen(&self) -> &Seen {
-        &self.seen
+        &self.looked.seen
+    }
+
+    /// What it was decided with.
+    pub fn looked(&self) -> &Looked {
+        &self.looked
     }
 
     /// The identity fields whose values would change; empty when the same values are submitted again.
@@ -147,7 +158,7 @@ impl<O> Permit<O> {
     /// The last change of the target that was closed before anything was read ([`Known::latest`](super::Known::latest)):
     /// where a later one is, this rests on what is no longer true.
     pub fn latest(&self) -> u64 {
-        self.latest
+        self.looked.known.latest
     }
 
     /// When it was decided.
@@ -175,19 +186,8 @@ impl<O> Permit<O> {
         let policy = Digest::of(b"policy");
         let emergency = Digest::of(b"emergency");
         // Whatever came after it is no concern of tests that say nothing of it.
-        let latest = u64::MAX;
-        Self {
-            caller,
-            attempt,
-            operation,
-            seen,
-            differences,
-            basis,
-            quotas,
-            policy,
-            emergency,
-            latest,
-            decided,
-        }
+        let known = super::Known { latest: u64::MAX, ..super::Known::default() };
+        let looked = Looked { seen, known, permissions: true };
+        Self { caller, attempt, operation, looked, differences, basis, quotas, policy, emergency, decided }
     }
 }

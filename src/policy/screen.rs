@@ -1,19 +1,19 @@
 //! The first question: could any rule allow this caller to do this? Asked before anything is read or charged.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use crate::{
     caller::{Attempt, Caller},
     clock::Now,
     limit::{Admitted, Charged},
-    operation::{Address, Asked, Change, Class, Field, Look, Operation, Ordinary, Route, Seen, Target, User},
+    operation::{Address, Asked, Change, Class, Field, Look, Operation, Ordinary, Route, Target},
 };
 
 use super::{
-    Basis, Permit, Policy, Recall, Refusal, Refused,
+    Basis, Given, Looked, Permit, Policy, Recall, Refusal, Refused,
     grant::Grant,
     judge::Judge,
-    question::{Kind, Question},
+    question::{Kind, Password, Question},
 };
 
 /// Some rule could allow it. Holds the policy it was screened with.
@@ -58,14 +58,15 @@ pub fn screen(policy: &Arc<Policy>, asked: Asked, now: Now) -> Result<Screened, 
     match verdict {
         Ok(Grant { basis, .. }) => Ok(Screened { policy: Arc::clone(policy), asked, basis, at: now }),
         Err(refusal) => {
-            let values = asked_values(&question);
+            let (values, given) = (asked_values(&question), given(&question));
             let (caller, _, operation) = asked.into_parts();
             Err(Box::new(Refused {
                 caller,
                 route: Some(operation.route()),
                 target: Some(operation.target().clone()),
                 asked: values,
-                user: None,
+                given,
+                looked: None,
                 refusal,
                 policy: policy.digest(),
             }))
@@ -114,13 +115,12 @@ impl Admitted<Screened> {
                 caller,
                 attempt,
                 operation: ordinary,
-                seen: Seen::default(),
+                looked: Looked::default(),
                 differences: Vec::new(),
                 basis,
                 quotas: Vec::new(),
                 policy: policy.digest(),
                 emergency: policy.emergency_digest(),
-                latest: 0,
                 decided: at,
             }),
         }
@@ -143,7 +143,7 @@ impl Undecided {
     pub fn look(&self) -> Look {
         let question = self.question();
         let target = self.change.target();
-        let protected = !self.policy.rules().protected.permissions.is_empty();
+        let protected = self.protects();
         let identity = matches!(question.kind, Kind::Identity | Kind::Create);
         let concerned = question.profiles.iter().map(String::as_str).chain(question.profile);
         Look {
@@ -159,11 +159,10 @@ impl Undecided {
     /// What the ledger has to be asked before it can be decided.
     pub fn recall(&self) -> Recall {
         let question = self.question();
-        let permissions = &self.policy.rules().protected.permissions;
         Recall {
             target: self.change.target().clone(),
             addresses: wanted_addresses(&question),
-            permissions: if question.user.is_some() { permissions.clone() } else { BTreeSet::new() },
+            permissions: self.protects() && question.user.is_some(),
         }
     }
 
@@ -177,19 +176,26 @@ impl Undecided {
         self.refused(refusal, None)
     }
 
+    /// Whether some permissions are protected.
+    pub(super) fn protects(&self) -> bool {
+        !self.policy.rules().protected.permissions.is_empty()
+    }
+
     /// What the change asks.
     pub(super) fn question(&self) -> Question<'_> {
         Question::of_change(&self.caller, &self.change)
     }
 
-    /// Gives it up, with the user as it was read.
-    pub(super) fn refused(self, refusal: Refusal, user: Option<User>) -> Box<Refused> {
-        let asked = asked_values(&self.question());
+    /// Gives it up, with what was looked at.
+    pub(super) fn refused(self, refusal: Refusal, looked: Option<Looked>) -> Box<Refused> {
+        let question = self.question();
+        let (asked, given) = (asked_values(&question), given(&question));
         Box::new(Refused {
             route: Some(self.change.route()),
             target: Some(self.change.target().clone()),
             asked,
-            user,
+            given,
+            looked: looked.map(Box::new),
             refusal,
             policy: self.policy.digest(),
             caller: self.caller,
@@ -199,6 +205,18 @@ impl Undecided {
 
 fn asked_values(question: &Question<'_>) -> Vec<(Field, Option<String>)> {
     question.wanted.iter().map(|(field, value)| (*field, value.map(str::to_owned))).collect()
+}
+
+pub(super) fn given(question: &Question<'_>) -> Given {
+    Given {
+        username: question.username.map(str::to_owned),
+        password: match question.password {
+            Password::Set => true,
+            Password::Absent => false,
+        },
+        profiles: question.profiles.to_vec(),
+        permissions: question.permissions.to_vec(),
+    }
 }
 
 /// The addresses asked for; what is none is refused later.

@@ -10,7 +10,8 @@ use crate::{
 };
 
 use super::{
-    Freeze, PolicyFiles, Terms, compile,
+    Freeze, PolicyFiles, Terms,
+    compile::{self, Say},
     emergency::{Emergency, Revoked},
     index::Index,
     protected::Protected,
@@ -81,11 +82,23 @@ impl Policy {
     /// When a file of the directory itself has an error; when a policy that has to be signed is not, or by somebody
     /// else, or was changed after it; when its `epoch` is lower than the one asked for.
     pub fn compile_on(files: &PolicyFiles, now: Now, terms: Terms<'_>) -> Result<(Self, Faults), Faults> {
+        Self::compiled(files, now, terms, Say::Faults)
+    }
+
+    /// The same, with what is worth a look ([`advice`](super::advice)) after all faults: everything is read once.
+    ///
+    /// # Errors
+    /// As [`Policy::compile_on`].
+    pub fn check(files: &PolicyFiles, now: Now, terms: Terms<'_>) -> Result<(Self, Faults), Faults> {
+        Self::compiled(files, now, terms, Say::Advice)
+    }
+
+    fn compiled(files: &PolicyFiles, now: Now, terms: Terms<'_>, say: Say) -> Result<(Self, Faults), Faults> {
         let (emergency, mut faults) = compile::emergency(files);
         // What is broken there refuses changes, and does not keep a policy from coming into force.
         let mut unfulfilled = Faults::new();
-        match compile::rules(files, now) {
-            Ok((rules, warnings)) => {
+        match compile::rules(files, now, say) {
+            Ok((rules, warnings, advice)) => {
                 faults.extend(warnings);
                 let signer = fulfilled(terms, files, rules.epoch, &mut unfulfilled);
                 if unfulfilled.fatal() {
@@ -94,6 +107,7 @@ impl Policy {
                 }
                 let texts = Texts { rules: Texts::of_rules(files), emergency: Texts::of_emergency(files) };
                 let policy = Self::new(Arc::new(rules), emergency, None);
+                faults.extend(advice);
                 Ok((Self { signer: signer.map(Arc::from), texts, ..policy }, faults))
             }
             Err(errors) => {

@@ -97,6 +97,11 @@ impl Relay {
         self.session.keep(|| self.renew()).await;
     }
 
+    /// Waits until the first session was had, or could not be had.
+    pub(crate) async fn tried(&self) {
+        self.session.tried().await;
+    }
+
     /// Why requests would be answered 503 now; none when they would not.
     pub(crate) fn unready(&self) -> Option<String> {
         if self.session.usable().is_some() {

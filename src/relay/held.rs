@@ -109,6 +109,13 @@ impl HeldSession {
         }
     }
 
+    /// Waits until a session was had, or could not be had for the first time.
+    pub(crate) async fn tried(&self) {
+        let settled = |standing: &Standing| standing.held.is_some() || standing.fault.is_some();
+        // Whoever sends lives as long as this borrow.
+        let _ = self.standing.subscribe().wait_for(settled).await;
+    }
+
     /// Has sessions, one after the other, for as long as it is polled. After each that was had, `renewed` is called.
     pub(crate) async fn keep(&self, renewed: impl Fn()) {
         let mut failures = 0;

@@ -20,6 +20,7 @@ use super::{
     gated::Ties,
     listener::Shared,
     reply::{ReplyBody, UnderWay, octets, response},
+    seats::NoSeat,
 };
 
 /// When somebody turned away because there is too much under way may come back.
@@ -67,17 +68,21 @@ impl<S: Service> Exchange<S> {
         let counts = &self.shared.counts;
         count(&counts.requests);
         let id = RequestId::fresh();
-        let place = Arc::clone(&self.shared.places).try_acquire_owned().ok();
-        let has_place = place.is_some();
-        let under_way = UnderWay::new(&self.ties, counts, place);
+        let place = self.shared.places.take().and_then(|place| place.of(self.from.source.into()));
+        let no_place = place.as_ref().err().copied();
+        let under_way = UnderWay::new(&self.ties, counts, place.ok());
         let (parts, body) = request.into_parts();
         let has_body = !body.is_end_stream();
-        let received = if has_place {
-            self.receive(&parts, body, &id).await
-        } else {
-            count(&counts.overloaded);
-            let why = "too many requests are under way";
-            Err(Reply::error(ErrorType::ServiceUnavailable, why, &id).retry_after(OVERLOAD_WAIT))
+        let received = match no_place {
+            None => self.receive(&parts, body, &id).await,
+            Some(full) => {
+                count(&counts.overloaded);
+                let why = match full {
+                    NoSeat::Total => "too many requests are under way",
+                    NoSeat::Source => "too many requests of your network are under way",
+                };
+                Err(Reply::error(ErrorType::ServiceUnavailable, why, &id).retry_after(OVERLOAD_WAIT))
+            }
         };
         Ok(match received {
             Ok(request) => self.call(request, &id, under_way).await,

@@ -19,7 +19,9 @@ mod options;
 mod paced;
 mod proxy;
 mod reply;
+mod room;
 mod status;
+pub(crate) mod supervisor;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -29,6 +31,7 @@ pub(crate) use counts::Counts;
 use listener::Drained;
 pub(crate) use listener::{BindError, Server};
 pub(crate) use options::{Bound, Caps, Options, Protection, ProxyProtocol, Timeouts};
+pub(crate) use room::{Room, descriptors};
 pub(crate) use status::{Measurements, PolicyState, Reason, StatusOptions, StatusServer, Watched};
 pub(crate) use tls::{Tls, TlsFault};
 

@@ -12,7 +12,7 @@ use ipnet::IpNet;
 
 use crate::wire::{GateBounds, Require};
 
-use super::Tls;
+use super::{Room, Tls};
 
 /// Where a listener listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +49,8 @@ pub(crate) struct Options {
     pub timeouts: Timeouts,
     /// How much there may be at once.
     pub caps: Caps,
+    /// How many connections there may be of all listeners that share this.
+    pub room: Room,
     /// Whether a balancer in front says who connects. None: a peer is who it is.
     pub proxy: Option<ProxyProtocol>,
 }
@@ -86,6 +88,8 @@ pub(crate) struct Caps {
     pub per_source: usize,
     /// Requests under way; one more is answered 503 at once. Default 1,024.
     pub requests: usize,
+    /// Requests of one source under way; one more is answered 503 at once. Default a quarter of all.
+    pub requests_per_source: usize,
 }
 
 impl Options {
@@ -96,7 +100,10 @@ impl Options {
 
     /// A listener at a Unix socket with every default.
     pub(crate) fn unix(path: PathBuf) -> Self {
-        Self::of(Bound::Unix(path))
+        let mut options = Self::of(Bound::Unix(path));
+        // Whoever connects is one source.
+        options.caps.requests_per_source = options.caps.requests;
+        options
     }
 
     fn of(bound: Bound) -> Self {
@@ -108,6 +115,7 @@ impl Options {
             gate: GateBounds::default(),
             timeouts: Timeouts::default(),
             caps: Caps::default(),
+            room: Room::default(),
             proxy: None,
         }
     }
@@ -170,6 +178,15 @@ impl Default for Timeouts {
 
 impl Default for Caps {
     fn default() -> Self {
-        Self { connections: 10_000, per_source: 512, requests: 1024 }
+        let requests = 1024;
+        let requests_per_source = Self::quarter(requests);
+        Self { connections: 10_000, per_source: 512, requests, requests_per_source }
+    }
+}
+
+impl Caps {
+    /// What one source may have of so many requests unless something else is said.
+    pub(crate) fn quarter(requests: usize) -> usize {
+        (requests / 4).max(1)
     }
 }

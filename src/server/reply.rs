@@ -10,13 +10,13 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use http_body::{Frame, SizeHint};
-use tokio::sync::OwnedSemaphorePermit;
 
 use crate::wire::{Body, Broken, ErrorType, Reply, RequestId};
 
 use super::{
     counts::{Counts, count, uncount},
     gated::Ties,
+    seats::Seat,
 };
 
 /// The methods that a 405 names (RFC 9110 section 15.5.6).
@@ -27,7 +27,7 @@ pub(super) struct UnderWay {
     ties: Arc<Ties>,
     counts: Arc<Counts>,
     /// None for one that is answered because there is no place.
-    _place: Option<OwnedSemaphorePermit>,
+    _place: Option<Seat>,
 }
 
 /// The body of a reply, which ends its request when it is dropped.
@@ -139,7 +139,7 @@ impl http_body::Body for ReplyBody {
 }
 
 impl UnderWay {
-    pub(super) fn new(ties: &Arc<Ties>, counts: &Arc<Counts>, place: Option<OwnedSemaphorePermit>) -> Self {
+    pub(super) fn new(ties: &Arc<Ties>, counts: &Arc<Counts>, place: Option<Seat>) -> Self {
         ties.under_way.fetch_add(1, Ordering::AcqRel);
         count(&counts.under_way);
         Self { ties: Arc::clone(ties), counts: Arc::clone(counts), _place: place }

@@ -1,4 +1,4 @@
-//! Seats for connections: so many in all, and so many for one source.
+//! Seats for connections, and places for requests: so many in all, and so many for one source.
 
 use std::{
     collections::HashMap,
@@ -7,25 +7,28 @@ use std::{
 
 use crate::limit::Source;
 
-use super::Caps;
+use super::room::{InRoom, Room};
 
 /// All seats of a listener.
 pub(super) struct Seats {
-    caps: Caps,
+    all: usize,
+    of_source: usize,
+    room: Room,
     taken: Mutex<Taken>,
 }
 
-/// One connection's seat; free again when dropped.
+/// The seat of a connection, or of a request; free again when dropped.
 pub(super) struct Seat {
     seats: Arc<Seats>,
     /// None while nobody knows who connects: behind a balancer, before its header.
     source: Option<Source>,
+    _room: InRoom,
 }
 
 /// Why there is no seat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NoSeat {
-    /// Too many connections.
+    /// Too many in all, here or in the whole process.
     Total,
     /// Too many of this source.
     Source,
@@ -38,18 +41,20 @@ struct Taken {
 }
 
 impl Seats {
-    pub(super) fn new(caps: Caps) -> Arc<Self> {
-        Arc::new(Self { caps, taken: Mutex::default() })
+    /// So many in all, so many of one source, and no more than there is room for.
+    pub(super) fn new(all: usize, of_source: usize, room: Room) -> Arc<Self> {
+        Arc::new(Self { all, of_source, room, taken: Mutex::default() })
     }
 
     /// A seat among all, if there is one.
     pub(super) fn take(self: &Arc<Self>) -> Result<Seat, NoSeat> {
         let mut taken = self.taken();
-        if taken.total >= self.caps.connections {
+        if taken.total >= self.all {
             return Err(NoSeat::Total);
         }
+        let room = self.room.enter().ok_or(NoSeat::Total)?;
         taken.total += 1;
-        Ok(Seat { seats: Arc::clone(self), source: None })
+        Ok(Seat { seats: Arc::clone(self), source: None, _room: room })
     }
 
     fn taken(&self) -> MutexGuard<'_, Taken> {
@@ -63,7 +68,7 @@ impl Seat {
         let seats = Arc::clone(&self.seats);
         let mut taken = seats.taken();
         let of_source = taken.by_source.get(&source).copied().unwrap_or(0);
-        if of_source >= seats.caps.per_source {
+        if of_source >= seats.of_source {
             // Giving the seat back takes the lock.
             drop(taken);
             return Err(NoSeat::Source);
@@ -100,7 +105,7 @@ mod tests {
 
     #[test]
     fn v11_seats_are_bounded_by_source_and_in_all_and_come_back() {
-        let seats = Seats::new(Caps { connections: 3, per_source: 2, ..Caps::default() });
+        let seats = Seats::new(3, 2, Room::default());
         let take = |text| seats.take().and_then(|seat| seat.of(source(text)));
         let first = take("192.0.2.1").unwrap();
         let second = take("192.0.2.1").unwrap();
@@ -116,5 +121,15 @@ mod tests {
         drop(unknown);
         assert!(seats.taken.lock().unwrap().by_source.is_empty());
         assert_eq!(seats.taken.lock().unwrap().total, 0);
+    }
+
+    #[test]
+    fn k7_seats_of_two_listeners_have_one_room() {
+        let room = Room::within(4, 2);
+        let (one, other) = (Seats::new(9, 9, room.clone()), Seats::new(9, 9, room));
+        let held = (one.take().unwrap(), other.take().unwrap());
+        assert_eq!(one.take().err(), Some(NoSeat::Total));
+        drop(held);
+        assert!(other.take().is_ok());
     }
 }

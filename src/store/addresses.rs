@@ -1,8 +1,11 @@
 //! Whose an address is, was, or is about to be: keyed hashes only.
 
-use sqlx::{query, query_scalar};
-
-use super::{AddressRow, StoreError, dialect::Connection, ops::signed};
+use super::{
+    AddressRow, StoreError,
+    dialect::Connection,
+    ops::signed,
+    statement::{query, query_scalar},
+};
 
 /// An address that was there before stays known as such.
 const ADDRESS: &str = "INSERT INTO addresses (target, exact, folded, mailbox, instance, is_now, was, at) \

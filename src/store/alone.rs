@@ -1,11 +1,10 @@
 //! Steps that need no record: leases, taking over, a probe.
 
-use sqlx::{Row as _, query};
-
 use super::{
     Done, IntentRef, OrphanRow, Others, StoreError,
     dialect::{Connection, Row},
     ops::{person, sealed, signed, state},
+    statement::query,
     watch,
 };
 use crate::secret::Sealed;
@@ -22,6 +21,7 @@ pub(super) async fn take_over(
     let read = || StoreError::at("take over");
     let any = match others {
         Others::AreGone => 1_i64,
+        Others::MayLive => 0,
     };
     let rows = query(
         "SELECT i.id, i.chain, i.seq, i.state, i.target, i.owner, i.lease_until, r.bytes FROM intents i \
@@ -63,8 +63,8 @@ async fn take(
     .bind(owner)
     .bind(until)
     .bind(id)
-    .bind(row.try_get::<String, _>(5).map_err(read())?)
-    .bind(row.try_get::<i64, _>(6).map_err(read())?)
+    .bind(row.try_get::<String>(5).map_err(read())?)
+    .bind(row.try_get::<i64>(6).map_err(read())?)
     .execute(&mut *connection)
     .await
     .map_err(read())?;
@@ -74,7 +74,7 @@ async fn take(
     let target: String = row.try_get(4).map_err(read())?;
     Ok(Some(OrphanRow {
         intent,
-        state: state(&row.try_get::<String, _>(3).map_err(read())?)?,
+        state: state(&row.try_get::<String>(3).map_err(read())?)?,
         bytes: row.try_get(7).map_err(read())?,
         people: person(connection, &target).await?.into_iter().collect(),
         held: held(connection, id).await?,
@@ -102,8 +102,9 @@ pub(super) async fn renew(
     until: i64,
     intents: &[IntentRef],
 ) -> Result<Done, StoreError> {
+    let mut renewed = Vec::with_capacity(intents.len());
     for intent in intents {
-        query(
+        let done = query(
             "UPDATE intents SET lease_until = $1 WHERE chain = $2 AND seq = $3 AND owner = $4 AND state <> 'closed'",
         )
         .bind(until)
@@ -113,9 +114,12 @@ pub(super) async fn renew(
         .execute(&mut *connection)
         .await
         .map_err(StoreError::at("lease"))?;
+        if done.rows_affected() == 1 {
+            renewed.push(intent.clone());
+        }
         watch::renew(connection, owner, until, intent).await?;
     }
-    Ok(Done::Plain)
+    Ok(Done::Renewed(renewed))
 }
 
 /// Writes something.

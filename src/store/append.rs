@@ -2,26 +2,29 @@
 
 use std::time::{Duration, Instant};
 
-use sqlx::{Connection as _, Row as _, query};
+use tokio::time::timeout;
 
 use crate::secret::Digest;
 
 use super::{
-    Append, Done, Head, Home, Location, Medium, NewPerson, PersonRow, Place, Reader, Step, StoreError,
-    Verdict, Weight, alone,
+    Append, Done, Head, Location, Medium, NewPerson, PersonRow, Place, Reader, Step, StoreError, Verdict,
+    Weight, alone,
     checks::{self, Finding, Named},
-    dialect::{BEGIN, Connection},
-    migrate::migrate,
-    ops, outbox,
-    place::PAGE,
-    prune, sessions,
+    dialect::{Connection, On, Pool},
+    epochs,
+    hold::Hold,
+    ops, outbox, prune,
+    server::READERS,
+    sessions,
+    statement::query,
 };
 
-/// The store, taken for this process alone. Its connection answers in order, so what is read from it is the truth about
-/// everything written before.
+/// The store, or a chain of it, taken for this process alone. Its connection answers in order, so what is read from it is
+/// the truth about everything written before.
 pub(crate) struct Writer {
     connection: Connection,
-    home: Home,
+    hold: Hold,
+    pool: Pool,
     busy: Duration,
 }
 
@@ -70,36 +73,41 @@ impl Room {
 }
 
 impl Writer {
-    /// Takes the store, makes or updates its tables, and gives connections to read with.
+    /// Takes the store, makes or updates its tables, and gives connections to read with. Where several share a store, a
+    /// chain is taken: `name`, or what begins so. `owner` is this process, by a random name.
     pub(crate) async fn open(
         location: Location,
         medium: Medium,
         busy: Duration,
+        (name, owner): (&str, &str),
     ) -> Result<(Self, Reader), StoreError> {
-        let mut home = Home::take(location, medium)?;
-        let mut connection = home.location().connect(busy).await?;
-        migrate(&mut connection).await?;
-        outbox::unclaim(&mut connection).await?;
-        home.check()?;
-        let reader = Reader::new(home.location().pool(busy, 2));
-        Ok((Self { connection, home, busy }, reader))
+        let readers = if matches!(location, Location::File(_)) { 2 } else { READERS };
+        let (hold, connection) = Hold::take(location.clone(), medium, busy, (name, owner)).await?;
+        let pool = location.pool(busy, readers)?;
+        Ok((Self { connection, hold, pool: pool.clone(), busy }, Reader::new(pool)))
+    }
+
+    /// The chain that this writer continues, of one that was asked for by this name.
+    pub(crate) fn chain(&self, name: &str) -> String {
+        self.hold.chain(name)
+    }
+
+    /// Whether no other process writes this store.
+    pub(crate) fn is_alone(&self) -> bool {
+        self.hold.is_alone()
     }
 
     /// Where a chain ends.
     pub(crate) async fn head(&mut self, chain: &str) -> Result<Head, StoreError> {
-        head(&mut self.connection, chain).await
+        let patience = self.patience(Duration::ZERO);
+        within(patience, head(&mut self.connection, chain)).await
     }
 
     /// Begins anew after a failure: what was begun is rolled back, and a connection that is gone is opened again. When
     /// this returns, everything asked before is decided.
     pub(crate) async fn settle(&mut self) -> Result<(), StoreError> {
-        self.home.check()?;
-        // There is nothing to roll back when the commit went through or the database rolled back by itself.
-        let _ = query("ROLLBACK").execute(&mut self.connection).await;
-        if self.connection.ping().await.is_err() {
-            self.connection = self.home.location().connect(self.busy).await?;
-        }
-        Ok(())
+        let patience = self.patience(self.busy);
+        within(patience, self.hold.settle(&mut self.connection, &self.pool, self.busy)).await
     }
 
     /// Does all steps in order in one transaction, or none. A step whose checks fail, or that cannot be composed, fails
@@ -113,8 +121,45 @@ impl Writer {
         steps: Vec<Step>,
         deadline: Instant,
     ) -> Result<Appended, StoreError> {
-        self.home.check()?;
-        query(BEGIN).execute(&mut self.connection).await.map_err(StoreError::at("begin"))?;
+        let patience = self.patience(deadline.saturating_duration_since(Instant::now()));
+        within(patience, self.transaction(chain, expected, steps, deadline)).await
+    }
+
+    /// Whether what is held still is, and how much room there is.
+    pub(crate) async fn look(&mut self) -> Result<Space, StoreError> {
+        let patience = self.patience(Duration::ZERO);
+        within(patience, self.hold.look(&mut self.connection)).await
+    }
+
+    /// The highest epoch of a policy that was in force on any replica; 0 for none, and where there is one guard only.
+    pub(crate) async fn epoch(&mut self) -> Result<i64, StoreError> {
+        if self.is_alone() {
+            return Ok(0);
+        }
+        within(self.patience(Duration::ZERO), epochs::highest(&mut self.connection)).await
+    }
+
+    /// Gives back what is held, and closes the connection.
+    pub(crate) async fn close(self) -> Result<(), StoreError> {
+        let patience = self.patience(Duration::ZERO);
+        within(patience, self.hold.end(self.connection)).await
+    }
+
+    /// How long the other side of a network is waited for; a disk is waited for as long as it takes. After that the
+    /// connection is not used any more: [`Writer::settle`] opens another one.
+    fn patience(&self, besides: Duration) -> Option<Duration> {
+        (!self.is_alone()).then(|| self.busy + besides)
+    }
+
+    async fn transaction(
+        &mut self,
+        chain: &str,
+        expected: Head,
+        steps: Vec<Step>,
+        deadline: Instant,
+    ) -> Result<Appended, StoreError> {
+        self.hold.check()?;
+        self.hold.begin(&mut self.connection).await?;
         let done = match self.all(chain, expected, steps).await {
             Ok(_) if Instant::now() > deadline => Err(StoreError::Late),
             other => other,
@@ -122,28 +167,17 @@ impl Writer {
         match done {
             Ok((done, head, space)) => {
                 let begun = Instant::now();
-                query("COMMIT").execute(&mut self.connection).await.map_err(StoreError::at("commit"))?;
+                self.connection.commit().await.map_err(StoreError::at("commit"))?;
                 let sync = begun.elapsed();
-                self.home.check()?;
+                self.hold.check()?;
                 Ok(Appended { done, head, sync, space })
             }
             Err(error) => {
                 // The database may have rolled back by itself; `settle` makes sure.
-                let _ = query("ROLLBACK").execute(&mut self.connection).await;
+                let _ = self.connection.rollback().await;
                 Err(error)
             }
         }
-    }
-
-    /// Whether the files are still those that were opened, and how much room there is.
-    pub(crate) async fn look(&mut self) -> Result<Space, StoreError> {
-        self.home.check()?;
-        self.space().await
-    }
-
-    /// Closes the connection: the write-ahead log goes into the database.
-    pub(crate) async fn close(self) -> Result<(), StoreError> {
-        self.connection.close().await.map_err(StoreError::at("close"))
     }
 
     async fn all(
@@ -156,7 +190,7 @@ impl Writer {
         if found != expected {
             return Err(StoreError::Moved { expected: expected.seq, found: found.seq });
         }
-        let space = self.space().await?;
+        let space = self.hold.space(&mut self.connection).await?;
         let mut at = found;
         let mut all = Vec::with_capacity(steps.len());
         for step in steps {
@@ -184,46 +218,27 @@ impl Writer {
         }
     }
 
-    /// How much room there is, and for whom.
-    async fn space(&mut self) -> Result<Space, StoreError> {
-        let reserve = self.home.location().reserve;
-        let free = self.free().await?;
-        let room = if free >= reserve {
-            Room::All
-        } else if free >= reserve / 4 {
-            Room::Changes
-        } else {
-            Room::Ends
-        };
-        Ok(Space { free, room })
-    }
-
-    /// Bytes that are free on the disk, and as far as the store may grow.
-    async fn free(&mut self) -> Result<u64, StoreError> {
-        let free = self.home.free();
-        let Some(max) = self.home.location().max_bytes else { return Ok(free) };
-        let read = StoreError::at("room");
-        let used = query("SELECT page_count - freelist_count FROM pragma_page_count, pragma_freelist_count")
-            .fetch_one(&mut self.connection)
-            .await
-            .and_then(|row| row.try_get::<i64, _>(0))
-            .map_err(read)?;
-        let used = u64::try_from(used).unwrap_or(0).saturating_mul(PAGE);
-        Ok(free.min(max.saturating_sub(used)))
-    }
-
     /// Runs any statement: tests break the store with it.
     #[cfg(test)]
     pub(crate) async fn run(&mut self, sql: &'static str) -> Result<(), StoreError> {
-        sqlx::raw_sql(sql).execute(&mut self.connection).await.map_err(StoreError::at("run"))?;
-        Ok(())
+        self.connection.plain(sql).await.map_err(StoreError::at("run"))
     }
 }
 
-pub(super) async fn head(connection: &mut Connection, chain: &str) -> Result<Head, StoreError> {
+async fn within<T>(
+    patience: Option<Duration>,
+    work: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    match patience {
+        None => work.await,
+        Some(patience) => timeout(patience, work).await.unwrap_or(Err(StoreError::Late)),
+    }
+}
+
+pub(super) async fn head<'c>(on: impl Into<On<'c>>, chain: &str) -> Result<Head, StoreError> {
     let row = query("SELECT seq, bytes FROM records WHERE chain = $1 ORDER BY seq DESC LIMIT 1")
         .bind(chain)
-        .fetch_optional(connection)
+        .fetch_optional(on)
         .await
         .map_err(StoreError::at("head"))?;
     let Some(row) = row else { return Ok(Head { seq: 0, hash: Digest::from_bytes([0; 32]) }) };
@@ -232,7 +247,7 @@ pub(super) async fn head(connection: &mut Connection, chain: &str) -> Result<Hea
     Ok(Head { seq: u64::try_from(seq).map_err(|_| StoreError::Row("records"))?, hash: Digest::of(bytes) })
 }
 
-async fn one(
+pub(super) async fn one(
     connection: &mut Connection,
     chain: &str,
     at: &mut Head,
@@ -246,8 +261,8 @@ async fn one(
         Some(new) => Some(person(connection, new).await?),
         None => None,
     };
-    let Named { intent, freeze } = named;
-    let place = Place { seq: at.seq + 1, prev: at.hash, person, verdict, intent, freeze };
+    let Named { intent, freeze, heads } = named;
+    let place = Place { seq: at.seq + 1, prev: at.hash, person, verdict, intent, freeze, heads };
     let composed = match (append.compose)(&place) {
         Ok(composed) => composed,
         Err(why) => return Ok(Done::Failed(why)),

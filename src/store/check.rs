@@ -89,12 +89,24 @@ pub(crate) enum Check {
         /// Its digest.
         nonce: String,
     },
+    /// No policy of a higher epoch was in force on any replica. For a store that several share.
+    NotBehind {
+        /// The epoch of the policy in force here; 0 for none.
+        epoch: i64,
+    },
     /// This freeze is in force, and another account set it.
     Frozen {
         /// Which.
         id: String,
         /// Who wants to lift it: the ARN without a session.
         account: String,
+    },
+    /// Always holds: the step names where every chain ends.
+    Heads,
+    /// Nothing waits to be delivered that is about this person.
+    Told {
+        /// The person.
+        person: String,
     },
 }
 

@@ -1,13 +1,13 @@
 //! What must hold before a step is done, looked at under the write lock.
 
-use sqlx::{Row as _, query, query_scalar};
-
 use super::{
-    Check, Done, FreezeRow, IntentRef, State, StoreError, Verdict, addresses,
+    Check, Done, FreezeRow, Head, IntentRef, State, StoreError, Verdict, addresses, chains,
     dialect::Connection,
-    freezes, nonces,
+    epochs, freezes, nonces,
     ops::{self, signed, state},
-    outbox, watch,
+    outbox,
+    statement::{query, query_scalar},
+    watch,
 };
 
 /// What the checks of one step found.
@@ -25,6 +25,8 @@ pub(super) struct Named {
     pub(super) intent: Option<State>,
     /// The freeze.
     pub(super) freeze: Option<FreezeRow>,
+    /// Where every chain ends.
+    pub(super) heads: Vec<(String, Head)>,
 }
 
 /// Why a check does not hold.
@@ -95,6 +97,14 @@ async fn one(
         Check::Unspent { nonce } => {
             nonces::is_spent(connection, &nonce).await?.then_some(Not::Done(Done::Already))
         }
+        Check::NotBehind { epoch } => {
+            (epochs::highest(connection).await? > epoch).then_some(Not::Done(Done::Behind))
+        }
+        Check::Heads => {
+            named.heads = chains::heads(connection.into()).await?;
+            None
+        }
+        Check::Told { person } => busy(chains::is_to_be_told(connection, &person).await?),
         Check::Frozen { id, account } => match freezes::in_force(connection, &id).await? {
             None => Some(Not::Done(Done::Already)),
             Some(freeze) => {
@@ -194,11 +204,11 @@ async fn held(connection: &mut Connection, intent: &IntentRef, owner: &str) -> R
     let read = StoreError::at("lease");
     let parts = (|| {
         Ok((
-            row.try_get::<String, _>(0)?,
-            row.try_get::<String, _>(1)?,
-            row.try_get::<Option<String>, _>(2)?,
-            row.try_get::<Option<i64>, _>(3)?,
-            row.try_get::<Option<Vec<u8>>, _>(4)?,
+            row.try_get::<String>(0)?,
+            row.try_get::<String>(1)?,
+            row.try_get::<Option<String>>(2)?,
+            row.try_get::<Option<i64>>(3)?,
+            row.try_get::<Option<Vec<u8>>>(4)?,
         ))
     })();
     let (found, holder, chain, seq, bytes) = parts.map_err(read)?;

@@ -3,13 +3,12 @@
 
 use std::time::Duration;
 
-use sqlx::{Connection as _, Row as _, query};
-
 use super::{
     Location, StoreError,
-    dialect::{BEGIN, Pool, Row},
+    dialect::{Pool, Row},
     migrate,
     ops::sealed,
+    statement::query,
 };
 use crate::secret::Sealed;
 
@@ -71,7 +70,7 @@ pub(crate) struct ListedRow {
 impl DeskStore {
     /// Opens a store whose tables are of exactly this version.
     pub(crate) async fn open(location: Location) -> Result<Self, StoreError> {
-        let pool = location.pool(BUSY, 1);
+        let pool = location.pool(BUSY, 1)?;
         migrate::check(&pool).await?;
         Ok(Self { location, pool })
     }
@@ -120,7 +119,7 @@ impl DeskStore {
     pub(crate) async fn retry(&self, which: &Which, now: i64) -> Result<u64, StoreError> {
         let step = || StoreError::at("retry");
         let mut connection = self.location.beside(BUSY).await?;
-        query(BEGIN).execute(&mut connection).await.map_err(step())?;
+        connection.begin().await.map_err(step())?;
         let mut changed = 0;
         match which {
             Which::AllDead => {
@@ -140,7 +139,7 @@ impl DeskStore {
                 }
             }
         }
-        query("COMMIT").execute(&mut connection).await.map_err(step())?;
+        connection.commit().await.map_err(step())?;
         connection.close().await.map_err(step())?;
         Ok(changed)
     }

@@ -2,6 +2,8 @@
 
 use std::{error::Error, fmt, path::PathBuf};
 
+use crate::secret::SecretError;
+
 /// Why the store could not be opened, read or written.
 #[derive(Debug)]
 pub enum StoreError {
@@ -50,6 +52,24 @@ pub enum StoreError {
     },
     /// The transaction was given up before its end, because it took too long.
     Late,
+    /// The server may say that something is on disk before it is, and no sentence accepts that.
+    Forgets {
+        /// By which setting.
+        setting: &'static str,
+        /// What it is.
+        found: String,
+    },
+    /// Another process continues the chain.
+    Taken {
+        /// Which.
+        chain: String,
+    },
+    /// The password of the server could not be read.
+    Secret(SecretError),
+    /// The password of the server is not text.
+    NotText,
+    /// The environment has a variable for clients of the server that would have a part in it.
+    Surroundings(&'static str),
     /// A row is not of the form that this version writes.
     Row(&'static str),
     /// Its tables are of another version of the program: it is not read beside a running guard.
@@ -64,7 +84,7 @@ pub enum StoreError {
 /// Why a URL is not one of a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UrlFault {
-    /// It does not begin with `sqlite:`.
+    /// It begins neither with `sqlite:` nor with `postgres:`.
     Scheme,
     /// It names no file.
     NoFile,
@@ -72,6 +92,43 @@ pub enum UrlFault {
     Bytes(String),
     /// There is no such parameter.
     Unknown(String),
+    /// It holds a password.
+    Password,
+    /// It names no user.
+    NoUser,
+    /// It names no host.
+    NoHost,
+    /// It names a host, and the directory of a socket.
+    TwoHosts,
+    /// It names no database.
+    NoDatabase,
+    /// Its port is none.
+    Port,
+    /// It has `%` or `#`.
+    Escaped,
+    /// The value of this parameter is not an absolute path.
+    Relative(String),
+    /// This cannot be the name of a schema.
+    Schema(String),
+    /// There is no such `sslmode`.
+    Mode(String),
+    /// Its `sslmode` is too weak for a network.
+    Weak(Weak),
+    /// It does not say by which roots the server's certificate is verified.
+    NoRoots,
+    /// Of `sslcert` and `sslkey` it has one only.
+    HalfOwn,
+}
+
+/// What a weak `sslmode` leaves open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Weak {
+    /// Who reads it.
+    Disable,
+    /// Who answers.
+    Anybody,
+    /// Whose server answers: any with a certificate of the same roots.
+    AnyName,
 }
 
 /// Why a directory or a file of the store is not fit.
@@ -109,6 +166,10 @@ impl StoreError {
             Self::Moved { .. } => "moved",
             Self::Late => "timeout",
             Self::Row(_) => "row",
+            Self::Forgets { .. } => "forgets",
+            Self::Taken { .. } => "taken",
+            Self::Secret(_) | Self::NotText => "password",
+            Self::Surroundings(_) => "environment",
         }
     }
 }
@@ -138,6 +199,21 @@ impl fmt::Display for StoreError {
                 write!(f, "its tables are of version {found}, and this program knows version {known}")
             }
             Self::Schema { found: None, .. } => f.write_str("it holds no ledger"),
+            Self::Forgets { setting, found } => write!(
+                f,
+                "`{setting}` of the server is `{found}`: the ledger would not outlive its crash\n\
+                 hint: set it to `on`, or accept this with a sentence in `store.ephemeral`"
+            ),
+            Self::Taken { chain } => {
+                write!(f, "another process continues the chain `{chain}`: this one was away for too long")
+            }
+            Self::Secret(error) => error.fmt(f),
+            Self::NotText => f.write_str("the password is not text"),
+            Self::Surroundings(name) => write!(
+                f,
+                "a variable `PG*` of the environment sets `{name}`\n\
+                 hint: unset it; what counts stands in `store.url`"
+            ),
         }
     }
 }
@@ -149,6 +225,7 @@ impl Error for StoreError {
             Self::Database { source, .. } => Some(source),
             Self::Tables(source) => Some(source),
             Self::Url(fault) => Some(fault),
+            Self::Secret(error) => Some(error),
             Self::Unfit { .. }
             | Self::Held(_)
             | Self::Medium { .. }
@@ -156,6 +233,10 @@ impl Error for StoreError {
             | Self::Moved { .. }
             | Self::Late
             | Self::Row(_)
+            | Self::Forgets { .. }
+            | Self::Taken { .. }
+            | Self::NotText
+            | Self::Surroundings(_)
             | Self::Schema { .. } => None,
         }
     }
@@ -164,15 +245,42 @@ impl Error for StoreError {
 impl fmt::Display for UrlFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Scheme => f.write_str("it begins with `sqlite:`"),
+            Self::Scheme => f.write_str("it begins with `sqlite:` or `postgres:`"),
             Self::NoFile => f.write_str("it names a file"),
             Self::Bytes(name) => write!(f, "`{name}` is a number of bytes"),
             Self::Unknown(name) => write!(f, "unknown parameter `{name}`"),
+            Self::Password => f.write_str("a password is in a file of its own: `password_file=/path`"),
+            Self::NoUser => f.write_str("it names a user"),
+            Self::NoHost => f.write_str("it names one host"),
+            Self::TwoHosts => f.write_str("it names one host, or the directory of a socket"),
+            Self::NoDatabase => f.write_str("it names a database"),
+            Self::Port => f.write_str("a port is a number from 1 to 65535"),
+            Self::Escaped => f.write_str("`%` and `#` have no meaning in it"),
+            Self::Relative(name) => write!(f, "`{name}` is an absolute path"),
+            Self::Schema(name) => write!(f, "`{name}` is no schema: 1 to 63 characters of a-z 0-9 _"),
+            Self::Mode(mode) => write!(f, "there is no `sslmode={mode}`"),
+            Self::Weak(weak) => weak.fmt(f),
+            Self::NoRoots => f.write_str("`sslrootcert` names the roots by which the server is verified"),
+            Self::HalfOwn => f.write_str("`sslcert` and `sslkey` go together"),
         }
     }
 }
 
 impl Error for UrlFault {}
+
+impl fmt::Display for Weak {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Disable => {
+                "without TLS anybody on the way reads and writes the ledger: `sslmode=verify-full`"
+            }
+            Self::Anybody => "this `sslmode` takes any server for the ledger's: `sslmode=verify-full`",
+            Self::AnyName => {
+                "this `sslmode` takes any server of the same roots for the ledger's: `sslmode=verify-full`"
+            }
+        })
+    }
+}
 
 impl fmt::Display for Unfit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

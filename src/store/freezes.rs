@@ -1,11 +1,10 @@
 //! Freezes: set, lifted, and which are in force.
 
-use sqlx::{Row as _, query, query_scalar};
-
 use super::{
     FreezeRow, IntentRef, NewFreeze, Reader, StoreError,
     dialect::{Connection, Row},
     ops::{sealed, signed},
+    statement::query,
 };
 
 /// The columns of a [`FreezeRow`].
@@ -77,11 +76,7 @@ impl Reader {
     /// The records of the freezes in force, where there is a table of them.
     pub(crate) async fn frozen_by(&self) -> Result<Vec<IntentRef>, StoreError> {
         let read = || StoreError::at("freezes");
-        let found: Option<i64> = query_scalar("SELECT 1 FROM sqlite_master WHERE name = 'freezes'")
-            .fetch_optional(self.pool())
-            .await
-            .map_err(read())?;
-        if found.is_none() {
+        if !self.pool().has_table("freezes").await.map_err(read())? {
             return Ok(Vec::new());
         }
         let rows = query("SELECT chain, seq FROM freezes WHERE lifted_seq IS NULL")

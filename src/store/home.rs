@@ -9,13 +9,13 @@ use std::{
 use rustix::fs::{FlockOperation, flock, statvfs};
 
 use super::{
-    Location, Medium, StoreError,
-    place::{io, private},
+    Medium, StoreError,
+    place::{FilePlace, io, private},
 };
 
 /// The files of an open store. Dropping it gives the lock back.
 pub(super) struct Home {
-    location: Location,
+    location: FilePlace,
     database: (u64, u64),
     log: Option<(u64, u64)>,
     _lock: File,
@@ -23,7 +23,7 @@ pub(super) struct Home {
 
 impl Home {
     /// Checks the place and takes it for this process alone.
-    pub(super) fn take(location: Location, medium: Medium) -> Result<Self, StoreError> {
+    pub(super) fn take(location: FilePlace, medium: Medium) -> Result<Self, StoreError> {
         location.prepare(medium)?;
         let mut name = location.path.clone().into_os_string();
         name.push(".lock");
@@ -41,7 +41,7 @@ impl Home {
     }
 
     /// Where it is.
-    pub(super) fn location(&self) -> &Location {
+    pub(super) fn location(&self) -> &FilePlace {
         &self.location
     }
 

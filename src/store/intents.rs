@@ -1,8 +1,11 @@
 //! Intents: begun, unknown, closed, and what stands beside them.
 
-use sqlx::{query, query_scalar};
-
-use super::{IntentRef, NewIntent, StoreError, dialect::Connection, ops::signed};
+use super::{
+    IntentRef, NewIntent, StoreError,
+    dialect::Connection,
+    ops::signed,
+    statement::{query, query_scalar},
+};
 use crate::secret::Sealed;
 
 /// What is deleted with an intent that is closed.

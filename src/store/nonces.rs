@@ -1,8 +1,10 @@
 //! Nonces that were spent.
 
-use sqlx::{query, query_scalar};
-
-use super::{StoreError, dialect::Connection};
+use super::{
+    StoreError,
+    dialect::Connection,
+    statement::{query, query_scalar},
+};
 
 /// A nonce is spent: kept until then.
 pub(super) async fn spend(connection: &mut Connection, nonce: &str, until: i64) -> Result<(), StoreError> {

@@ -1,6 +1,9 @@
 //! What is written beside a record, as it is asked; `ops` writes it.
 
-use super::rows::{AddressRow, IntentRef, PolicyFileRow};
+use super::{
+    rows::{AddressRow, IntentRef, PolicyFileRow},
+    segments::NewSegment,
+};
 use crate::secret::Sealed;
 
 /// What is written beside a record. "This record" is the one composed with it.
@@ -115,6 +118,13 @@ pub(crate) enum Op {
         policy: String,
         /// Its files.
         files: Vec<PolicyFileRow>,
+    },
+    /// This record binds a segment.
+    Segment(NewSegment),
+    /// A policy of this epoch comes into force on a replica. For a store that several share.
+    Epoch {
+        /// Which; 0 for none.
+        epoch: i64,
     },
     /// Forgets a person: the data key, the addresses, the permissions, and notices already settled.
     Erase {

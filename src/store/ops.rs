@@ -1,13 +1,13 @@
 //! What is written beside a record: one function for each of [`Op`].
 
-use sqlx::{Row as _, query, query_scalar};
-
 use crate::secret::Sealed;
 
 use super::{
     NewPerson, Op, PersonRow, State, StoreError, addresses,
     dialect::{Connection, Row},
-    freezes, intents, nonces, outbox, sessions, versions, watch,
+    epochs, freezes, intents, nonces, outbox, segments, sessions,
+    statement::{query, query_scalar},
+    versions, watch,
 };
 
 pub(super) fn signed(seq: u64) -> i64 {
@@ -65,6 +65,8 @@ async fn one(connection: &mut Connection, (chain, seq): (&str, u64), op: Op) -> 
         Op::Freeze(freeze) => freezes::set(connection, (chain, seq), freeze).await,
         Op::Lift { id } => freezes::lift(connection, (chain, seq), &id).await,
         Op::Policy { policy, files } => versions::keep(connection, &policy, files).await,
+        Op::Segment(segment) => segments::close(connection, (chain, seq), segment).await,
+        Op::Epoch { epoch } => epochs::raise(connection, epoch).await,
         Op::Erase { person } => erase(connection, &person).await,
     }
 }

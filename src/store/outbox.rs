@@ -5,12 +5,11 @@
 //! opens the next window, twice as long, up to an hour; after a window in which nothing came the next one goes at once
 //! again. Nothing is dropped. What went in one message is a batch from then on: a repeat is the same message.
 
-use sqlx::{Row as _, query, query_scalar};
-
 use super::{
     Done, Letter, MessageRow, QueueRow, Reader, Settled, StoreError,
     dialect::{Connection, Row},
     ops::{sealed, signed},
+    statement::{query, query_scalar},
 };
 
 /// The first window, milliseconds.
@@ -262,7 +261,7 @@ impl Reader {
         for row in query(DEAD).fetch_all(self.pool()).await.map_err(read())? {
             let channel: String = row.try_get(0).map_err(read())?;
             let urgency: i64 = row.try_get(1).map_err(read())?;
-            let dead = row.try_get::<i64, _>(2).map_err(read())?.unsigned_abs();
+            let dead = row.try_get::<i64>(2).map_err(read())?.unsigned_abs();
             match all.iter_mut().find(|queue| queue.channel == channel && queue.urgency == urgency) {
                 Some(queue) => queue.dead = dead,
                 None => all.push(QueueRow { channel, urgency, waiting: 0, oldest: None, dead }),
@@ -283,7 +282,8 @@ mod tests {
     async fn full(directory: &tempfile::TempDir) -> (Writer, Reader) {
         let url = format!("sqlite:{}", directory.path().join("ledger.db").display());
         let location = Location::read(&url).unwrap();
-        let (mut writer, reader) = Writer::open(location, Medium::Any, Duration::from_secs(5)).await.unwrap();
+        let (mut writer, reader) =
+            Writer::open(location, Medium::Any, Duration::from_secs(5), ("c", "o")).await.unwrap();
         writer
             .run(
                 "PRAGMA foreign_keys = OFF; \
@@ -300,7 +300,7 @@ mod tests {
     async fn plan(reader: &Reader, sql: &'static str) -> String {
         let rows = query(sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}")));
         let rows = rows.fetch_all(reader.pool()).await.unwrap();
-        rows.iter().map(|row| row.get::<String, _>(3)).collect::<Vec<_>>().join("; ")
+        rows.iter().map(|row| row.try_get::<String>(3).unwrap()).collect::<Vec<_>>().join("; ")
     }
 
     #[tokio::test]

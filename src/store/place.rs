@@ -1,4 +1,4 @@
-//! Where the store is, and whether that place is fit to hold it.
+//! Where a store in a file is, and whether that place is fit to hold it.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -9,11 +9,13 @@ use std::{
 
 use sqlx::{
     ConnectOptions, Connection as _,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+    sqlite::{
+        SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
+    },
 };
 
 use super::{
-    StoreError,
+    Medium, StoreError,
     dialect::{Connection, Pool},
     fault::{Unfit, UrlFault},
 };
@@ -23,9 +25,9 @@ const RESERVE: u64 = 16 * 1024 * 1024;
 /// A page of the database, bytes.
 pub(super) const PAGE: u64 = 4096;
 
-/// Where the store is: `sqlite:/path/to/ledger.db?reserve=BYTES&max_bytes=BYTES`.
+/// A store in a file: `sqlite:/path/to/ledger.db?reserve=BYTES&max_bytes=BYTES`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Location {
+pub(crate) struct FilePlace {
     pub(super) path: PathBuf,
     /// Bytes that only intents, outcomes and notices may use.
     pub(super) reserve: u64,
@@ -33,18 +35,9 @@ pub(crate) struct Location {
     pub(super) max_bytes: Option<u64>,
 }
 
-/// Whether a medium that forgets is accepted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Medium {
-    /// A local disk only.
-    Lasting,
-    /// Any: somebody wrote a sentence.
-    Any,
-}
-
-impl Location {
+impl FilePlace {
     /// Reads a URL.
-    pub(crate) fn read(url: &str) -> Result<Self, StoreError> {
+    pub(super) fn read(url: &str) -> Result<Self, StoreError> {
         let rest = url.strip_prefix("sqlite:").ok_or_else(|| StoreError::Url(UrlFault::Scheme))?;
         let rest = rest.strip_prefix("//").unwrap_or(rest);
         let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
@@ -120,10 +113,10 @@ impl Location {
         if let Some(max) = self.max_bytes {
             options = options.pragma("max_page_count", (max / PAGE).max(1).to_string());
         }
-        let connection = Connection::connect_with(&options).await.map_err(StoreError::at("open"))?;
+        let connection = SqliteConnection::connect_with(&options).await.map_err(StoreError::at("open"))?;
         #[cfg(test)]
         let connection = hooked(connection, &self.path).await;
-        Ok(connection)
+        Ok(Connection::Sqlite(connection))
     }
 
     /// A connection that writes beside the one that has the store: for one statement of an operator. It changes nothing
@@ -131,16 +124,18 @@ impl Location {
     pub(super) async fn beside(&self, busy: Duration) -> Result<Connection, StoreError> {
         let options =
             self.options().create_if_missing(false).synchronous(SqliteSynchronous::Full).busy_timeout(busy);
-        Connection::connect_with(&options).await.map_err(StoreError::at("open"))
+        let connection = SqliteConnection::connect_with(&options).await;
+        connection.map(Connection::Sqlite).map_err(StoreError::at("open"))
     }
 
     /// Connections that only read.
     pub(super) fn pool(&self, busy: Duration, most: u32) -> Pool {
-        SqlitePoolOptions::new()
+        let pool = SqlitePoolOptions::new()
             .min_connections(0)
             .max_connections(most)
             .acquire_timeout(busy)
-            .connect_lazy_with(self.options().read_only(true).busy_timeout(busy))
+            .connect_lazy_with(self.options().read_only(true).busy_timeout(busy));
+        Pool::Sqlite(pool)
     }
 
     fn options(&self) -> SqliteConnectOptions {
@@ -193,7 +188,7 @@ fn forgetful(directory: &Path) -> Result<Option<&'static str>, StoreError> {
 
 /// A file `*.fail` beside the database makes a commit fail, and each file `*.slow` one commit last 1.6 s.
 #[cfg(test)]
-async fn hooked(mut connection: Connection, path: &Path) -> Connection {
+async fn hooked(mut connection: SqliteConnection, path: &Path) -> SqliteConnection {
     let (fail, slow) = (path.with_extension("fail"), path.with_extension("slow"));
     connection.lock_handle().await.unwrap().set_commit_hook(move || {
         if fs::remove_file(&slow).is_ok() {
@@ -207,15 +202,16 @@ async fn hooked(mut connection: Connection, path: &Path) -> Connection {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::statement::query_scalar;
 
     #[test]
     fn urls_are_read() {
-        let plain = Location::read("sqlite:/var/lib/guard/ledger.db").unwrap();
+        let plain = FilePlace::read("sqlite:/var/lib/guard/ledger.db").unwrap();
         assert_eq!(plain.path, Path::new("/var/lib/guard/ledger.db"));
         assert_eq!((plain.reserve, plain.max_bytes), (RESERVE, None));
         assert_eq!(plain.log(), Path::new("/var/lib/guard/ledger.db-wal"));
-        assert_eq!(Location::read("sqlite:///var/lib/guard/ledger.db").unwrap(), plain);
-        let bounded = Location::read("sqlite:ledger.db?reserve=1&max_bytes=2").unwrap();
+        assert_eq!(FilePlace::read("sqlite:///var/lib/guard/ledger.db").unwrap(), plain);
+        let bounded = FilePlace::read("sqlite:ledger.db?reserve=1&max_bytes=2").unwrap();
         assert_eq!((bounded.reserve, bounded.max_bytes), (1, Some(2)));
         assert_eq!(bounded.directory(), Path::new("."));
     }
@@ -226,7 +222,7 @@ mod tests {
         let bytes = || UrlFault::Bytes("reserve".to_owned());
         for (url, expected) in [
             ("", UrlFault::Scheme),
-            ("postgres://host/db", UrlFault::Scheme),
+            ("mysql://host/db", UrlFault::Scheme),
             ("/var/lib/ledger.db", UrlFault::Scheme),
             ("sqlite:", UrlFault::NoFile),
             ("sqlite::memory:", UrlFault::NoFile),
@@ -235,21 +231,21 @@ mod tests {
             ("sqlite:x?reserve", bytes()),
             ("sqlite:x?reserve=-1", bytes()),
         ] {
-            let Err(StoreError::Url(fault)) = Location::read(url) else { panic!("{url}") };
+            let Err(StoreError::Url(fault)) = FilePlace::read(url) else { panic!("{url}") };
             assert_eq!(fault, expected, "{url}");
         }
     }
 
     #[test]
     fn o2_a_place_that_is_not_there_is_refused() {
-        let missing = Location::read("sqlite:/no/such/directory/ledger.db").unwrap();
+        let missing = FilePlace::read("sqlite:/no/such/directory/ledger.db").unwrap();
         assert!(matches!(missing.prepare(Medium::Any), Err(StoreError::Io { .. })));
     }
 
     #[test]
     fn i9_modes_are_checked() {
         let directory = tempfile::tempdir().unwrap();
-        let location = Location::read(&format!("sqlite:{}/l.db", directory.path().display())).unwrap();
+        let location = FilePlace::read(&format!("sqlite:{}/l.db", directory.path().display())).unwrap();
         location.prepare(Medium::Any).unwrap();
         assert_eq!(fs::metadata(&location.path).unwrap().permissions().mode() & 0o777, 0o600);
         fs::set_permissions(&location.path, fs::Permissions::from_mode(0o644)).unwrap();
@@ -263,7 +259,7 @@ mod tests {
     #[tokio::test]
     async fn o1_what_is_committed_is_synced() {
         let directory = tempfile::tempdir().unwrap();
-        let location = Location::read(&format!("sqlite:{}/l.db", directory.path().display())).unwrap();
+        let location = FilePlace::read(&format!("sqlite:{}/l.db", directory.path().display())).unwrap();
         location.prepare(Medium::Any).unwrap();
         let mut connection = location.connect(Duration::from_secs(1)).await.unwrap();
         for (pragma, expected) in [
@@ -271,7 +267,7 @@ mod tests {
             ("SELECT CAST(synchronous AS TEXT) FROM pragma_synchronous", "2"),
             ("SELECT CAST(foreign_keys AS TEXT) FROM pragma_foreign_keys", "1"),
         ] {
-            let found: String = sqlx::query_scalar(pragma).fetch_one(&mut connection).await.unwrap();
+            let found: String = query_scalar(pragma).fetch_one(&mut connection).await.unwrap();
             assert_eq!(found, expected, "{pragma}");
         }
     }
@@ -279,7 +275,7 @@ mod tests {
     #[test]
     fn a_second_name_is_refused() {
         let directory = tempfile::tempdir().unwrap();
-        let location = Location::read(&format!("sqlite:{}/l.db", directory.path().display())).unwrap();
+        let location = FilePlace::read(&format!("sqlite:{}/l.db", directory.path().display())).unwrap();
         location.prepare(Medium::Any).unwrap();
         fs::hard_link(&location.path, directory.path().join("other")).unwrap();
         assert!(matches!(location.prepare(Medium::Any), Err(StoreError::Unfit { why: Unfit::Linked, .. })));
@@ -292,7 +288,7 @@ mod tests {
             return;
         }
         let directory = tempfile::tempdir_in(memory).unwrap();
-        let location = Location::read(&format!("sqlite:{}/l.db", directory.path().display())).unwrap();
+        let location = FilePlace::read(&format!("sqlite:{}/l.db", directory.path().display())).unwrap();
         assert!(matches!(
             location.prepare(Medium::Lasting),
             Err(StoreError::Medium { medium: "a tmpfs", .. })

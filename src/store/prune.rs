@@ -1,8 +1,7 @@
-//! Forgetting: what is no longer remembered is deleted, a few rows of each table at a time. Records are never deleted.
+//! Forgetting: what is no longer remembered is deleted, a few rows of each table at a time. Records are
+//! deleted only where they are closed into segments.
 
-use sqlx::query;
-
-use super::{Bounds, Done, StoreError, dialect::Connection};
+use super::{Bounds, Done, StoreError, dialect::Connection, segments, statement::query};
 
 /// Deletes what is no longer remembered.
 pub(super) async fn prune(connection: &mut Connection, bounds: Bounds) -> Result<Done, StoreError> {
@@ -56,5 +55,6 @@ pub(super) async fn prune(connection: &mut Connection, bounds: Bounds) -> Result
             .map_err(StoreError::at("forget"))?;
         full |= done.rows_affected() >= u64::from(bounds.most);
     }
+    full |= segments::prune(connection, bounds.records, most).await?;
     Ok(if full { Done::PrunedInPart } else { Done::Plain })
 }

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use sqlx::{Row as _, query, query_scalar};
-
 use super::{
     AddressRow, AnswerRow, AttemptRow, IntentRef, Location, PersonRow, RecordRow, StoreError,
     addresses::IN_USE,
     dialect::{Pool, Row},
     ops::{sealed, signed, state},
+    statement::{query, query_scalar},
 };
 
 /// Records read at once when all are read.
@@ -30,8 +29,8 @@ impl Reader {
     }
 
     /// Opens a store to read it, perhaps while another process writes it.
-    pub(crate) fn open(location: &Location) -> Self {
-        Self::new(location.pool(std::time::Duration::from_secs(5), 1))
+    pub(crate) fn open(location: &Location) -> Result<Self, StoreError> {
+        Ok(Self::new(location.pool(std::time::Duration::from_secs(5), 1)?))
     }
 
     /// What is remembered of an attempt under one of its marks. Intents closed before `since` are forgotten.
@@ -170,19 +169,21 @@ impl Reader {
     /// Every record of every chain, chain by chain in order, as of one moment.
     pub(crate) async fn each_record(&self, mut each: impl FnMut(RecordRow)) -> Result<(), StoreError> {
         let read = || StoreError::at("records");
-        let mut snapshot = self.pool.begin().await.map_err(read())?;
+        let mut snapshot = self.pool.snapshot().await.map_err(read())?;
         let all: i64 =
-            query_scalar("SELECT count(*) FROM records").fetch_one(&mut *snapshot).await.map_err(read())?;
-        let (mut chain, mut seq, mut seen) = (String::new(), i64::MIN, 0);
+            query_scalar("SELECT count(*) FROM records").fetch_one(&mut snapshot).await.map_err(read())?;
+        // How many of the last number were read: a table whose key was taken away may hold several.
+        let (mut chain, mut seq, mut same, mut seen) = (String::new(), i64::MIN, 0, 0);
         loop {
             let rows = query(
-                "SELECT chain, seq, bytes FROM records WHERE chain > $1 OR (chain = $1 AND seq > $2) \
-                 ORDER BY chain, seq LIMIT $3",
+                "SELECT chain, seq, bytes FROM records WHERE (chain, seq) >= ($1, $2) \
+                 ORDER BY chain, seq LIMIT $3 OFFSET $4",
             )
             .bind(&chain)
             .bind(seq)
             .bind(PAGE)
-            .fetch_all(&mut *snapshot)
+            .bind(same)
+            .fetch_all(&mut snapshot)
             .await
             .map_err(read())?;
             if rows.is_empty() {
@@ -190,13 +191,13 @@ impl Reader {
             }
             for row in &rows {
                 let row = record_row(row)?;
+                same = if row.seq == seq && row.chain == chain { same + 1 } else { 1 };
                 chain.clone_from(&row.chain);
                 seq = row.seq;
                 seen += 1;
                 each(row);
             }
         }
-        // A table whose key was taken away may hold two rows of one number.
         if seen == all { Ok(()) } else { Err(StoreError::Row("records")) }
     }
 
@@ -221,7 +222,7 @@ impl Reader {
     }
 }
 
-fn record_row(row: &Row) -> Result<RecordRow, StoreError> {
+pub(super) fn record_row(row: &Row) -> Result<RecordRow, StoreError> {
     let read = || StoreError::at("records");
     Ok(RecordRow {
         chain: row.try_get(0).map_err(read())?,
@@ -246,8 +247,8 @@ fn attempt_row(row: &Row) -> Result<AttemptRow, StoreError> {
     };
     Ok(AttemptRow {
         intent: IntentRef { chain: row.try_get(0).map_err(read())?, seq: seq.unsigned_abs() },
-        state: state(&row.try_get::<String, _>(2).map_err(read())?)?,
-        later: row.try_get::<i64, _>(8).map_err(read())? != 0,
+        state: state(&row.try_get::<String>(2).map_err(read())?)?,
+        later: row.try_get::<i64>(8).map_err(read())? != 0,
         answer,
     })
 }

@@ -1,14 +1,10 @@
-//! Records, looked for beside a running guard, and records of whoever looks: on a chain of their own, since each guard
-//! alone continues its own.
-
-use sqlx::{Connection as _, QueryBuilder, Row as _, query};
+//! Records, looked for beside a running guard.
 
 use super::{
-    DeskStore, Misfit, PersonRow, Place, RecordRow, StoreError, Verdict,
-    append::head,
-    desk::BUSY,
-    dialect::{BEGIN, Database, ROW, Row},
+    DeskStore, PersonRow, RecordRow, StoreError,
+    dialect::Row,
     ops::{sealed, signed},
+    statement::{Builder, query},
 };
 
 /// Which records are looked for: all that fit.
@@ -55,8 +51,9 @@ pub(crate) struct WrittenRow {
 impl DeskStore {
     /// Records that fit, in the order in which they were written.
     pub(crate) async fn records(&self, pick: &RecordPick) -> Result<Vec<WrittenRow>, StoreError> {
-        let mut sql: QueryBuilder<Database> = QueryBuilder::new("SELECT ");
-        sql.push(ROW).push(", chain, seq, bytes FROM records WHERE 1 = 1");
+        let order = self.pool().order();
+        let mut sql = Builder::new("SELECT ");
+        sql.push(order).push(", chain, seq, bytes FROM records WHERE 1 = 1");
         for (column, value) in [("operation", &pick.operation), ("subject", &pick.subject)] {
             if let Some(value) = value {
                 sql.push(" AND ").push(column).push(" = ").push_bind(value);
@@ -64,9 +61,8 @@ impl DeskStore {
         }
         if !pick.kinds.is_empty() {
             sql.push(" AND kind IN (");
-            let mut kinds = sql.separated(", ");
-            for kind in &pick.kinds {
-                kinds.push_bind(kind);
+            for (n, kind) in pick.kinds.iter().enumerate() {
+                sql.push(if n == 0 { "" } else { ", " }).push_bind(kind);
             }
             sql.push(")");
         }
@@ -93,9 +89,9 @@ impl DeskStore {
             sql.push(" AND chain = ").push_bind(chain).push(" AND seq = ").push_bind(signed(*seq));
         }
         if let Some(after) = pick.after {
-            sql.push(" AND ").push(ROW).push(" > ").push_bind(after).push(" ORDER BY ").push(ROW);
+            sql.push(" AND ").push(order).push(" > ").push_bind(after).push(" ORDER BY ").push(order);
         } else {
-            sql.push(" ORDER BY at DESC, ").push(ROW).push(" DESC");
+            sql.push(" ORDER BY at DESC, ").push(order).push(" DESC");
         }
         sql.push(" LIMIT ").push_bind(i64::from(pick.most));
         let rows = sql.build().fetch_all(self.pool()).await.map_err(StoreError::at("records"))?;
@@ -108,18 +104,19 @@ impl DeskStore {
 
     /// The place of the last record in the order in which all were written; 0 where there is none.
     pub(crate) async fn last_written(&self) -> Result<i64, StoreError> {
-        let mut sql: QueryBuilder<Database> = QueryBuilder::new("SELECT MAX(");
-        sql.push(ROW).push(") FROM records");
-        let last: Option<i64> =
-            sql.build_query_scalar().fetch_one(self.pool()).await.map_err(StoreError::at("records"))?;
+        let mut sql = Builder::new("SELECT MAX(");
+        sql.push(self.pool().order()).push(") FROM records");
+        let row = sql.build().fetch_one(self.pool()).await.map_err(StoreError::at("records"))?;
+        let last: Option<i64> = row.try_get(0).map_err(StoreError::at("records"))?;
         Ok(last.unwrap_or(0))
     }
 
     /// The records that are about an intent, in the order in which they were written.
     pub(crate) async fn of_intent(&self, chain: &str, seq: u64) -> Result<Vec<WrittenRow>, StoreError> {
-        let mut sql: QueryBuilder<Database> = QueryBuilder::new("SELECT ");
-        sql.push(ROW).push(", chain, seq, bytes FROM records WHERE intent_chain = ").push_bind(chain);
-        sql.push(" AND intent_seq = ").push_bind(signed(seq)).push(" ORDER BY ").push(ROW);
+        let order = self.pool().order();
+        let mut sql = Builder::new("SELECT ");
+        sql.push(order).push(", chain, seq, bytes FROM records WHERE intent_chain = ").push_bind(chain);
+        sql.push(" AND intent_seq = ").push_bind(signed(seq)).push(" ORDER BY ").push(order);
         let rows = sql.build().fetch_all(self.pool()).await.map_err(StoreError::at("records"))?;
         rows.iter().map(written).collect()
     }
@@ -137,40 +134,6 @@ impl DeskStore {
             Ok(PersonRow { token: token.to_owned(), key })
         })
         .transpose()
-    }
-
-    /// Appends a record to a chain that no guard continues: on disk when this returns.
-    pub(crate) async fn append(
-        &self,
-        chain: &str,
-        compose: impl FnOnce(&Place) -> Result<Vec<u8>, Misfit> + Send,
-    ) -> Result<Result<(), Misfit>, StoreError> {
-        let write = || StoreError::at("record");
-        let mut connection = self.location().beside(BUSY).await?;
-        query(BEGIN).execute(&mut connection).await.map_err(write())?;
-        let end = head(&mut connection, chain).await?;
-        let place = Place {
-            seq: end.seq + 1,
-            prev: end.hash,
-            person: None,
-            verdict: Verdict::Clear,
-            intent: None,
-            freeze: None,
-        };
-        let bytes = match compose(&place) {
-            Ok(bytes) => bytes,
-            Err(misfit) => return Ok(Err(misfit)),
-        };
-        query("INSERT INTO records (chain, seq, bytes) VALUES ($1, $2, $3)")
-            .bind(chain)
-            .bind(signed(place.seq))
-            .bind(bytes)
-            .execute(&mut connection)
-            .await
-            .map_err(write())?;
-        query("COMMIT").execute(&mut connection).await.map_err(write())?;
-        connection.close().await.map_err(write())?;
-        Ok(Ok(()))
     }
 }
 

@@ -1,11 +1,10 @@
 //! Sessions: when they were issued, until when they hold, when they were used last. All else is in their records.
 
-use sqlx::{Row as _, query};
-
 use super::{
     DeskStore, Done, NewSession, RecordRow, StoreError,
     dialect::{Connection, Row},
     ops::signed,
+    statement::query,
 };
 
 /// A session as it stands, and the record that it was issued by.

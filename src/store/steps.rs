@@ -23,6 +23,8 @@ pub(crate) struct Place {
     pub(crate) intent: Option<State>,
     /// The freeze that the step names by [`Check::Frozen`].
     pub(crate) freeze: Option<FreezeRow>,
+    /// Where every chain ends, when the step asks by [`Check::Heads`].
+    pub(crate) heads: Vec<(String, Head)>,
 }
 
 /// What is to be written in one place of the chain.
@@ -136,6 +138,8 @@ pub(crate) struct Bounds {
     pub(crate) said: i64,
     /// Windows of messages folded into one that ended before this.
     pub(crate) folds: i64,
+    /// Changes and freezes that were over before this.
+    pub(crate) records: i64,
     /// Rows of each table at most.
     pub(crate) most: u32,
 }
@@ -145,6 +149,8 @@ pub(crate) struct Bounds {
 pub(crate) enum Others {
     /// Every other owner's: the lock on the store proves that they are gone.
     AreGone,
+    /// Nobody's: they may be at work.
+    MayLive,
 }
 
 /// What became of a step.
@@ -182,6 +188,10 @@ pub(crate) enum Done {
     Lost,
     /// Not done: it is settled, said, spent or lifted already, or watched no more.
     Already,
+    /// Not done: a policy of a higher epoch was in force.
+    Behind,
+    /// The leases of these were renewed; the others are not this owner's.
+    Renewed(Vec<IntentRef>),
     /// Claimed deliveries.
     Claimed(Vec<MessageRow>),
     /// It was done; there may be more to prune.

@@ -1,8 +1,11 @@
 //! Versions of the policy that were enforced, file by file.
 
-use sqlx::{Row as _, query, query_scalar};
-
-use super::{DeskStore, PolicyFileRow, Reader, StoreError, dialect::Connection, ops::sealed};
+use super::{
+    DeskStore, PolicyFileRow, Reader, StoreError,
+    dialect::{Connection, On},
+    ops::sealed,
+    statement::{query, query_scalar},
+};
 use crate::secret::Sealed;
 
 /// Keeps a version; what is there already stays.
@@ -36,10 +39,7 @@ pub(super) async fn keep(
     Ok(())
 }
 
-async fn is_kept(
-    executor: impl sqlx::Executor<'_, Database = super::dialect::Database>,
-    policy: &str,
-) -> Result<bool, StoreError> {
+async fn is_kept<'c>(executor: impl Into<On<'c>>, policy: &str) -> Result<bool, StoreError> {
     let found: Option<i64> = query_scalar("SELECT 1 FROM policy_versions WHERE policy = $1 LIMIT 1")
         .bind(policy)
         .fetch_optional(executor)
@@ -67,10 +67,7 @@ impl DeskStore {
     }
 }
 
-async fn files_of(
-    executor: impl sqlx::Executor<'_, Database = super::dialect::Database>,
-    policy: &str,
-) -> Result<Vec<PolicyFileRow>, StoreError> {
+async fn files_of<'c>(executor: impl Into<On<'c>>, policy: &str) -> Result<Vec<PolicyFileRow>, StoreError> {
     let read = || StoreError::at("policy");
     let rows = query(
         "SELECT v.name, f.digest, f.key_id, f.sealed FROM policy_versions v \

@@ -1,13 +1,12 @@
 //! Intents that are closed and watched: begun, leased, taken over, ended; and what came after them.
 
-use sqlx::{Row as _, query, query_scalar};
-
 use super::{
     IntentRef, LaterRow, OrphanRow, Others, PersonRow, Reader, RecordRow, State, StoreError, WatchedRow,
     alone::held,
     dialect::{Connection, Row},
     intents::hold,
     ops::{person, sealed, signed},
+    statement::{query, query_scalar},
 };
 use crate::secret::Sealed;
 
@@ -110,6 +109,7 @@ pub(super) async fn take_over(
     let read = || StoreError::at("take over");
     let any = match others {
         Others::AreGone => 1_i64,
+        Others::MayLive => 0,
     };
     let rows = query(
         "SELECT w.intent, i.chain, i.seq, w.owner, w.lease_until, i.target, w.since, r.bytes, \
@@ -151,8 +151,8 @@ async fn take(
     .bind(owner)
     .bind(until)
     .bind(id)
-    .bind(row.try_get::<String, _>(3).map_err(read())?)
-    .bind(row.try_get::<i64, _>(4).map_err(read())?)
+    .bind(row.try_get::<String>(3).map_err(read())?)
+    .bind(row.try_get::<i64>(4).map_err(read())?)
     .execute(&mut *connection)
     .await
     .map_err(read())?;

@@ -20,7 +20,13 @@ const BODY: usize = 64 * 1024;
 
 impl SiteClient {
     /// Sends a change once: for a caller, and with the number of its record in what `CloudTrail` keeps as the agent.
-    pub(super) async fn act(&self, change: &Change, principal: &Principal, record: &RecordRef) -> Sent {
+    pub(super) async fn act(
+        &self,
+        change: &Change,
+        principal: &Principal,
+        record: &RecordRef,
+        may: &(dyn Fn() -> bool + Sync),
+    ) -> Sent {
         let operation = change.route().operation;
         let agent = format!("{AGENT} rec/{}-{}", record.chain, record.seq);
         let signed = match self.sign(change.build(), self.credentials.of_caller(principal), agent).await {
@@ -31,7 +37,7 @@ impl SiteClient {
             }
             Err(Unsigned::Form(why)) => return Sent::NotSent(why),
         };
-        match self.client.send(signed.outgoing).await {
+        match self.client.send_while(signed.outgoing, may).await {
             Ok(answer) => {
                 let error = error_name(&answer);
                 if let Some(name) = error.as_deref().filter(|name| is_own(name)) {

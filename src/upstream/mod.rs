@@ -92,7 +92,11 @@ impl Upstream {
     pub async fn credentials(&self) -> Vec<(String, Result<(), String>)> {
         let mut found = Vec::new();
         for (name, client) in &self.sites {
-            found.push((name.clone(), client.credentials.base().credentials().await.map(|_| ())));
+            let mut had = client.credentials.base().credentials().await.map(|_| ());
+            if had.is_ok() {
+                had = client.credentials.ordinary().base().credentials().await.map(|_| ());
+            }
+            found.push((name.clone(), had));
         }
         found
     }
@@ -137,7 +141,10 @@ impl Upstream {
     pub async fn act(&self, cleared: Cleared) -> Open {
         let change = cleared.change();
         let sent = match self.client(change.target()) {
-            Ok(client) => client.act(change, &cleared.caller().principal, cleared.record()).await,
+            Ok(client) => {
+                let (principal, record) = (&cleared.caller().principal, cleared.record());
+                client.act(change, principal, record, &|| cleared.holds()).await
+            }
             Err(why) => Sent::NotSent(why),
         };
         cleared.sent(sent)

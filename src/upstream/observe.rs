@@ -181,7 +181,7 @@ impl SiteClient {
 fn is_worth_another(error: &ClientError) -> bool {
     let passing = match &error.why {
         Failure::Connect(_) | Failure::Tls(_) | Failure::Broken(_) | Failure::Answer(_) => true,
-        Failure::Busy | Failure::Request(_) | Failure::Timeout(_) => false,
+        Failure::Busy | Failure::Request(_) | Failure::Timeout(_) | Failure::Late => false,
     };
     !error.sent && passing
 }

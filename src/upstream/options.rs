@@ -18,6 +18,17 @@ pub struct SiteOptions {
     pub credentials: CredentialSource,
 }
 
+impl SiteOptions {
+    /// The roles that the guard assumes for it.
+    pub fn roles(&self) -> impl Iterator<Item = &str> {
+        let (changes, ordinary) = match &self.credentials {
+            CredentialSource::Role { arn, ordinary, .. } => (Some(arn), ordinary.as_ref()),
+            CredentialSource::Chain | CredentialSource::Profile(_) => (None, None),
+        };
+        changes.into_iter().chain(ordinary).map(String::as_str)
+    }
+}
+
 /// Where the guard's own credentials come from.
 #[derive(Debug, Clone)]
 pub enum CredentialSource {
@@ -30,6 +41,8 @@ pub enum CredentialSource {
     Role {
         /// Its ARN.
         arn: String,
+        /// The ARN of another, for ordinary operations alone: named, asked for and assumed as the first.
+        ordinary: Option<String>,
         /// The external id its trust policy asks for.
         external_id: Option<String>,
         /// How sessions of it are named.

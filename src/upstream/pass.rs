@@ -43,7 +43,8 @@ impl SiteClient {
             headers: ordinary.headers().to_vec(),
             body: ordinary.body().clone(),
         };
-        let signed = match self.sign(built, self.credentials.of_caller(principal), AGENT.to_owned()).await {
+        let credentials = self.credentials.ordinary().of_caller(principal);
+        let signed = match self.sign(built, credentials, AGENT.to_owned()).await {
             Ok(signed) => signed,
             Err(Unsigned::Credentials(why)) => {
                 tracing::error!(request = %id, site = self.site.name, why, "the guard has no credentials");

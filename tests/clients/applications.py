@@ -12,6 +12,8 @@ import places
 from upstream import INSTANCE, MARY, REGION
 
 PYTHON = (str(places.TARGET / "venv" / "bin" / "python"), str(places.HERE / "python" / "application.py"))
+GO = (str(places.TARGET / "go" / "application"),)
+RUST = (str(places.TARGET / "rust" / "debug" / "application"),)
 JAVASCRIPT = ("node", str(places.TARGET / "js" / "application.mjs"))
 
 
@@ -29,6 +31,9 @@ class Said:
 
 class Application:
     """A program with one of AWS's SDKs. Use it as a context."""
+
+    # Whether it puts reports into S3.
+    stores = True
 
     def __init__(self, command: tuple[str, ...], home: Path, **variables: str) -> None:
         self._command = command
@@ -79,8 +84,20 @@ class Application:
         return Said(**json.loads(line))
 
 
+class Asking(Application):
+    """One that asks AWS who it is, and stores nothing: S3 would be one more SDK, and minutes to compile."""
+
+    stores = False
+
+    def put(self, bucket: str, key: str) -> Said:
+        del bucket, key
+        return self._call("sts", "GetCallerIdentity")
+
+
 class Cli:
     """One of AWS's CLIs. Use it as an `Application`."""
+
+    stores = True
 
     def __init__(self, program: Path, home: Path, **variables: str) -> None:
         self._program = program
@@ -134,6 +151,14 @@ def javascript(home: Path, **variables: str) -> Application:
     return Application(JAVASCRIPT, home, **variables)
 
 
+def go(home: Path, **variables: str) -> Application:
+    return Application(GO, home, **variables)
+
+
+def rust(home: Path, **variables: str) -> Application:
+    return Asking(RUST, home, **variables)
+
+
 def cli_1(home: Path, **variables: str) -> Cli:
     return Cli(places.CLI_1, home, **variables)
 
@@ -144,6 +169,9 @@ def cli_2(home: Path, **variables: str) -> Cli:
 
 # By name: what a test says when one fails.
 ALL = {"boto3": boto3, "the AWS CLI, version 1": cli_1, "the AWS CLI, version 2": cli_2, "JavaScript": javascript}
+
+# Two more, whose credentials are variables.
+BESIDE = ALL | {"Go": go, "Rust": rust}
 
 
 def _environment(home: Path, variables: dict[str, str]) -> dict[str, str]:

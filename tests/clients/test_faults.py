@@ -22,7 +22,7 @@ class Faults(GuardCase):
 
 
 class NothingIsSent(Faults):
-    def test_when_the_user_cannot_be_read(self) -> None:
+    def test_e11_when_the_user_cannot_be_read(self) -> None:
         self.upstream.fail("DescribeUser", *[Fault(error(500, "InternalServiceException"))] * 5)
         with self.refused("ServiceUnavailableException", 503):
             self.change()
@@ -35,13 +35,13 @@ class NothingIsSent(Faults):
         self.assertIn("The request was not sent to Amazon Connect.", str(caught))
         self.assertEqual(self.upstream.seen(UPDATE), [])
 
-    def test_when_another_authority_vouches_for_connect(self) -> None:
+    def test_k8_when_another_authority_vouches_for_connect(self) -> None:
         self.upstream.present(certificate("stranger", HOST))
         with self.refused("ServiceUnavailableException", 503):
             self.change()
         self.assertEqual(self.upstream.requests, [])
 
-    def test_when_the_certificate_is_for_another_name(self) -> None:
+    def test_d14_when_the_certificate_is_for_another_name(self) -> None:
         self.upstream.present(certificate("connect", "connect.us-west-2.amazonaws.com", "127.0.0.1"))
         with self.refused("ServiceUnavailableException", 503):
             self.change()

@@ -117,7 +117,7 @@ class AReceiverInTrouble(Siem):
         self.assertEqual((dead["channel"], dead["kind"], dead["attempts"]), ("hook:siem", "address-changed", 1))
         self.assertEqual(len(self.siem.calls()), 1)
 
-    def test_a_redirect_is_not_followed(self) -> None:
+    def test_h9_a_redirect_is_not_followed(self) -> None:
         elsewhere = self.receiver()
         self.siem.answers.append(Answer(307, (("Location", elsewhere.url("/siem")),)))
         self.change()

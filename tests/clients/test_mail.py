@@ -78,7 +78,7 @@ class AChange(Telling):
 
 @at_each_mail_server
 class ARefusal(Telling):
-    def test_the_security_team_and_the_old_addresses_are_told_and_not_the_refused_one(self) -> None:
+    def test_h7_the_security_team_and_the_old_addresses_are_told_and_not_the_refused_one(self) -> None:
         with self.refused("AccessDeniedException", 403):
             self.change("HelpDesk")
         told = self.mails(4)

@@ -68,7 +68,7 @@ class Values(Telling):
         self.assertEqual(sorted(told), sorted([*SECURITY, *roles.values()]), name)
         return told
 
-    def test_whatever_they_hold_it_is_words(self) -> None:
+    def test_h2_whatever_they_hold_it_is_words(self) -> None:
         calm = self.told(0, CALM, "program")
         elements = {to: Elements(mail.part("text/html")).found for to, mail in calm.items()}
         chosen = [(name, "program") for name in HOSTILE] + [("calm", program) for program in PROGRAMS]
@@ -80,7 +80,7 @@ class Values(Telling):
         self.world.wait_until_nothing_waits()
         self.assertEqual(len(self.world.mail.received()), 5 * (1 + len(chosen)), "and no message more")
 
-    def test_a_nul_is_more_than_one_reading_and_nothing_is_done(self) -> None:
+    def test_h1_a_nul_is_more_than_one_reading_and_nothing_is_done(self) -> None:
         self.upstream.users[MARY].username = "nul\0nul"
         with self.refused("ServiceUnavailableException", 503):
             sdk(

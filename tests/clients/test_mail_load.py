@@ -43,7 +43,7 @@ class AFlood(Telling):
             else:
                 self.fail("it was allowed")
 
-    def test_a_change_is_told_before_it_and_every_refusal_is_counted(self) -> None:
+    def test_h8_a_change_is_told_before_it_and_every_refusal_is_counted(self) -> None:
         with ThreadPoolExecutor() as pool:
             flood = [pool.submit(self.refused_changes, REFUSALS // 2) for _ in range(2)]
             self.world.mail.wait(1)

@@ -118,7 +118,7 @@ class AWeekWithoutAServer(Many):
     def waiting(self) -> list[dict[str, Any]]:
         return [each for each in self.world.deliveries() if each["state"] in ("waiting", "under-way")]
 
-    def test_nothing_is_lost_and_the_order_is_kept(self) -> None:
+    def test_fault_01_nothing_is_lost_and_the_order_is_kept(self) -> None:
         self.asks("IdentityDesk", range(self.users))
         changes = [each for each in self.waiting() if each["kind"] == "address-changed"]
         self.assertEqual(len(changes), 5 * self.users)

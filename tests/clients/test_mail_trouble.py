@@ -36,7 +36,7 @@ class AServerThatIsDown(Unusable):
         self.world.mail.start()
         self.arrives()
 
-    def test_what_was_not_told_before_a_crash_is_told_after_it(self) -> None:
+    def test_o6_what_was_not_told_before_a_crash_is_told_after_it(self) -> None:
         self.waits("cannot be reached")
         self.world.restart_after_a_crash()
         self.world.mail.start()
@@ -131,7 +131,7 @@ class AMessageInTrouble(Telling):
         self.world.mail.wait_for_heartbeats(len(SECURITY))
         self.world.wait_until_nothing_waits()
 
-    def test_a_slow_server_holds_up_no_caller(self) -> None:
+    def test_fault_02_a_slow_server_holds_up_no_caller(self) -> None:
         self.world.mail.troubles = [Trouble(step, delay=0.6) for step in ("sender", "recipient", "content")]
         self.change()
         answered = time.monotonic()
@@ -170,7 +170,7 @@ class AMailboxThatIsNotThere(Telling):
         world.add_hook("siem", self.siem, new_secret())
         world.add_route('kinds = ["delivery-failing"]', 'hooks = ["siem"]')
 
-    def test_the_others_are_told_and_so_is_another_channel(self) -> None:
+    def test_h6_the_others_are_told_and_so_is_another_channel(self) -> None:
         refused = Trouble("recipient", f"550 5.1.1 <{OLD_SECONDARY}>: unknown mailbox", to=OLD_SECONDARY)
         self.world.mail.troubles = [refused]
         self.change()

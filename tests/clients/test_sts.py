@@ -213,7 +213,7 @@ class AProof(Sts):
             answer = self.ask("/v1/session/sts", body.encode())
             self.assert_no_session(answer, 400, "InvalidRequestException", "malformed")
 
-    def test_that_carries_more_than_its_parts(self) -> None:
+    def test_v1_that_carries_more_than_its_parts(self) -> None:
         for name in ("signature", "date", "accessKeyId", "securityToken", "nonce"):
             for more in ("\r\nx-injected: 1", ", SignedHeaders=host", " "):
                 parts = proof(self.kim, self.nonce())

@@ -9,10 +9,12 @@ from world import World
 
 SHARED = (moto, issuer)
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/connect-guard"
+ORDINARY = f"arn:aws:iam::{ACCOUNT}:role/connect-guard-ordinary"
 
 
 class TheTrail(Proving):
     settings = 'session_name = "caller"'
+    roles = (ROLE,)
 
     def prepare(self, world: World) -> None:
         super().prepare(world)
@@ -25,7 +27,7 @@ class TheTrail(Proving):
         world.upstream.keys = lambda: {
             key: issued.keys
             for key, issued in self.moto.issued().items()
-            if (issued.role, issued.external_id) == (ROLE, self.external_id)
+            if issued.role in self.roles and issued.external_id == self.external_id
         }
 
     def names(self, operation: str) -> list[str]:
@@ -67,6 +69,26 @@ class EachCaller(TheTrail):
         self.assertEqual(self.names(UPDATE), ["IdentityDesk,kim"] * 3)
         asked = [one.session for one in self.moto.issued().values() if one.external_id == self.external_id]
         self.assertEqual(asked.count("IdentityDesk,kim"), 1)
+
+
+class WithAnotherRoleForOrdinaryOperations(TheTrail):
+    settings = f'session_name = "caller"\nordinary_role = "{ORDINARY}"'
+    roles = (ROLE, ORDINARY)
+
+    def test_each_has_its_own(self) -> None:
+        self.change_as("kim")
+        sdk(self.world, self.world.keys["Reporting"]).list_users(InstanceId=INSTANCE)
+        issued = self.moto.issued()
+
+        def roles(operation: str) -> set[str]:
+            requests = self.upstream.seen(operation)
+            keys = [one.header("authorization").partition("Credential=")[2].partition("/")[0] for one in requests]
+            return {issued[key].role for key in keys}
+
+        self.assertEqual(roles(UPDATE), {ROLE})
+        self.assertEqual(roles("DescribeUser"), {ROLE})
+        self.assertEqual(roles("ListUsers"), {ORDINARY})
+        self.assertEqual(self.names("ListUsers"), ["Reporting"])
 
 
 class WithSourceIdentity(TheTrail):

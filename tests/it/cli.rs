@@ -231,7 +231,7 @@ async fn an_address_in_use_ends_with_1() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_ledger_that_another_process_has_ends_with_1() {
+async fn g5_a_ledger_that_another_process_has_ends_with_1() {
     let guard = Running::start().await;
     let (code, data, words) = said(&run(&["serve"], &guard.stage));
     assert_eq!((code, data.as_str()), (Some(1), ""), "{words}");

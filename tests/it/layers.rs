@@ -23,25 +23,30 @@ const FAMILIES: &[(&[&str], &[&str])] = &[
     (&["aws_sigv4"], &["sigv4"]),
     (&["aws_credential_types"], &["sigv4", "upstream", "relay"]),
     (&["aws_config", "aws_runtime", "aws_smithy_runtime_api", "aws_types"], &["upstream", "relay"]),
+    (&["fail"], &["crash"]),
     (&["sqlx"], &["store"]),
     (&["lettre"], &["notify"]),
     (&["roxmltree"], &["session"]),
     (&["governor"], &["limit"]),
     (&["minijinja"], &["notice", "cli"]),
-    (&["flate2"], &["cli"]),
+    (&["flate2"], &["cli", "ledger"]),
     (&["clap", "anstream", "anstyle"], &["cli", "demo"]),
+    (&["clap_complete", "clap_mangen"], &["cli"]),
     (&["annotate_snippets"], &["diagnostic"]),
     (&["httparse"], &["wire", "client"]),
     (&["toml", "serde_spanned"], &["policy", "config"]),
     (&["toml_edit", "regex_lite"], &["policy"]),
     (&["rcgen"], &["demo"]),
-    (&["sd_notify"], &["app"]),
+    (&["sd_notify"], &["server"]),
     (&["prometheus_client"], &["server"]),
     (&["tracing_subscriber"], &["cli"]),
 ];
 
+/// Where the process may be ended by a test: on the path of a change, and nowhere else.
+const CRASHES: &[&str] = &["client", "ledger", "notify", "guard"];
+
 /// Modules that are pure: no I/O and no time of their own.
-const PURE: &[&str] = &["wire", "sigv4", "caller", "operation", "policy", "notice"];
+const PURE: &[&str] = &["wire", "sigv4", "caller", "operation", "policy", "notice", "aws"];
 
 /// What a pure module does not name.
 const IMPURE: &[&[&str]] = &[
@@ -93,6 +98,56 @@ fn outside_crates_are_named_by_their_family_only() {
         }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn a_test_ends_the_process_on_the_path_of_a_change_only() {
+    let order = modules();
+    let mut faults = Vec::new();
+    for (module, file) in sources(&order) {
+        let paths = paths_from(&tokens(&file), "crate");
+        if paths.iter().any(|path| path[0] == "crash") && !CRASHES.contains(&module.as_str()) {
+            faults.push(format!("{}: `{module}` names `crash`", file.display()));
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// The crate `fail` comes with a feature that nothing has unless it is asked for, so it is in nothing that is shipped.
+#[test]
+fn what_is_shipped_cannot_be_ended_by_a_test() {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")).unwrap();
+    let manifest: toml::Table = text.parse().unwrap();
+    let fail = &manifest["dependencies"]["fail"];
+    assert_eq!(fail["optional"].as_bool(), Some(true), "{fail:?}");
+    let features = manifest["features"].as_table().unwrap();
+    for (feature, parts) in features {
+        let parts: Vec<_> = parts.as_array().unwrap().iter().filter_map(toml::Value::as_str).collect();
+        let brings = |part: &&str| part.trim_start_matches("dep:").split(['/', '?']).next() == Some("fail");
+        let named = parts.contains(&"failpoints") || parts.iter().any(brings);
+        assert_eq!(named, feature == "failpoints", "the feature `{feature}` has {parts:?}");
+    }
+    let tree = std::process::Command::new(env!("CARGO"))
+        .args([
+            "tree",
+            "--locked",
+            "--offline",
+            "--no-default-features",
+            "--edges",
+            "normal,build",
+            "--prefix",
+            "none",
+        ])
+        .args(["--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")])
+        .output()
+        .unwrap();
+    let crates = String::from_utf8(tree.stdout).unwrap();
+    assert!(
+        crates.lines().any(|line| line.starts_with("sqlx ")),
+        "{}",
+        String::from_utf8_lossy(&tree.stderr)
+    );
+    assert!(!crates.lines().any(|line| line.starts_with("fail ")), "{crates}");
 }
 
 #[test]

@@ -5,12 +5,14 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::expect_used,
+    clippy::string_slice,
     reason = "a test fails by panicking"
 )]
 
 mod attack;
 mod attack_late;
 mod attack_words;
+mod chain;
 mod cli;
 mod crash;
 mod demo;
@@ -20,12 +22,16 @@ mod freezes;
 mod layers;
 mod mail;
 mod mutations;
+mod own;
 mod path;
+mod rates;
 mod records;
 mod relay;
 mod reload;
 mod renewal;
+mod requirements;
 mod retries;
+mod rules;
 mod running;
 mod secrets;
 mod status;

@@ -101,7 +101,7 @@ async fn keys_come_and_go_without_a_restart_and_what_is_withdrawn_does_not_wait(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_certificate_is_served_once_it_is_whole_and_nobody_has_to_say_so() {
+async fn k3_a_certificate_is_served_once_it_is_whole_and_nobody_has_to_say_so() {
     let guard = Running::with(watched(roomy([]))).await;
     let old = guard.caller("HelpDesk");
     let authority = Authority::new("another authority").unwrap();

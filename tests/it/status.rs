@@ -104,7 +104,7 @@ async fn a_guard_whose_policy_is_at_fault_says_so_and_is_as_ready_as_is_asked_fo
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_ledger_that_cannot_be_written_is_named_until_it_can() {
+async fn o4_a_ledger_that_hangs_is_named_until_it_can_be_written() {
     let guard = Running::amended(watched(roomy([user(1)])), |stage| {
         rewrite(stage, "url = \"sqlite:ledger.db\"", "url = \"sqlite:ledger.db\"\ntimeout = \"1s\"");
         program().into()
@@ -129,7 +129,7 @@ fn without_credentials(stage: &Stage) -> std::path::PathBuf {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_guard_without_credentials_is_not_ready() {
+async fn k2_a_guard_without_credentials_is_not_ready() {
     let guard = Running::amended(watched(Setting::default()), without_credentials).await;
     let why = answered(&guard, "/readyz", 503).await;
     assert!(why.starts_with("upstream: `stage` has no credentials: "), "{why}");
@@ -157,7 +157,7 @@ async fn a_guard_that_drains_lives_and_is_not_ready_and_says_so_to_the_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_done_is_counted_and_nobody_is_named() {
+async fn o9_what_was_done_is_counted_and_nobody_is_named() {
     let agent = user(1);
     let guard = Running::with(watched(roomy([agent.clone()]))).await;
     let (help, desk) = (guard.caller("HelpDesk"), guard.caller("IdentityDesk"));

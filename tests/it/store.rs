@@ -103,7 +103,7 @@ async fn i1_a_ledger_that_takes_no_write() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn i1_a_ledger_that_hangs() {
+async fn fault_05_a_ledger_that_hangs() {
     let (guard, _) = start().await;
     let lock = hold(&guard.stage.folder.join("ledger.db")).await;
     let begun = Instant::now();
@@ -129,7 +129,7 @@ async fn o3_a_ledger_that_vanished() {
 
 /// Only so large: at first nothing but changes is taken, then nothing. What was begun is finished.
 #[tokio::test(flavor = "multi_thread")]
-async fn i1_a_ledger_that_is_full() {
+async fn fault_03_a_ledger_that_is_full() {
     const MOST: usize = 120;
     let bounded = |stage: &Stage| {
         rewrite(stage, "sqlite:ledger.db", "sqlite:ledger.db?max_bytes=720896&reserve=262144");

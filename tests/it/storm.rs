@@ -100,7 +100,7 @@ async fn change(caller: Caller, number: usize, answers: Arc<AtomicUsize>, over: 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn o8_a_storm_of_reloads_mixes_nothing_and_breaks_no_connection() {
+async fn fault_16_a_storm_of_reloads_mixes_nothing_and_breaks_no_connection() {
     let authority = Authority::new("another authority").unwrap();
     let setting = Setting { ..roomy((1..=CALLERS).map(user)) };
     let guard = Running::amended(setting, |stage| {

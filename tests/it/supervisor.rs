@@ -12,14 +12,14 @@ use tokio::{
 use crate::running::{self, LIMIT, Running};
 
 /// A notify socket, and what came over it. It is read at once, since the system keeps only a few messages.
-struct Supervisor {
+pub struct Supervisor {
     messages: Mutex<mpsc::UnboundedReceiver<Vec<String>>>,
-    path: OsString,
+    pub path: OsString,
     _folder: tempfile::TempDir,
 }
 
 impl Supervisor {
-    fn listen() -> Self {
+    pub fn listen() -> Self {
         // A short path: a socket's name has 108 octets.
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("notify");
@@ -38,13 +38,13 @@ impl Supervisor {
     }
 
     /// The next message, its lines.
-    async fn next(&self) -> Vec<String> {
+    pub async fn next(&self) -> Vec<String> {
         let mut messages = self.messages.lock().await;
         timeout(LIMIT, messages.recv()).await.expect("a message").unwrap()
     }
 
     /// The next message that is no heartbeat.
-    async fn news(&self) -> Vec<String> {
+    pub async fn news(&self) -> Vec<String> {
         loop {
             let message = self.next().await;
             if message != ["WATCHDOG=1"] {

@@ -263,7 +263,7 @@ fn pair(text: &str) -> Result<(String, String), &'static str> {
     Ok((field.to_owned(), value.to_owned()))
 }
 
-fn instant(text: &str) -> Result<Timestamp, &'static str> {
+pub(in crate::cli) fn instant(text: &str) -> Result<Timestamp, &'static str> {
     let day = || text.parse::<Date>().ok()?.to_zoned(TimeZone::UTC).ok();
     let instant = text.parse::<Timestamp>().ok().or_else(|| day().map(|day| day.timestamp()));
     instant.ok_or("write an instant (2027-03-12T10:00:00Z) or a day (2027-03-12)")

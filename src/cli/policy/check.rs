@@ -12,7 +12,7 @@ use crate::{
     },
     clock::Clock,
     diagnostic::Faults,
-    policy::{Policy, Terms, advice},
+    policy::{Policy, Terms},
 };
 
 /// How a policy is checked.
@@ -53,11 +53,9 @@ pub(super) fn check(directory: &Path, asked: &Asked, output: Output) -> Exit {
     exit
 }
 
-fn compile(directory: &Path, asked: &Asked) -> Result<(Policy, Faults), Faults> {
+pub(super) fn compile(directory: &Path, asked: &Asked) -> Result<(Policy, Faults), Faults> {
     let (files, now) = (policy_files(directory)?, Clock::system().now());
     let signers = asked.signers.as_deref().map(signers).transpose()?;
     let terms = Terms { signers: signers.as_ref(), at_least: asked.at_least };
-    let (policy, mut faults) = Policy::compile_on(&files, now, terms)?;
-    faults.extend(advice(&files, now));
-    Ok((policy, faults))
+    Policy::check(&files, now, terms)
 }

@@ -14,12 +14,13 @@ mod who_can;
 
 use std::path::Path;
 
-pub(super) use args::PolicyCommand;
+pub(super) use args::{PolicyCommand, instant};
 
 use super::{Exit, output::Output};
 use crate::{
     app::policy_files,
     clock::Clock,
+    config::Config,
     policy::{Policy, schema},
 };
 
@@ -47,6 +48,19 @@ pub(super) fn run(command: PolicyCommand, output: Output) -> Exit {
         PolicyCommand::Schema => {
             output.text(&format!("{:#}", schema()));
             Exit::Done
+        }
+    }
+}
+
+/// The policy that a guard with this configuration serves with, signed where it has to be.
+pub(super) fn served(config: &Config, output: Output) -> Result<Policy, Exit> {
+    let signers = config.policy_signers.as_ref().map(|file| file.value.clone());
+    let asked = check::Asked { deny_warnings: false, signers, at_least: None };
+    match check::compile(&config.policy, &asked) {
+        Ok((policy, faults)) if !faults.fatal() => Ok(policy),
+        Ok((_, faults)) | Err(faults) => {
+            output.tell(&faults);
+            Err(Exit::Invalid)
         }
     }
 }

@@ -162,7 +162,8 @@ impl Reader<'_> {
             connections: self.count(cap(|caps| caps.connections.as_ref()), most.clone()),
             connections_per_source: self
                 .count(cap(|caps| caps.connections_per_source.as_ref()), most.clone()),
-            requests: self.count(cap(|caps| caps.requests.as_ref()), most),
+            requests: self.count(cap(|caps| caps.requests.as_ref()), most.clone()),
+            requests_per_source: self.count(cap(|caps| caps.requests_per_source.as_ref()), most),
         };
         let hosts = self.hosts(raw);
         let timeouts = self.timeouts(raw);

@@ -1,6 +1,8 @@
 //! From raw to meant: every check, every fault collected.
 
+mod aws;
 mod certificate;
+mod evidence;
 mod hooks;
 mod issuers;
 mod listener;
@@ -64,10 +66,13 @@ impl<'a> Reader<'a> {
         let freeze = self.freeze(&raw);
         let session = self.session(&raw, heard.session, freeze.clone());
         let certificates = self.certificates(&raw);
+        let aws = self.aws(raw.aws.as_ref(), &upstream);
         let mail = self
             .section(raw.mail.as_ref(), "mail", "without somebody to tell, no change is made")
             .and_then(|mail| self.mail(mail));
         let notify = self.notify(&raw, mail.as_ref());
+        let evidence = self.evidence(&raw.evidence, &notify.hooks);
+        let retention = self.retention(&raw.retention);
         let rates = self.rates(&raw.limits);
         let bodies = self.bodies(&raw.limits);
         let log = self.log(&raw.log);
@@ -79,11 +84,14 @@ impl<'a> Reader<'a> {
                     session,
                     certificates,
                     freeze,
+                    aws,
                     policy_signers,
                     drain,
                     policy,
                     max_stale,
                     store,
+                    evidence,
+                    retention,
                     seal,
                     hash,
                     upstream,
@@ -130,10 +138,14 @@ impl<'a> Reader<'a> {
         Some(StorePlace { url: self.store_url(&raw.url)?, replica: replica.to_owned(), timeout, ephemeral })
     }
 
-    /// `sqlite:PATH`, the path made one of the file's directory. The store itself says what it understands.
+    /// `sqlite:PATH`, the path made one of the file's directory, or `postgres://...`. The store itself says what it
+    /// understands.
     fn store_url(&mut self, raw: &Text) -> Option<String> {
         const HINT: &str = "write sqlite:/path/to/ledger.db";
         let url = raw.get_ref();
+        if url.starts_with("postgres") {
+            return self.server_url(raw);
+        }
         match (url.strip_prefix("sqlite:"), Location::read(url)) {
             (Some(path), Ok(_)) if !path.starts_with("//") => {
                 Some(format!("sqlite:{}", self.path(Path::new(path)).display()))
@@ -148,6 +160,18 @@ impl<'a> Reader<'a> {
             }
             (_, Err(fault)) => {
                 self.fault(raw, format!("`{url}`: {fault}"), HINT);
+                None
+            }
+        }
+    }
+
+    /// It is not shown when it is at fault: there may be a password in it, which is one of the faults.
+    fn server_url(&mut self, raw: &Text) -> Option<String> {
+        const HINT: &str = "write postgres://USER@HOST/DATABASE?sslrootcert=/FILE&password_file=/FILE";
+        match Location::read(raw.get_ref()) {
+            Ok(_) => Some(raw.get_ref().clone()),
+            Err(fault) => {
+                self.faults.push(Fault::error(fault.to_string(), self.hidden(raw)).hint(HINT));
                 None
             }
         }

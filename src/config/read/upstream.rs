@@ -164,6 +164,7 @@ impl Reader<'_> {
                 self.role(role, site);
                 Some(CredentialSource::Role {
                     arn: role.get_ref().clone(),
+                    ordinary: raw.ordinary_role.as_ref().map(|ordinary| self.ordinary(ordinary, role, site)),
                     external_id: raw.external_id.as_ref().map(|id| id.get_ref().clone()),
                     names: self.session_names(raw),
                     sts: self.sts_of(raw, site)?,
@@ -180,6 +181,7 @@ impl Reader<'_> {
     fn of_a_role(&mut self, raw: &raw::Upstream) {
         let is_caller = raw.session_name.as_ref().is_some_and(|text| text.get_ref() == "caller");
         let said = [
+            ("ordinary_role", raw.ordinary_role.as_ref().map(Spanned::span)),
             ("external_id", raw.external_id.as_ref().map(Spanned::span)),
             ("session_name", raw.session_name.as_ref().filter(|_| is_caller).map(Spanned::span)),
             ("source_identity", raw.source_identity.as_ref().filter(|set| *set.get_ref()).map(Spanned::span)),
@@ -229,6 +231,16 @@ impl Reader<'_> {
         let ca_file = raw.sts_ca_file.as_ref().map(|file| self.path(file.get_ref()));
         let host = sts_host(&site.partition, &site.region, fips)?;
         Some(Endpoint { host, port: 443, address, ca_file })
+    }
+
+    /// Another role than that for changes.
+    fn ordinary(&mut self, text: &Text, changes: &Text, site: &Site) -> String {
+        self.role(text, site);
+        if text.get_ref() == changes.get_ref() {
+            let hint = "leave it out: one role for everything is the default";
+            self.fault(text, format!("`{}` is the role for changes", text.get_ref()), hint);
+        }
+        text.get_ref().clone()
     }
 
     /// A role to assume is named with its path, and is of the partition.

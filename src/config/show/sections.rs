@@ -31,6 +31,13 @@ impl Shown<'_> {
         self.say("store.replica", config.store.replica.as_str());
         self.say("store.timeout", duration(config.store.timeout));
         self.say("store.ephemeral", config.store.ephemeral.as_deref());
+        self.say("evidence.every", duration(config.evidence.every));
+        self.say("evidence.heads_file", config.evidence.heads_file.as_deref().map(path));
+        self.say("evidence.heads_webhook", config.evidence.heads_webhook.as_deref());
+        let retention = config.retention.as_ref();
+        let days = retention.map(|retention| format!("{}d", retention.records.as_secs() / 86_400));
+        self.say("retention.records", days);
+        self.say("retention.directory", retention.map(|retention| path(&retention.directory)));
         self.secret("keys.hash", &config.hash);
         for (at, (id, secret)) in config.seal.iter().enumerate() {
             self.say(format!("keys.seal[{at}].id"), id.as_str());
@@ -43,6 +50,7 @@ impl Shown<'_> {
             self.caller(&format!("caller[{at}]"), caller);
         }
         self.sessions(config);
+        self.aws(&config.aws);
         self.mail(&config.mail);
         self.notify(config);
         self.limits(config);
@@ -110,10 +118,12 @@ impl Shown<'_> {
         ] {
             self.say(format!("{key}.timeouts.{name}"), duration(given.unwrap_or(standard)));
         }
+        let requests = caps.requests.unwrap_or(standard.caps.requests);
         for (name, value) in [
             ("connections", caps.connections.unwrap_or(standard.caps.connections)),
             ("connections_per_source", caps.connections_per_source.unwrap_or(standard.caps.per_source)),
-            ("requests", caps.requests.unwrap_or(standard.caps.requests)),
+            ("requests", requests),
+            ("requests_per_source", caps.requests_per_source.unwrap_or(server::Caps::quarter(requests))),
             ("head", listen.gate.head),
             ("headers", listen.gate.headers),
             ("target", listen.gate.target),
@@ -162,13 +172,14 @@ impl Shown<'_> {
         let (profile, role) = match credentials {
             CredentialSource::Chain => (None, None),
             CredentialSource::Profile(name) => (Some(name.as_str()), None),
-            CredentialSource::Role { arn, external_id, names, sts } => {
-                (None, Some((arn.as_str(), external_id.as_deref(), *names, sts)))
+            CredentialSource::Role { arn, ordinary, external_id, names, sts } => {
+                (None, Some((arn.as_str(), ordinary.as_deref(), external_id.as_deref(), *names, sts)))
             }
         };
         self.say(format!("{key}.profile"), profile);
         self.say(format!("{key}.role"), role.map(|(arn, ..)| arn));
-        let Some((_, external_id, names, sts)) = role else { return };
+        let Some((_, ordinary, external_id, names, sts)) = role else { return };
+        self.say(format!("{key}.ordinary_role"), ordinary);
         let (name, source_identity) = match names {
             SessionNames::Fixed => ("fixed", false),
             SessionNames::Caller { source_identity } => ("caller", source_identity),

@@ -1,11 +1,11 @@
-//! What there is to show of sessions, certificates and freezes.
+//! What there is to show of sessions, certificates, freezes and AWS.
 
 use serde_json::{Value, json};
 
 use super::{Shown, duration, list, sections::path};
 use crate::{
     caller::CertificateName,
-    config::{Config, SessionPlace},
+    config::{AwsOptions, Config, SessionPlace},
     session::{Algorithm, IssuerOptions, Jwks, RoleMapping, StsOptions},
 };
 
@@ -71,6 +71,20 @@ impl Shown<'_> {
         self.say(format!("{key}.claims"), json!(role.claims));
         self.say(format!("{key}.role"), role.role.to_string());
         self.say(format!("{key}.carry"), list(&role.carry));
+    }
+
+    pub(super) fn aws(&mut self, aws: &AwsOptions) {
+        let AwsOptions { principals, admins, break_glass, vpcs, vpc_endpoints, networks, exempt } = aws;
+        self.say("aws.principals", list(principals));
+        self.say("aws.admins", list(admins));
+        self.say("aws.break_glass", break_glass.as_deref());
+        self.say("aws.vpcs", list(vpcs));
+        self.say("aws.vpc_endpoints", list(vpc_endpoints));
+        self.say("aws.networks", list(networks));
+        for (at, (principal, because)) in exempt.iter().enumerate() {
+            self.say(format!("aws.exempt[{at}].principal"), principal.as_str());
+            self.say(format!("aws.exempt[{at}].because"), because.as_str());
+        }
     }
 
     fn certificate_name(&mut self, key: &str, certificate: &CertificateName) {

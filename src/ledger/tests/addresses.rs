@@ -1,7 +1,5 @@
 //! One address, one user: looked at again in the intent's own transaction.
 
-use sqlx::Connection as _;
-
 use super::*;
 
 /// A permit that was decided when the address was nobody's.
@@ -88,9 +86,7 @@ async fn rows_from_before_there_were_mailboxes_are_found() {
     let bench = Bench::new();
     let ledger = bench.ledger().await;
     applied(&bench, &ledger, to(&bench, 1, "same@example.org")).await;
-    let mut other =
-        sqlx::SqliteConnection::connect(&format!("sqlite:{}", bench.file().display())).await.unwrap();
-    sqlx::raw_sql("UPDATE addresses SET mailbox = NULL").execute(&mut other).await.unwrap();
+    bench.outsider().await.run("UPDATE addresses SET mailbox = NULL").await.unwrap();
     for address in ["same@example.org", "SAME@example.org", "same+x@example.org"] {
         assert_eq!(not_intended(&ledger, to(&bench, 2, address)).await, Unintended::InUse, "{address}");
     }

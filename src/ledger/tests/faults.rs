@@ -40,6 +40,9 @@ async fn written_again(bench: &Bench, ledger: &Ledger, signature: &str) -> Inten
 
 #[tokio::test]
 async fn i1_a_store_that_hangs_is_a_failing_store() {
+    if testing::is_server() {
+        return;
+    }
     let bench = Bench::new();
     let ledger = bench.opened(hasty(&bench)).await;
     ledger.started(Digest::of(b"policy")).await.unwrap();
@@ -61,6 +64,9 @@ async fn i1_a_store_that_hangs_is_a_failing_store() {
 
 #[tokio::test]
 async fn i1_a_commit_that_goes_through_too_late_is_closed_as_never_sent() {
+    if testing::is_server() {
+        return;
+    }
     let bench = Bench::new();
     let ledger = bench.opened(hasty(&bench)).await;
     fs::write(bench.file().with_extension("slow"), "").unwrap();
@@ -84,6 +90,9 @@ async fn i1_a_commit_that_goes_through_too_late_is_closed_as_never_sent() {
 
 #[tokio::test]
 async fn i1_an_outcome_that_was_written_too_late_is_found_by_the_second_try() {
+    if testing::is_server() {
+        return;
+    }
     let bench = Bench::new();
     let ledger = bench.opened(hasty(&bench)).await;
     let intent = intend(&ledger, permit(&bench, 1, "a")).await.ok().unwrap();
@@ -109,6 +118,9 @@ async fn i1_an_outcome_that_was_written_too_late_is_found_by_the_second_try() {
 
 #[tokio::test]
 async fn i1_a_commit_that_fails_leaves_nothing() {
+    if testing::is_server() {
+        return;
+    }
     let bench = Bench::new();
     let ledger = bench.ledger().await;
     let switch = bench.file().with_extension("fail");
@@ -124,6 +136,9 @@ async fn i1_a_commit_that_fails_leaves_nothing() {
 
 #[tokio::test]
 async fn i1_a_failed_commit_that_is_on_disk_after_all_is_closed() {
+    if testing::is_server() {
+        return;
+    }
     let bench = Bench::new();
     let ledger = bench.ledger().await;
     let first = intend(&ledger, permit(&bench, 1, "a")).await.ok().unwrap();
@@ -162,6 +177,9 @@ async fn i1_a_failed_commit_that_is_on_disk_after_all_is_closed() {
 
 #[tokio::test]
 async fn i4_a_chain_that_another_hand_continued_or_cut_is_not_continued() {
+    if testing::is_server() {
+        return;
+    }
     for sql in [
         "INSERT INTO records (chain, seq, bytes) SELECT chain, seq + 1, bytes FROM records WHERE seq = 1",
         "DROP TRIGGER records_are_not_deleted; PRAGMA foreign_keys = OFF; DELETE FROM records WHERE seq = 1",
@@ -184,6 +202,9 @@ async fn i4_a_chain_that_another_hand_continued_or_cut_is_not_continued() {
 
 #[tokio::test]
 async fn o3_a_file_that_vanished_or_was_replaced_takes_no_change() {
+    if testing::is_server() {
+        return;
+    }
     for name in ["ledger.db", "ledger.db-wal"] {
         let bench = Bench::new();
         let ledger = bench.ledger().await;
@@ -202,6 +223,9 @@ async fn o3_a_file_that_vanished_or_was_replaced_takes_no_change() {
 
 #[tokio::test]
 async fn o3_a_ledger_without_requests_sees_by_itself_that_its_store_went_and_came_back() {
+    if testing::is_server() {
+        return;
+    }
     let bench = Bench::new();
     let lease = Duration::from_millis(150);
     let ledger = bench.opened(LedgerOptions { lease, ..bench.options() }).await;
@@ -231,6 +255,9 @@ async fn o3_a_ledger_without_requests_sees_by_itself_that_its_store_went_and_cam
 
 #[tokio::test]
 async fn o2_the_store_is_one_process_alone() {
+    if testing::is_server() {
+        return;
+    }
     let bench = Bench::new();
     let ledger = bench.ledger().await;
     let Err(LedgerFault::Store(StoreError::Held(_))) = Ledger::open(bench.options()).await else {
@@ -242,6 +269,9 @@ async fn o2_the_store_is_one_process_alone() {
 
 #[tokio::test]
 async fn i1_a_full_store_takes_no_change_and_comes_back() {
+    if testing::is_server() {
+        return;
+    }
     let bench = Bench::new();
     let max = 90 * 4096;
     let full = format!("sqlite:{}?reserve=0&max_bytes={max}", bench.file().display());
@@ -264,6 +294,9 @@ async fn i1_a_full_store_takes_no_change_and_comes_back() {
 
 #[tokio::test]
 async fn only_what_matters_may_use_the_reserve() {
+    if testing::is_server() {
+        return;
+    }
     let bench = Bench::new();
     let url = format!("sqlite:{}?reserve=1000000&max_bytes=1000000", bench.file().display());
     let ledger = bench.opened(LedgerOptions { url, ..bench.options() }).await;
@@ -274,13 +307,16 @@ async fn only_what_matters_may_use_the_reserve() {
 
 #[tokio::test]
 async fn o3_a_store_that_is_read_only_takes_no_change() {
+    if testing::is_server() {
+        return;
+    }
     let bench = Bench::new();
     let ledger = bench.ledger().await;
     ledger.stop().await.unwrap();
     let location = crate::store::Location::read(&bench.url()).unwrap();
     let medium = crate::store::Medium::Any;
     let (mut writer, _reader) =
-        crate::store::Writer::open(location, medium, Duration::from_secs(1)).await.unwrap();
+        crate::store::Writer::open(location, medium, Duration::from_secs(1), ("gw-1", "o")).await.unwrap();
     writer.run("PRAGMA query_only = 1").await.unwrap();
     let head = writer.head("gw-1").await.unwrap();
     let step = crate::store::Step::Append(crate::store::Append {
@@ -297,6 +333,9 @@ async fn o3_a_store_that_is_read_only_takes_no_change() {
 
 #[tokio::test]
 async fn who_went_away_before_it_was_written_gets_no_record() {
+    if testing::is_server() {
+        return;
+    }
     let bench = Bench::new();
     let ledger = bench.opened(hasty(&bench)).await;
     ledger.started(Digest::of(b"policy")).await.unwrap();

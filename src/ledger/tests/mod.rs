@@ -1,12 +1,14 @@
-//! The ledger on real `SQLite` files.
+//! The ledger on real `SQLite` files, or on a real server (`store::testing`).
 
 mod addresses;
 mod audit;
 mod chain;
 mod desk;
 mod events;
+mod evidence;
 mod faults;
 mod folding;
+mod form;
 mod freezes;
 mod golden;
 mod intents;
@@ -15,7 +17,9 @@ mod outbox;
 mod outcomes;
 mod privacy;
 mod recovery;
+mod replicas;
 mod sessions;
+mod tamper;
 mod upkeep;
 mod watch;
 
@@ -39,7 +43,10 @@ use crate::{
     },
     policy::{FieldChange, Permit, QuotaClaim, QuotaOf, RuleRef},
     secret::{Digest, HashKey, Seal, Secret},
-    store::RecordRow,
+    store::{
+        RecordRow,
+        testing::{self, Outsider},
+    },
 };
 
 /// The addresses that tests use, and that no byte of a store may show.
@@ -65,14 +72,15 @@ impl Bench {
     }
 
     fn url(&self) -> String {
-        format!("sqlite:{}?reserve=0", self.file().display())
+        testing::url(self.directory.path())
     }
 
     fn options(&self) -> LedgerOptions {
         LedgerOptions {
             url: self.url(),
             replica: "gw-1".into(),
-            timeout: Duration::from_secs(10),
+            // A server answers many times for one step: that takes its time on a busy machine.
+            timeout: Duration::from_secs(if testing::is_server() { 60 } else { 10 }),
             lease: Duration::from_secs(30),
             queue: 4_096,
             ephemeral: Some("a test".into()),
@@ -88,7 +96,19 @@ impl Bench {
 
     /// The process before gives its lock back a moment after it is gone.
     async fn opened(&self, options: LedgerOptions) -> Ledger {
+        testing::lapse(&options.url).await;
         Ledger::open(options).await.unwrap()
+    }
+
+    /// A process is gone. On a server its leases have to run out.
+    fn gone(&self) {
+        if testing::is_server() {
+            self.pass(31);
+        }
+    }
+
+    async fn outsider(&self) -> Outsider {
+        Outsider::at(&self.url()).await
     }
 
     fn pass(&self, seconds: i64) {
@@ -122,7 +142,7 @@ impl Bench {
 }
 
 async fn rows(url: &str) -> Vec<RecordRow> {
-    let reader = crate::store::Reader::open(&crate::store::Location::read(url).unwrap());
+    let reader = crate::store::Reader::open(&crate::store::Location::read(url).unwrap()).unwrap();
     let mut all = Vec::new();
     reader.each_record(|row| all.push(row)).await.unwrap();
     reader.close().await;

@@ -10,6 +10,7 @@ async fn i2_an_intent_outlives_a_crash_and_is_taken_over() {
     let intent = intend(&ledger, permit(&bench, 1, "a")).await.ok().unwrap();
     let record = intent.record().clone();
     ledger.crash().await;
+    bench.gone();
     drop(intent);
     let ledger = bench.ledger().await;
     // At once, without waiting for the lease: the lock proves that the process is gone.
@@ -45,6 +46,7 @@ async fn i2_people_who_were_told_are_known_to_have_been() {
     let open = intent.sent(Sent::Unknown("reset".into()));
     let _ = ledger.unknown(&open, bench.clock.now()).await.unwrap();
     ledger.crash().await;
+    bench.gone();
     let ledger = bench.ledger().await;
     let orphans = open_orphans(&ledger).await;
     assert_eq!(orphans.iter().map(Open::told).collect::<Vec<_>>(), [Told::MayHaveChanged]);
@@ -94,6 +96,7 @@ async fn a_created_user_is_recovered_by_name() {
     let permit = Permit::for_tests(who, Seen::default(), Vec::new(), Vec::new(), bench.clock.now());
     assert!(intend(&ledger, permit).await.is_ok());
     ledger.crash().await;
+    bench.gone();
     let ledger = bench.ledger().await;
     let orphans = open_orphans(&ledger).await;
     assert_eq!(orphans[0].target(), &target);

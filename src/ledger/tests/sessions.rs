@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::Connection as _;
-
 use super::*;
 use crate::caller::{Arn, Principal, Session, Voucher};
 
@@ -62,11 +60,8 @@ async fn the_last_use_of_a_session_is_written_once_a_minute_and_at_the_end() {
     let bench = Bench::new();
     let ledger = bench.opened(LedgerOptions { lease: Duration::from_millis(150), ..bench.options() }).await;
     let session = issued(&bench, &ledger).await;
-    let url = format!("sqlite:{}", bench.file().display());
-    let mut other = sqlx::SqliteConnection::connect(&url).await.unwrap();
-    let mut used = async || -> Option<i64> {
-        sqlx::query_scalar("SELECT used FROM sessions").fetch_one(&mut other).await.unwrap()
-    };
+    let mut other = bench.outsider().await;
+    let mut used = async || other.read("SELECT used FROM sessions").await;
     bench.pass(5);
     ledger.session_used(&session);
     let commits = ledger.stats().commits;

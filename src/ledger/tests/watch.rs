@@ -127,6 +127,7 @@ async fn a_watch_outlives_a_crash_and_its_notices_with_it() {
     let since = watch.since();
     assert_eq!(told(&ledger).await.len(), 4);
     ledger.crash().await;
+    bench.gone();
     drop(watch);
     let ledger = bench.ledger().await;
     let watch = taken_over(&ledger).await;
@@ -167,6 +168,7 @@ async fn what_was_told_with_the_outcome_is_no_news_even_after_a_crash() {
     };
     assert_eq!(news(&closed.watch.unwrap()), ["Mobile"]);
     ledger.crash().await;
+    bench.gone();
     let ledger = bench.ledger().await;
     let watch = taken_over(&ledger).await;
     assert_eq!(news(&watch), ["Mobile"]);
@@ -180,7 +182,7 @@ async fn in_use(ledger: &Ledger, all: &[&str]) -> Vec<String> {
     let ask = Recall {
         target: update(2, NEW).target().clone(),
         addresses: all.iter().map(|text| Address::read(text).unwrap()).collect(),
-        permissions: std::collections::BTreeSet::new(),
+        permissions: false,
     };
     ledger.recall(&ask).await.unwrap().in_use.iter().map(Address::to_string).collect()
 }
@@ -209,7 +211,7 @@ async fn a_watch_is_confirmed_once() {
     drop(first);
     bench.pass(31);
     let watch = taken_over(&ledger).await;
-    let lease = ledger.inner.at_work.begin(watch.open.lease.intent().clone());
+    let lease = ledger.inner.at_work.begin(watch.open.lease.intent().clone(), i64::MAX);
     let open = Open {
         record: watch.open.record.clone(),
         target: watch.open.target.clone(),
@@ -317,6 +319,7 @@ async fn a_created_user_is_watched_under_its_own_id() {
     let finding = Finding { shows: Shows::NotYet, ..bench.finding(Effect::Applied) };
     assert!(ledger.close(intent.sent(Sent::Accepted(answer)), finding).await.is_ok());
     ledger.crash().await;
+    bench.gone();
     let ledger = bench.ledger().await;
     let watch = taken_over(&ledger).await;
     assert!(matches!(ledger.since(&watch).await.unwrap(), Since::Nothing));

@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 
 use super::{Abandoned, Task};
 use crate::{
+    crash::{Point, point},
     ledger::{
         Broken, Unwritten,
         queue::{Gap, Note, Purpose, Request, Strangers},
@@ -43,6 +44,8 @@ pub(super) enum Slot {
     Gap(Gap),
     Strangers(Strangers),
     Uses(Vec<(String, i64)>),
+    /// Leases, until then.
+    Leases(i64),
     Prune,
     Own,
 }
@@ -52,6 +55,28 @@ pub(super) enum Slot {
 struct Others {
     notices: bool,
     outcomes: bool,
+}
+
+impl Slot {
+    /// Where a test may end the process: before the transaction and after it.
+    const fn points(&self) -> Option<[Point; 2]> {
+        match self {
+            Self::Request(Purpose::Intent, _) => Some([Point::IntentCommit, Point::IntentCommitted]),
+            Self::Request(Purpose::Outcome, _) => Some([Point::OutcomeCommit, Point::OutcomeCommitted]),
+            Self::Request(Purpose::Notices, _) => Some([Point::NoticesCommit, Point::NoticesCommitted]),
+            Self::Request(Purpose::Plain | Purpose::Delivery, _) => {
+                Some([Point::PlainCommit, Point::PlainCommitted])
+            }
+            Self::Request(Purpose::Last, _)
+            | Self::Note(_)
+            | Self::Gap(_)
+            | Self::Strangers(_)
+            | Self::Uses(_)
+            | Self::Leases(_)
+            | Self::Prune
+            | Self::Own => None,
+        }
+    }
 }
 
 impl Task {
@@ -71,6 +96,10 @@ impl Task {
             Certainty::Known => Ok(()),
         };
         let (slots, steps) = self.steps(batch, gap);
+        let points: Vec<_> = slots.iter().filter_map(Slot::points).collect();
+        for [before, _] in &points {
+            point(*before);
+        }
         let chain = Arc::clone(&self.core.chain);
         let written = match settled {
             Ok(()) => self.writer.append(&chain, self.head, steps, deadline).await,
@@ -78,6 +107,9 @@ impl Task {
         };
         match written {
             Ok(appended) => {
+                for [_, after] in &points {
+                    point(*after);
+                }
                 self.head = appended.head;
                 self.shared.set_head(appended.head);
                 self.shared.sync.took(appended.sync);
@@ -154,6 +186,11 @@ impl Task {
                 Slot::Strangers(strangers) if !written => self.shared.strangers_back(strangers),
                 Slot::Uses(uses) if !matches!(done, Done::Plain) => self.shared.uses.put_back(uses),
                 // There is more: it is done as soon as there is time.
+                Slot::Leases(until) => {
+                    if let Done::Renewed(intents) = &done {
+                        self.at_work.renewed(intents, until);
+                    }
+                }
                 Slot::Prune if matches!(done, Done::PrunedInPart) => self.prune_at = self.core.now(),
                 Slot::Note(_)
                 | Slot::Gap(_)
@@ -191,6 +228,8 @@ impl Task {
             | Done::Quota { .. }
             | Done::Closed { .. }
             | Done::Lost
+            | Done::Renewed(_)
+            | Done::Behind
             | Done::BySame
             | Done::Already
             | Done::Claimed(_)
@@ -215,6 +254,9 @@ impl Task {
         self.shared.failures.fetch_add(1, Ordering::Relaxed);
         self.shared.unwritable.store(true, Ordering::Relaxed);
         self.shared.failed(self.core.now(), error.word());
+        if let StoreError::Taken { .. } = error {
+            self.shared.taken.store(true, Ordering::Relaxed);
+        }
         if let StoreError::Moved { .. } = error {
             let why = "does not end the chain any more, or another hand continued it".into();
             let chain = self.core.chain.to_string();
@@ -232,7 +274,7 @@ impl Task {
                 Slot::Gap(gap) => self.shared.put_back(gap),
                 Slot::Strangers(strangers) => self.shared.strangers_back(strangers),
                 Slot::Uses(uses) => self.shared.uses.put_back(uses),
-                Slot::Prune | Slot::Own => {}
+                Slot::Leases(_) | Slot::Prune | Slot::Own => {}
             }
         }
     }

@@ -25,7 +25,7 @@ use tokio::{
     time::{Interval, MissedTickBehavior, interval, sleep_until},
 };
 
-use crate::store::{Head, IntentRef, Reader, Writer};
+use crate::store::{Head, IntentRef, Others, Reader, Writer};
 
 use super::{
     core::Core,
@@ -40,6 +40,12 @@ use commit::{Batch, Certainty};
 
 /// Steps in one transaction at most, and as many notes again.
 const BATCH: usize = 256;
+/// As many on a server, which answers many times for each: the other replicas wait meanwhile.
+const SHARED_BATCH: usize = 32;
+/// Steps of deliveries in one transaction at most: whoever asks the guard for something waits for no more of them.
+const DELIVERIES: usize = 16;
+/// How long steps of deliveries are collected, so that many of them are one transaction; whatever else comes takes them along.
+const GATHER: Duration = Duration::from_millis(5);
 /// How long notes are collected: nobody waits for them.
 const COLLECT: Duration = Duration::from_millis(100);
 
@@ -52,6 +58,7 @@ pub(super) struct Task {
     reader: Reader,
     head: Head,
     requests: mpsc::Receiver<Request>,
+    deliveries: mpsc::Receiver<Request>,
     notes: mpsc::Receiver<Note>,
     /// Intents on record that nobody waits for: closed before anything else is written.
     abandoned: Vec<Abandoned>,
@@ -79,6 +86,7 @@ enum Going {
 /// What woke the task.
 enum Woken {
     Request(Option<Request>),
+    Delivery(Request),
     Note(Option<Note>),
     Flush,
     Tick,
@@ -90,7 +98,11 @@ impl Task {
         shared: Arc<Shared>,
         at_work: AtWork,
         (writer, reader, head): (Writer, Reader, Head),
-        (requests, notes): (mpsc::Receiver<Request>, mpsc::Receiver<Note>),
+        (requests, deliveries, notes): (
+            mpsc::Receiver<Request>,
+            mpsc::Receiver<Request>,
+            mpsc::Receiver<Note>,
+        ),
     ) -> Self {
         let now = core.now();
         Self {
@@ -101,6 +113,7 @@ impl Task {
             reader,
             head,
             requests,
+            deliveries,
             notes,
             abandoned: Vec::new(),
             certainty: Certainty::Known,
@@ -121,7 +134,12 @@ impl Task {
             let mut batch;
             (batch, going) = self.collect(&mut tick).await;
             loop {
-                while batch.notes.len() < BATCH
+                while going == Going::Ended
+                    && let Ok(delivery) = self.deliveries.try_recv()
+                {
+                    batch.requests.push(delivery);
+                }
+                while batch.notes.len() < self.most()
                     && let Ok(note) = self.notes.try_recv()
                 {
                     batch.notes.push(note);
@@ -145,14 +163,25 @@ impl Task {
         let mut batch = Batch::default();
         let mut going = Going::On;
         let mut ticked = false;
+        let most = self.most();
+        let mut deliveries = Vec::new();
         loop {
-            match self.woken(tick, flush, batch.notes.len() < BATCH).await {
+            let room = (deliveries.len() < DELIVERIES, batch.notes.len() < most);
+            match self.woken(tick, flush, room).await {
                 Woken::Request(Some(request)) => batch.requests.push(request),
                 Woken::Request(None) => going = Going::Ended,
+                Woken::Delivery(delivery) => {
+                    deliveries.push(delivery);
+                    let until = Instant::now() + GATHER;
+                    flush = Some(flush.map_or(until, |flush| flush.min(until)));
+                    if deliveries.len() < DELIVERIES {
+                        continue;
+                    }
+                }
                 Woken::Note(Some(note)) => {
                     batch.notes.push(note);
                     flush.get_or_insert_with(|| Instant::now() + COLLECT);
-                    if batch.notes.len() < BATCH {
+                    if batch.notes.len() < most {
                         continue;
                     }
                 }
@@ -162,11 +191,18 @@ impl Task {
             }
             break;
         }
-        while batch.requests.len() < BATCH
+        while batch.requests.len() < most
             && let Ok(request) = self.requests.try_recv()
         {
             batch.requests.push(request);
         }
+        // Behind what somebody waits for.
+        while deliveries.len() < DELIVERIES
+            && let Ok(delivery) = self.deliveries.try_recv()
+        {
+            deliveries.push(delivery);
+        }
+        batch.requests.append(&mut deliveries);
         if batch.requests.iter().any(|request| request.purpose == Purpose::Last) {
             going = Going::Ended;
         }
@@ -179,12 +215,21 @@ impl Task {
         (batch, going)
     }
 
-    async fn woken(&mut self, tick: &mut Interval, flush: Option<Instant>, room: bool) -> Woken {
+    fn most(&self) -> usize {
+        match self.core.others {
+            Others::AreGone => BATCH,
+            Others::MayLive => SHARED_BATCH,
+        }
+    }
+
+    async fn woken(&mut self, tick: &mut Interval, flush: Option<Instant>, room: (bool, bool)) -> Woken {
+        let (deliveries, notes) = room;
         let due = flush.unwrap_or_else(Instant::now);
         tokio::select! {
             biased;
             request = self.requests.recv() => Woken::Request(request),
-            note = self.notes.recv(), if room => Woken::Note(note),
+            Some(delivery) = self.deliveries.recv(), if deliveries => Woken::Delivery(delivery),
+            note = self.notes.recv(), if notes => Woken::Note(note),
             () = sleep_until(due.into()), if flush.is_some() => Woken::Flush,
             _ = tick.tick() => Woken::Tick,
         }

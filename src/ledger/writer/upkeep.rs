@@ -3,14 +3,12 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
-use super::{Task, commit::Slot};
+use super::{
+    Task,
+    commit::{Certainty, Slot},
+};
 use crate::{
-    ledger::{
-        core::MEMORY,
-        open::{TAIL, flaw},
-        queue::Shared,
-        summary,
-    },
+    ledger::{core::MEMORY, open::look, queue::Shared, summary},
     store::{Bounds, FOLD_LONGEST, Head, Reader, Step},
 };
 
@@ -49,7 +47,13 @@ impl Task {
                 tracing::error!(%error, "the ledger cannot be written");
                 self.shared.unwritable.store(true, Ordering::Relaxed);
                 self.shared.failed(now, error.word());
+                // A connection that is gone is opened again before the next write.
+                self.certainty = Certainty::Unknown;
             }
+        }
+        match self.writer.epoch().await {
+            Ok(epoch) => self.shared.highest.store(epoch, Ordering::Relaxed),
+            Err(error) => tracing::error!(%error, "the highest epoch of a policy cannot be read"),
         }
         // A guard that is not ready gets no requests: it has to find out by itself that the store is back.
         if self.shared.unwritable.load(Ordering::Relaxed) {
@@ -58,7 +62,7 @@ impl Task {
         let intents = self.at_work.all();
         if !intents.is_empty() {
             let until = now.saturating_add(self.core.lease);
-            own.push((Slot::Own, Step::Renew { owner: self.core.owner.clone(), until, intents }));
+            own.push((Slot::Leases(until), Step::Renew { owner: self.core.owner.clone(), until, intents }));
         }
         if now >= self.summary_at {
             self.summary_at = now.saturating_add(SUMMARY);
@@ -70,7 +74,8 @@ impl Task {
         }
         if now >= self.prune_at && (idle || now >= self.prune_at.saturating_add(PRUNE_LATE)) {
             self.prune_at = now.saturating_add(PRUNE);
-            own.push((Slot::Prune, Step::Prune(bounds(now))));
+            let retention = self.shared.retention.load(Ordering::Relaxed);
+            own.push((Slot::Prune, Step::Prune(bounds(now, retention))));
         }
         self.look_at_the_end(now);
         own
@@ -96,8 +101,11 @@ impl Task {
 }
 
 /// Before when what is forgotten.
-fn bounds(now: i64) -> Bounds {
+fn bounds(now: i64, retention: i64) -> Bounds {
+    // Where nothing is said, records and what stands beside them stay.
+    let records = if retention == 0 { i64::MIN } else { now.saturating_sub(retention) };
     Bounds {
+        records,
         answers: now.saturating_sub(MEMORY),
         deliveries: now.saturating_sub(DELIVERIES),
         counts: now.saturating_sub(COUNTS),
@@ -111,17 +119,11 @@ fn bounds(now: i64) -> Bounds {
 
 /// Looks at the last records up to where the chain ended. One that cannot be read is looked at the next time.
 async fn check(reader: Reader, shared: Arc<Shared>, chain: Arc<str>, head: Head) {
-    match reader.up_to(&chain, head.seq, TAIL).await {
-        Ok(rows) => {
-            if let Some(broken) = flaw(&chain, &rows, head) {
-                tracing::error!(
-                    chain = broken.chain,
-                    seq = broken.seq,
-                    why = broken.why,
-                    "the chain is broken"
-                );
-                shared.set_broken(broken);
-            }
+    match look(&reader, &chain, head).await {
+        Ok(None) => {}
+        Ok(Some(broken)) => {
+            tracing::error!(chain = broken.chain, seq = broken.seq, why = broken.why, "the chain is broken");
+            shared.set_broken(broken);
         }
         Err(error) => tracing::error!(%error, "the end of the chain cannot be read"),
     }

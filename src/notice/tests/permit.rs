@@ -9,7 +9,7 @@ use crate::{
         Change, Directory, Field, Identity, Profile, Seen, User, UserId,
         testing::{INSTANCE, USER, asked, identity_info},
     },
-    policy::{Code, Known, Next, Permit, Policy, PolicyFiles, Refusal, Refused, screen},
+    policy::{Code, Given, Known, Looked, Next, Permit, Policy, PolicyFiles, Refusal, Refused, screen},
 };
 
 const AGENT: &str = "12345678-1111-2222-aaaa-111111111111";
@@ -82,7 +82,7 @@ fn permit(method: &str, target: &str, body: &str, user: Option<User>) -> Permit<
             .into(),
         ..Seen::default()
     };
-    let decided = limiter.reserve(undecided, &[]).ok().unwrap().decide(seen, &Known::default(), now(AT));
+    let decided = limiter.reserve(undecided, &[]).ok().unwrap().decide(seen, Known::default(), now(AT));
     match decided {
         Ok(permit) => permit,
         Err(refused) => panic!("{:?}", refused.refusal),
@@ -207,7 +207,11 @@ fn refused(target: &str, asked_for: &[(Field, Option<&str>)], user: Option<User>
         route: Some(change.route()),
         target: Some(change.target().clone()),
         asked: asked_for.iter().map(|(field, value)| (*field, value.map(str::to_owned))).collect(),
-        user,
+        given: Given::default(),
+        looked: user.map(|user| {
+            let seen = Seen { user: Some(user), ..Seen::default() };
+            Box::new(Looked { seen, ..Looked::default() })
+        }),
         refusal: Refusal {
             code: Code::AddressInUse,
             rule: None,

@@ -18,7 +18,7 @@ use tokio::{
 
 use super::{
     Alarm, ChannelStats, Outbox,
-    standing::{Era, Room, Standing},
+    standing::{Era, Heard, Room, Standing},
 };
 use crate::{
     clock::{Clock, Now},
@@ -32,7 +32,9 @@ use crate::{
 };
 
 /// Hands for what is urgent, and for what is not: messages under way at the same time.
-const HANDS: [usize; 2] = [4, 2];
+const HANDS: [usize; 2] = [4, 6];
+/// Hands for what is not urgent while somebody waits for the guard.
+const HANDS_WHILE_BUSY: usize = 1;
 /// What is due again is looked for this often; what is new is told at once.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// Longest time for one attempt, whatever the channel's own: with the wait for a hand it stays within a claim (60 s), so
@@ -125,6 +127,10 @@ impl<O: Outbox> Lane<O> {
                 (standing.room(self.now().millis()), standing.era())
             };
             let most = match room {
+                Room::All if urgency == Urgency::Later && self.outbox.is_busy() => {
+                    let busy = HANDS[1] - hands.available_permits();
+                    HANDS_WHILE_BUSY.saturating_sub(busy)
+                }
                 Room::All => hands.available_permits(),
                 Room::One => usize::from(under_way.is_empty()),
                 Room::None(left) => {
@@ -193,8 +199,12 @@ impl<O: Outbox> Lane<O> {
             }
             Verdict::Channel => {
                 let asked = unsent.retry_after().unwrap_or_default().as_millis();
-                let asked = (i64::try_from(asked).unwrap_or(i64::MAX), jitter);
-                self.standing().held(era, claimed.attempts, &why, now.millis(), asked)
+                let heard = if unsent.reached_nobody() {
+                    Heard::Nobody
+                } else {
+                    Heard::Somebody(i64::try_from(asked).unwrap_or(i64::MAX))
+                };
+                self.standing().held(era, claimed.attempts, &why, now.millis(), (heard, jitter))
             }
         };
         if begins {

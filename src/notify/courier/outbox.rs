@@ -59,6 +59,8 @@ pub(crate) trait Outbox: Send + Sync + 'static {
     ) -> impl Future<Output = Result<(), Unwritten>> + Send;
     /// What waits, in queues of channels that are not configured any more too.
     fn queues(&self) -> impl Future<Output = Result<Vec<OutboxStats>, Unwritten>> + Send;
+    /// Whether others are to come first now.
+    fn is_busy(&self) -> bool;
     /// Resolves when there may be something new.
     fn due(&self) -> impl Future<Output = ()> + Send;
     /// Has something told; what has the same [`Alarm::once`] is told once.
@@ -95,6 +97,10 @@ impl Outbox for Post {
 
     async fn queues(&self) -> Result<Vec<OutboxStats>, Unwritten> {
         self.ledger.outbox().await
+    }
+
+    fn is_busy(&self) -> bool {
+        self.ledger.is_busy()
     }
 
     async fn due(&self) {

@@ -1,8 +1,9 @@
 //! How one channel stands: whether it takes messages, and when it is tried again. Pure: time comes in milliseconds.
 //!
 //! A channel that fails is *held*: what is for it is not even claimed, but for one message at a time that tries whether it
-//! is back (5 s after the first failure, later up to a minute). Once one is taken all the others are due at once, since
-//! none of them was put off. Only the messages that tried have a time of their own, at most two minutes away.
+//! is back: every 5 s where nobody answers there, and where somebody answers and takes nothing, 5 s after the first failure
+//! and later up to a minute (a wrong password that is tried all the time is locked). Once one is taken all the others are due
+//! at once, since none of them was put off. Only the messages that tried have a time of their own, at most two minutes away.
 //!
 //! A message that is refused by itself says nothing of its channel, however often it is, as long as others are taken. It is
 //! the channel's failure when nothing else happens: several messages refused, and none taken, for some minutes.
@@ -32,6 +33,8 @@ pub(super) struct Standing {
     why: String,
     /// Holds so far, in this outage.
     holds: u32,
+    /// Those of them after somebody answered.
+    answered: u32,
     /// Counts holds and ends of outages.
     era: Era,
     /// Nothing but one message is tried before this time.
@@ -55,6 +58,15 @@ pub(super) enum Room {
     One,
     /// Nothing for so many milliseconds.
     None(i64),
+}
+
+/// Who said that a channel takes nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Heard {
+    /// Nobody: there is no connection. Trying costs the other side next to nothing.
+    Nobody,
+    /// Whoever is there, and how long it asks to be left alone, in milliseconds.
+    Somebody(i64),
 }
 
 /// What a hold was when an attempt began: a failure of an earlier one says nothing new.
@@ -104,20 +116,26 @@ impl Standing {
     }
 
     /// The channel took nothing: it is held. Gives when this message is due again, and whether that begins an outage.
-    /// `asked`: how long the receiver asks to be left alone; `jitter`: chance.
+    /// `jitter`: chance.
     pub(super) fn held(
         &mut self,
         era: Era,
         attempts: u32,
         why: &str,
         now: i64,
-        (asked, jitter): (i64, u8),
+        (heard, jitter): (Heard, u8),
     ) -> (i64, bool) {
         let counts = era == self.era;
         let begins = counts && self.in_a_row == 0;
         if counts {
             self.failed(why, now);
-            let hold = doubled(FIRST_HOLD, self.holds, LONGEST_HOLD).max(asked);
+            let hold = match heard {
+                Heard::Nobody => FIRST_HOLD,
+                Heard::Somebody(asked) => {
+                    self.answered = self.answered.saturating_add(1);
+                    doubled(FIRST_HOLD, self.answered - 1, LONGEST_HOLD).max(asked)
+                }
+            };
             self.held_until = now.saturating_add(spread(hold, jitter));
             self.holds = self.holds.saturating_add(1);
             self.era = self.era.next();
@@ -203,7 +221,7 @@ mod tests {
     /// Fails at `now`, as an attempt that began just then.
     fn fail(standing: &mut Standing, now: i64) -> i64 {
         let era = standing.era();
-        standing.held(era, 0, "down", now, (0, 0)).0
+        standing.held(era, 0, "down", now, (Heard::Somebody(0), 0)).0
     }
 
     #[test]
@@ -225,11 +243,30 @@ mod tests {
     }
 
     #[test]
+    fn a_channel_where_nobody_answers_is_tried_every_few_seconds() {
+        let mut standing = Standing::default();
+        let mut now = 0;
+        for chance in [0, 255, 0, 128, 255] {
+            let era = standing.era();
+            let (due, _) = standing.held(era, 0, "down", now, (Heard::Nobody, chance));
+            let Room::None(hold) = standing.room(now) else { panic!("not held") };
+            assert!((5_000..=6_250).contains(&hold), "{hold}");
+            assert!(due <= now + 12_500, "{due}");
+            now += hold;
+            assert_eq!(standing.room(now), Room::One);
+        }
+        // Somebody is there again, and takes nothing: only these count.
+        let era = standing.era();
+        standing.held(era, 0, "down", now, (Heard::Somebody(0), 0));
+        assert_eq!(standing.room(now), Room::None(5_000));
+    }
+
+    #[test]
     fn attempts_that_were_under_way_together_fail_once() {
         let mut standing = Standing::default();
         let era = standing.era();
         for _ in 0..10 {
-            standing.held(era, 0, "down", 0, (0, 0));
+            standing.held(era, 0, "down", 0, (Heard::Somebody(0), 0));
         }
         assert_eq!(standing.room(0), Room::None(5_000));
         assert!(standing.alarm("mail", 0).is_none());
@@ -248,14 +285,14 @@ mod tests {
         // A message that was tried often and is the first to fail may be the reason itself: it waits its own time.
         let mut standing = Standing::default();
         let era = standing.era();
-        assert_eq!(standing.held(era, 30, "down", 0, (0, 0)), (900_000, true));
+        assert_eq!(standing.held(era, 30, "down", 0, (Heard::Somebody(0), 0)), (900_000, true));
     }
 
     #[test]
     fn a_receiver_is_left_alone_as_long_as_it_asks() {
         let mut standing = Standing::default();
         let era = standing.era();
-        let (due, _) = standing.held(era, 0, "429", 0, (120_000, 0));
+        let (due, _) = standing.held(era, 0, "429", 0, (Heard::Somebody(120_000), 0));
         assert_eq!(standing.room(0), Room::None(120_000));
         assert!(due >= 120_000);
     }

@@ -21,6 +21,7 @@ use super::{
 use crate::{
     client::{Client, ClientBounds, Endpoint, Outgoing, Reach, Unusable},
     clock::Now,
+    crash::{Point, point},
     notice::Delivery,
     secret::Secret,
     wire::Broken,
@@ -146,7 +147,20 @@ impl Hook {
     pub(super) async fn post(&self, words: &Words, delivery: &Delivery, now: Now) -> Result<String, Unsent> {
         let aim = self.aim.load_full();
         let request = aim.request(words, delivery, now)?;
-        aim.exchange(request, now).await
+        point(Point::HookPost);
+        let answer = aim.exchange(request, now).await;
+        point(Point::HookPosted);
+        answer
+    }
+
+    /// Posts a document that is no notice.
+    ///
+    /// # Errors
+    /// As for a notice.
+    pub(super) async fn post_document(&self, id: &str, document: String, now: Now) -> Result<(), Unsent> {
+        let aim = self.aim.load_full();
+        let request = aim.outgoing(id.to_owned(), "application/json", document.into(), now);
+        aim.exchange(request, now).await.map(|_| ())
     }
 }
 
@@ -189,7 +203,10 @@ impl Aim {
             Shape::Teams => ("application/json", body::teams(&words()?)),
             Shape::PagerDuty(key) => ("application/json", message.pager_duty(&words()?, key)),
         };
-        let body = Bytes::from(body.to_string());
+        Ok(self.outgoing(id, media, Bytes::from(body.to_string()), now))
+    }
+
+    fn outgoing(&self, id: String, media: &str, body: Bytes, now: Now) -> Outgoing {
         let seconds = now.timestamp().as_second();
         let mut headers = vec![
             ("host", self.client.authority().to_owned()),
@@ -201,7 +218,7 @@ impl Aim {
         }
         headers.push(("webhook-timestamp", seconds.to_string()));
         headers.push(("webhook-id", id));
-        Ok(Outgoing { method: "POST", target: self.target.clone(), headers, body })
+        Outgoing { method: "POST", target: self.target.clone(), headers, body }
     }
 
     /// The status decides; the words after it are read as far as they come, and are never waited for long.

@@ -83,7 +83,7 @@ async fn everything_that_waits_is_brought() {
     running.stop().await;
 }
 
-/// A week without a mail server: tried at most once a minute, told once, and brought at once when it is back.
+/// A week without a mail server: tried by one message at a time, told once, and brought at once when it is back.
 #[tokio::test]
 async fn h4_a_week_without_a_mail_server_loses_nothing() {
     let mailbox = mailbox(Protection::StartTls).await;
@@ -428,4 +428,21 @@ async fn h10_recipients_that_are_denied_hold_up_no_other() {
         assert_eq!(counts(&running, 0).2, 0, "nothing is given up");
         running.stop().await;
     }
+}
+
+/// Whoever waits for the guard comes first: then there is one hand for what is not urgent.
+#[tokio::test]
+async fn what_is_not_urgent_yields_while_the_guard_is_busy() {
+    let mailbox = mailbox(Protection::StartTls).await;
+    let clock = clock();
+    let memory = Memory::new(&clock);
+    memory.busy.store(true, Ordering::SeqCst);
+    for id in 1..=20 {
+        memory.put(id, Delivery { urgency: Urgency::Later, ..to("security@example.com", id) }, 0);
+    }
+    let channels = Channels::new(Some(mail(&mailbox, LONG)), BTreeMap::new(), clock);
+    let running = Running::over(&memory, channels);
+    running.memory.ended(20).await;
+    assert_eq!((mailbox.received(20).await.len(), mailbox.connections()), (20, 1));
+    running.stop().await;
 }

@@ -30,7 +30,7 @@ const CHANGE: &str = r#"{"IdentityInfo":{"Email":"new@example.org"}}"#;
 
 async fn ledger(directory: &TempDir, clock: &Clock) -> Ledger {
     let options = LedgerOptions {
-        url: format!("sqlite:{}?reserve=0", directory.path().join("ledger.db").display()),
+        url: crate::store::testing::url(directory.path()),
         replica: "guard-1".to_owned(),
         timeout: Duration::from_secs(10),
         lease: Duration::from_secs(30),

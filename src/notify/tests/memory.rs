@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Mutex,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
 };
 
@@ -39,6 +39,8 @@ pub(super) struct Memory {
     pub(super) unclaimable: AtomicU32,
     pub(super) unwritable: AtomicU32,
     pub(super) unsayable: AtomicU32,
+    /// Whether others are to come first.
+    pub(super) busy: AtomicBool,
 }
 
 impl Memory {
@@ -53,6 +55,7 @@ impl Memory {
             unclaimable: AtomicU32::new(0),
             unwritable: AtomicU32::new(0),
             unsayable: AtomicU32::new(0),
+            busy: AtomicBool::new(false),
         })
     }
 
@@ -155,6 +158,10 @@ impl Outbox for Arc<Memory> {
             dead: 0,
         };
         Ok(self.waiting.lock().unwrap().iter().map(one).collect())
+    }
+
+    fn is_busy(&self) -> bool {
+        self.busy.load(Ordering::SeqCst)
     }
 
     async fn due(&self) {

@@ -10,7 +10,7 @@ use crate::{
     diagnostic::{Fault, Faults},
     operation::{Field, InstanceIn},
     policy::{
-        PolicyFiles,
+        Policy, PolicyFiles, Trial,
         binding::Binding,
         differences::Shadows,
         pattern::Pattern,
@@ -18,7 +18,7 @@ use crate::{
     },
 };
 
-use super::{Placed, drafted, lint::is_blunt, scope::reached, trials};
+use super::{Draft, Placed, drafted, lint::is_blunt, scope::reached, trial::tried};
 
 /// A rule that ends within so long is told.
 const SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
@@ -27,12 +27,39 @@ const FEW: usize = 4;
 
 /// Advice about files that load; none about files that do not.
 pub(in crate::policy) fn advice(files: &PolicyFiles, now: Now) -> Faults {
+    let Ok((draft, _)) = drafted(files, now) else { return Faults::new() };
+    let advised = Advised::of(&draft);
+    let (rules, tests) = draft.compiled(files);
+    let policy = Policy::on_trial(rules);
+    let trials: Vec<Trial> = tests.iter().map(|test| tried(&policy, test)).collect();
+    advised.advice(&trials, now)
+}
+
+/// The rules that are advised on, in the order in which they are written.
+pub(super) struct Advised {
+    allow: Vec<Placed<Allow>>,
+    monitor: Vec<Placed<Allow>>,
+    deny: Vec<Placed<Deny>>,
+}
+
+impl Advised {
+    /// Those of these files.
+    pub(super) fn of(draft: &Draft) -> Self {
+        Self { allow: draft.allow.clone(), monitor: draft.monitor.clone(), deny: draft.deny.clone() }
+    }
+
+    /// Advice, with how the tests ended.
+    pub(super) fn advice(&self, trials: &[Trial], now: Now) -> Faults {
+        let tested = trials.iter().flat_map(|trial| &trial.rules).map(|rule| &*rule.id).collect();
+        advice_on(self, &tested, now)
+    }
+}
+
+fn advice_on(draft: &Advised, tested: &BTreeSet<&str>, now: Now) -> Faults {
     let mut faults = Faults::new();
-    let Ok((draft, _)) = drafted(files, now) else { return faults };
     let denies: Vec<&Deny> =
         draft.deny.iter().map(|placed| &placed.what).filter(|deny| !is_blunt(deny)).collect();
     let mut shadows = Shadows::of(&denies);
-    let tested = tested(files, now);
     for placed in &draft.allow {
         let allow = &placed.what;
         ends_soon(placed, &allow.scope, now, &mut faults);
@@ -43,7 +70,7 @@ pub(in crate::policy) fn advice(files: &PolicyFiles, now: Now) -> Faults {
         }
         wide(placed, &mut faults);
         unpinned(placed, &mut faults);
-        if tested.as_ref().is_some_and(|tested| !tested.contains(&*allow.rule.id)) {
+        if !tested.contains(&*allow.rule.id) {
             let message = format!("no test is allowed by `{}`", allow.rule.id);
             tell(placed, &mut faults, "untested", message, "write a [[test]] that it allows".to_owned());
         }
@@ -51,7 +78,7 @@ pub(in crate::policy) fn advice(files: &PolicyFiles, now: Now) -> Faults {
     for placed in &draft.monitor {
         let monitor = &placed.what;
         ends_soon(placed, &monitor.scope, now, &mut faults);
-        if tested.as_ref().is_some_and(|tested| !tested.contains(&*monitor.rule.id)) {
+        if !tested.contains(&*monitor.rule.id) {
             let message = format!("no test is let through by `{}`", monitor.rule.id);
             tell(
                 placed,
@@ -65,18 +92,12 @@ pub(in crate::policy) fn advice(files: &PolicyFiles, now: Now) -> Faults {
     for placed in &draft.deny {
         let deny = &placed.what;
         ends_soon(placed, &deny.scope, now, &mut faults);
-        if tested.as_ref().is_some_and(|tested| !tested.contains(&*deny.rule.id)) {
+        if !tested.contains(&*deny.rule.id) {
             let message = format!("no test is refused by `{}`", deny.rule.id);
             tell(placed, &mut faults, "untested", message, "write a [[test]] that it refuses".to_owned());
         }
     }
     faults
-}
-
-/// The ids of the rules that decide some test; none when tests cannot be run.
-fn tested(files: &PolicyFiles, now: Now) -> Option<BTreeSet<String>> {
-    let trials = trials(files, &[], now).ok()?;
-    Some(trials.iter().flat_map(|trial| &trial.rules).map(|rule| rule.id.to_string()).collect())
 }
 
 fn ends_soon<T>(placed: &Placed<T>, scope: &Scope, now: Now, faults: &mut Faults) {

@@ -89,6 +89,7 @@ pub(super) fn read(mut table: Table<'_>, reading: &mut Reading<'_>) -> Option<Ex
     let case = Case {
         caller: caller?,
         key_id: None,
+        issued: None,
         claims,
         notes,
         route,

@@ -1,6 +1,6 @@
 //! What loads and is worth a look: rules that do nothing, rules that say the same, a policy without tests.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 
 use crate::{
     diagnostic::{Fault, Faults},
@@ -27,22 +27,17 @@ pub(super) fn lint(draft: &Draft, faults: &mut Faults) {
 
 /// Allow rules that differ in nothing but id and place (F7).
 fn same(draft: &Draft, faults: &mut Faults) {
-    let mut known: BTreeMap<String, &Allow> = BTreeMap::new();
+    let mut known: HashMap<String, &Allow> = HashMap::new();
     for placed in &draft.allow {
         let allow = &placed.what;
-        match known.get(&outline(allow)) {
-            Some(other) if is_same(allow, other) => {
-                warn(
-                    placed,
-                    faults,
-                    format!("`{}` says the same as `{}`", allow.rule.id, other.rule.id),
-                    format!("remove one of them; the other is at {}", other.rule.place),
-                );
-            }
-            Some(_) => {}
-            None => {
-                known.insert(outline(allow), allow);
-            }
+        let other = *known.entry(outline(allow)).or_insert(allow);
+        if !std::ptr::eq(other, allow) && is_same(allow, other) {
+            warn(
+                placed,
+                faults,
+                format!("`{}` says the same as `{}`", allow.rule.id, other.rule.id),
+                format!("remove one of them; the other is at {}", other.rule.place),
+            );
         }
     }
 }

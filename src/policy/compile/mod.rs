@@ -21,6 +21,7 @@ use std::{
     sync::Arc,
 };
 
+use advice::Advised;
 pub(super) use advice::advice;
 pub(super) use revoked::emergency;
 pub(super) use trial::{asked, verdict};
@@ -50,6 +51,7 @@ use table::{Reading, Table, Text};
 const VERSION: u32 = 1;
 
 /// A thing that was read, and where.
+#[derive(Clone)]
 pub(super) struct Placed<T> {
     what: T,
     source: Source,
@@ -71,17 +73,34 @@ struct Draft {
     epoch: Option<(u64, Source)>,
 }
 
-/// Reads the rules, and runs their tests.
-pub(super) fn rules(files: &PolicyFiles, now: Now) -> Result<(Rules, Faults), Faults> {
+/// What is said of rules beyond their faults.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Say {
+    /// Nothing.
+    Faults,
+    /// What is worth a look, after all faults.
+    Advice,
+}
+
+/// Reads the rules, and runs their tests. Gives the warnings, and the advice that was asked for.
+pub(super) fn rules(files: &PolicyFiles, now: Now, say: Say) -> Result<(Rules, Faults, Faults), Faults> {
     let (draft, mut faults) = drafted(files, now)?;
     lint::lint(&draft, &mut faults);
+    let advised = match say {
+        Say::Faults => None,
+        Say::Advice => Some(Advised::of(&draft)),
+    };
     let (rules, tests) = draft.compiled(files);
     let policy = Policy::on_trial(rules);
-    for test in tests {
-        faults.extend(trial::run(&policy, test));
+    let trials: Vec<Trial> = tests.iter().map(|test| trial::tried(&policy, test)).collect();
+    for (test, trial) in tests.iter().zip(&trials) {
+        faults.extend(trial::fault(test, trial));
     }
     match policy.into_rules() {
-        Some(rules) if !faults.fatal() => Ok((rules, faults)),
+        Some(rules) if !faults.fatal() => {
+            let advice = advised.map(|advised| advised.advice(&trials, now)).unwrap_or_default();
+            Ok((rules, faults, advice))
+        }
         Some(_) | None => Err(faults),
     }
 }

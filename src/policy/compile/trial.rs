@@ -27,16 +27,16 @@ pub(in crate::policy) fn asked(judge: &Judge<'_>, case: &Case) -> Result<Grant, 
     }
 }
 
-/// Runs one test of a policy that is being loaded.
-pub(super) fn run(policy: &Policy, test: Placed<Expected>) -> Faults {
+/// What is wrong with a policy where a test of it failed.
+pub(super) fn fault(test: &Placed<Expected>, trial: &Trial) -> Faults {
     let mut faults = Faults::new();
-    let Trial { name, expected, found, failure, .. } = tried(policy, &test);
+    let Trial { name, expected, found, failure, .. } = trial;
     if let Some(Failure { detail }) = failure {
         let message = format!("test `{name}`: expected {expected}, but it is {found}");
-        let fault = Fault::error(message, test.source.at(test.what.span));
+        let fault = Fault::error(message, test.source.at(test.what.span.clone()));
         faults.push(match detail {
             None => fault,
-            Some(detail) => fault.hint(detail),
+            Some(detail) => fault.hint(detail.clone()),
         });
     }
     faults

@@ -109,6 +109,11 @@ impl Operations {
         Self(self.0.iter().zip(&other.0).map(|(one, other)| one & !other).collect())
     }
 
+    /// Whether all of them are in the other.
+    pub(super) fn are_within(&self, other: &Self) -> bool {
+        self.0.iter().zip(&other.0).all(|(one, other)| one & !other == 0)
+    }
+
     /// Whether there is none.
     pub(super) fn is_empty(&self) -> bool {
         self.0.iter().all(|word| *word == 0)

@@ -15,7 +15,7 @@ mod narrower;
 mod search;
 mod sentence;
 
-use std::fmt;
+use std::{collections::HashMap, fmt};
 
 use super::{
     Policy, RuleRef,
@@ -124,9 +124,14 @@ impl<'p> Against<'p> {
     }
 }
 
-/// The denies that may cover an allow wholly.
+/// The denies that may cover an allow wholly. Of those that are about users by their exact names alone, only the ones about
+/// a user of the allow are looked at: ten thousand rules are held against a thousand denies.
 pub(super) struct Shadows<'p> {
     denies: Vec<Claim<'p>>,
+    /// Places in `denies`, in order, by each of the names.
+    by_name: HashMap<&'p str, Vec<usize>>,
+    /// All others, in order.
+    others: Vec<usize>,
     left: u32,
 }
 
@@ -136,19 +141,39 @@ impl<'p> Shadows<'p> {
 
     /// Of these denies.
     pub(super) fn of(denies: &[&'p Deny]) -> Self {
-        Self { denies: denies.iter().map(|deny| Claim::of_deny(deny)).collect(), left: Self::MOST }
+        let mut by_name: HashMap<&str, Vec<usize>> = HashMap::new();
+        let mut others = Vec::new();
+        for (place, deny) in denies.iter().enumerate() {
+            let users = &deny.scope.users;
+            if users.exact.is_empty() || !users.patterns.is_empty() {
+                others.push(place);
+                continue;
+            }
+            for name in &users.exact {
+                by_name.entry(name).or_default().push(place);
+            }
+        }
+        let denies = denies.iter().map(|deny| Claim::of_deny(deny)).collect();
+        Self { denies, by_name, others, left: Self::MOST }
     }
 
     /// The deny that covers everything a rule allows.
     pub(super) fn over(&mut self, allow: &Allow) -> Option<&'p RuleRef> {
         let claim = Claim::of_allow(allow);
-        let found = self
-            .denies
-            .iter()
-            .take(usize::try_from(self.left).unwrap_or(0))
-            .find(|deny| shadows(deny, &claim));
-        self.left = self.left.saturating_sub(u32::try_from(self.denies.len()).unwrap_or(u32::MAX));
-        found.map(|deny| deny.rule)
+        // Whatever covers the allow has every one of its users.
+        let named = allow.scope.users.exact.iter().next().and_then(|name| self.by_name.get(name.as_str()));
+        let named = named.map(Vec::as_slice).unwrap_or_default();
+        let left = usize::try_from(self.left).unwrap_or(0);
+        let covering = |places: &[usize]| {
+            let mut denies =
+                places.iter().take(left).filter_map(|place| Some((*place, self.denies.get(*place)?)));
+            denies.find(|(_, deny)| shadows(deny, &claim))
+        };
+        let found = covering(named).into_iter().chain(covering(&self.others)).min_by_key(|(place, _)| *place);
+        let found = found.map(|(_, deny)| deny.rule);
+        let looked = named.len().saturating_add(self.others.len());
+        self.left = self.left.saturating_sub(u32::try_from(looked).unwrap_or(u32::MAX));
+        found
     }
 }
 

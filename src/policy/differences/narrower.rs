@@ -88,7 +88,7 @@ pub(super) fn shadows(deny: &Claim<'_>, allow: &Claim<'_>) -> bool {
     domains.is_empty()
         && allow.callers.iter().all(|one| deny.callers.iter().any(|wide| has_caller(*wide, *one)))
         && allow.places.iter().all(|place| has_place(deny, *place))
-        && allow.operations.without(&deny.operations).is_empty()
+        && allow.operations.are_within(&deny.operations)
         && allow.matters.iter().all(matter)
         && scope(deny.scope, allow.scope)
 }
@@ -119,10 +119,9 @@ fn has_matter(wide: &Claim<'_>, matter: Matter) -> bool {
 
 /// An id reaches an instance in every Region, an ARN in one.
 fn has_place(wide: &Claim<'_>, place: Option<&str>) -> bool {
-    let bare = place.and_then(InstanceId::of_arn);
     wide.places.contains(&None)
         || wide.places.contains(&place)
-        || bare.is_some_and(|id| wide.places.contains(&Some(id.as_str())))
+        || place.and_then(InstanceId::of_arn).is_some_and(|id| wide.places.contains(&Some(id.as_str())))
 }
 
 fn has_caller(wide: Caller<'_>, narrow: Caller<'_>) -> bool {

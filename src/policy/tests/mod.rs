@@ -138,6 +138,7 @@ fn case(operation: &str) -> Case {
     Case {
         caller: role("IdentityDesk"),
         key_id: None,
+        issued: None,
         claims: BTreeMap::new(),
         notes: BTreeMap::new(),
         route: routes().iter().find(|route| route.operation == operation).unwrap(),

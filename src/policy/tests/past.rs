@@ -103,3 +103,70 @@ fn with_every_value_it_is_the_decision_itself() {
     assert!(matches!(whole("mary@example.com"), Judged::Allowed(_)));
     assert!(matches!(whole("mary@example.org"), Judged::Refused(_)));
 }
+
+const PROTECTED: &str = "[protected]\npermissions = [\"Users.Edit\"]\n";
+const ADMIN: &str = "12345678-1111-2222-aaaa-333333333333";
+
+/// What was asked of a user with one security profile, which permitted this, and who had been permitted that.
+fn of_permitted(now: &str, held: &str, log: Logged) -> Past {
+    let user = json!({ "username": "mary", "id": "id-of-mary", "profiles": [ADMIN] });
+    let profiles: Map<String, Value> = [(ADMIN.to_owned(), json!([now]))].into_iter().collect();
+    let more = json!({
+        "user": user, "profiles": profiles, "known": { "held": [held] },
+        "change": { "Email": "mary@example.com" },
+    });
+    past("IdentityDesk", "UpdateUserIdentityInfo", more, &[], log)
+}
+
+#[test]
+fn permissions_that_are_on_record_decide() {
+    let open = policy(&[&any_mail("desk", "")]);
+    let protects = policy(&[PROTECTED, &any_mail("desk", "")]);
+    for (now, held, protected) in [
+        ("Users.Edit", "Users.View", true),
+        ("Users.View", "Users.Edit", true),
+        ("Users.View", "Users.View", false),
+    ] {
+        let past = of_permitted(now, held, Logged::Exact);
+        assert!(matches!(open.replay(&past), Judged::Allowed(_)));
+        match protects.replay(&past) {
+            Judged::Refused(refusal) => assert_eq!((refusal.code, protected), (Code::Protected, true)),
+            Judged::Allowed(_) => assert!(!protected, "{now} {held}"),
+            Judged::Open(..) => panic!("everything is on record"),
+        }
+    }
+    let past = of_permitted("Users.View", "Users.View", Logged::NotPermissions);
+    let Judged::Open(_, unsaid) = protects.replay(&past) else { panic!("it is judged") };
+    assert_eq!(unsaid, [Unsaid::Protection].into());
+    assert!(matches!(open.replay(&past), Judged::Allowed(_)));
+}
+
+const TICKET: &str = "ticket = { header = \"x-guard-ticket\", pattern = \"SEC-[0-9]+\" }";
+
+#[test]
+fn tickets_and_keys_that_are_on_record_decide() {
+    let rules = policy(&[&any_mail("desk", TICKET)]);
+    let with = |ticket: &str, log| {
+        let more = json!({
+            "user": { "username": "mary" }, "change": { "Email": "mary@example.com" },
+            "notes": { "x-guard-ticket": ticket },
+        });
+        past("IdentityDesk", "UpdateUserIdentityInfo", more, &[], log)
+    };
+    assert!(matches!(rules.replay(&with("SEC-7", Logged::Exact)), Judged::Allowed(_)));
+    let Judged::Refused(refusal) = rules.replay(&with("none", Logged::Exact)) else {
+        panic!("it is allowed")
+    };
+    assert_eq!(refusal.code, Code::NoRule);
+    assert!(matches!(rules.replay(&with("none", Logged::Whole)), Judged::Open(..)));
+
+    let mut files = files(&[&any_mail("desk", TICKET)]);
+    let text = "[[revoked]]\nreason = \"lost\"\nissued_before = 2026-03-11T00:00:00Z\n";
+    files.revoked = Some(Ok(Source::new("revoked.toml", text)));
+    let revoking = compile(&files);
+    for (issued, revoked) in [("2026-03-10T23:59:59Z", true), ("2026-03-11T00:00:00Z", false)] {
+        let past = with("SEC-7", Logged::Exact).signed(Some("GSKEY".to_owned()), issued.parse().ok());
+        let judged = revoking.replay(&past);
+        assert_eq!(matches!(judged, Judged::Refused(refusal) if refusal.code == Code::Revoked), revoked);
+    }
+}

@@ -15,7 +15,6 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpListener,
-    sync::Semaphore,
     time::{sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -23,7 +22,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::wire::Require;
 
 use super::{
-    Bound, Counts, Options, Protection, Service,
+    Bound, Counts, Options, Protection, Room, Service,
     connection::serve,
     counts::{count, uncount},
     seats::{NoSeat, Seats},
@@ -69,7 +68,7 @@ pub(super) struct Shared<S> {
     pub(super) options: Options,
     pub(super) counts: Arc<Counts>,
     /// Places for requests under way.
-    pub(super) places: Arc<Semaphore>,
+    pub(super) places: Arc<Seats>,
     /// Connections, and requests that the service answers.
     pub(super) tasks: TaskTracker,
     /// No more connections and no more requests.
@@ -136,10 +135,11 @@ async fn run<S: Service>(
     service: Arc<S>,
     shutdown: impl Future<Output = ()>,
 ) -> Drained {
-    let seats = Seats::new(options.caps);
+    let caps = options.caps;
+    let seats = Seats::new(caps.connections, caps.per_source, options.room.clone());
     let shared = Arc::new(Shared {
         service,
-        places: Arc::new(Semaphore::new(options.caps.requests.min(Semaphore::MAX_PERMITS))),
+        places: Seats::new(caps.requests, caps.requests_per_source, Room::default()),
         options,
         counts,
         tasks: TaskTracker::new(),

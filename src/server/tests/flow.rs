@@ -43,9 +43,36 @@ async fn v11_connections_over_the_cap_of_all_are_closed_at_once() {
     connect_when_free(&running).await;
 }
 
+/// Whoever sends bodies slowly holds a place for each; the others' places stay free.
+#[tokio::test]
+async fn v11_bodies_of_one_source_leave_places_for_others() {
+    let running = with_caps(|caps| (caps.requests, caps.requests_per_source) = (4, 2));
+    let octets = post("/a", "", "hello");
+    let begun = octets.strip_suffix(b"o").unwrap();
+    let mut slow = Vec::new();
+    for _ in 0..2 {
+        let mut stream = running.connect().await;
+        stream.write_all(begun).await.unwrap();
+        slow.push(stream);
+    }
+    eventually(|| running.counts.stats().under_way == 2).await;
+    let mut third = running.connect().await;
+    third.write_all(&octets).await.unwrap();
+    one(&mut third).await.assert_error(503, "ServiceUnavailableException");
+    assert_eq!(running.counts.stats().overloaded, 1);
+    // One of them ends, and there is a place again.
+    let mut stream = slow.pop().unwrap();
+    stream.write_all(b"o").await.unwrap();
+    assert_eq!(one(&mut stream).await.status, 200);
+    eventually(|| running.counts.stats().under_way == 1).await;
+    let mut fourth = running.connect().await;
+    fourth.write_all(&octets).await.unwrap();
+    assert_eq!(one(&mut fourth).await.status, 200);
+}
+
 #[tokio::test]
 async fn requests_over_the_cap_are_answered_503_at_once() {
-    let running = with_caps(|caps| caps.requests = 1);
+    let running = with_caps(|caps| (caps.requests, caps.requests_per_source) = (1, 1));
     let mut held = running.connect().await;
     held.write_all(&get("/hang")).await.unwrap();
     running.service.begun.notified().await;

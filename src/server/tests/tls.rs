@@ -1,6 +1,9 @@
 //! TLS: versions, protocols, names, and replacing the certificate.
 
-use rustls::{HandshakeKind, ProtocolVersion, version::TLS12};
+use rustls::{
+    HandshakeKind, ProtocolVersion,
+    version::{TLS12, TLS13},
+};
 
 use super::*;
 
@@ -50,6 +53,24 @@ async fn tls_1_2_and_1_3_are_served_and_1_3_with_a_post_quantum_exchange() {
     assert_eq!(stream.get_ref().1.protocol_version(), Some(ProtocolVersion::TLSv1_2));
     stream.write_all(&get("/a")).await.unwrap();
     assert_eq!(one(&mut stream).await.status, 200);
+}
+
+#[tokio::test]
+async fn the_suite_is_the_guards_choice() {
+    let running = Running::start(options());
+    for version in [&TLS12, &TLS13] {
+        let mut provider = aws_lc_rs::default_provider();
+        let strongest =
+            provider.cipher_suites.iter().find(|suite| suite.version() == version).unwrap().suite();
+        provider.cipher_suites.reverse();
+        let client = ClientConfig::builder_with_provider(Arc::new(provider))
+            .with_protocol_versions(&[version])
+            .unwrap()
+            .with_root_certificates(pair().roots.clone())
+            .with_no_client_auth();
+        let stream = running.connect_as(client, NAME).await.unwrap();
+        assert_eq!(stream.get_ref().1.negotiated_cipher_suite().unwrap().suite(), strongest);
+    }
 }
 
 #[tokio::test]

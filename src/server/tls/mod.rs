@@ -177,6 +177,8 @@ fn config(
     let mut config = builder.with_cert_resolver(Arc::new(Certificate(Arc::new(certified))));
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     config.max_early_data_size = 0;
+    // The strongest suite that both have, whatever a client puts first.
+    config.ignore_client_order = true;
     if resumes {
         config.ticketer = aws_lc_rs::Ticketer::new().map_err(TlsFault::Tickets)?;
     } else {

@@ -30,6 +30,8 @@ const ANSWER: usize = 64 * 1024;
 pub(in crate::upstream) struct SiteCredentials {
     own: Arc<CredentialCache>,
     callers: Option<CallerSessions>,
+    /// Those of another role, which ordinary operations are passed on with.
+    ordinary: Option<Box<Self>>,
 }
 
 /// Sessions of one role, each named after a caller.
@@ -61,20 +63,25 @@ impl SiteCredentials {
     ) -> Result<Self, String> {
         let loaded = chain::load(source, region, None).await?;
         let chain = loaded.credentials_provider().ok_or("the SDK has no source of credentials")?;
-        let CredentialSource::Role { arn, external_id, names, sts } = source else {
+        let CredentialSource::Role { arn, ordinary, external_id, names, sts } = source else {
             let only_profile = matches!(source, CredentialSource::Profile(_));
             return Ok(Self::own(CredentialCache::of(chain, only_profile, clock)));
         };
-        let bounds = ClientBounds { body: ANSWER, ..ClientBounds::default() };
-        let role = Role {
-            arn: arn.clone(),
-            external_id: external_id.clone(),
-            sts: Client::new(sts.clone(), bounds).map_err(|unusable| format!("STS: {unusable}"))?,
-            region: region.to_owned(),
-            by: chain,
-            clock: clock.clone(),
+        let role = |arn: &String| {
+            let bounds = ClientBounds { body: ANSWER, ..ClientBounds::default() };
+            let client = Client::new(sts.clone(), bounds).map_err(|unusable| format!("STS: {unusable}"))?;
+            let role = Role {
+                arn: arn.clone(),
+                external_id: external_id.clone(),
+                sts: client,
+                region: region.to_owned(),
+                by: chain.clone(),
+                clock: clock.clone(),
+            };
+            Ok::<_, String>(Self::of_role(role, *names, account, clock.clone()))
         };
-        Ok(Self::of_role(role, *names, account, clock))
+        let ordinary = ordinary.as_ref().map(role).transpose()?.map(Box::new);
+        Ok(Self { ordinary, ..role(arn)? })
     }
 
     /// Sessions of a role.
@@ -91,17 +98,22 @@ impl SiteCredentials {
                 kept: Mutex::default(),
             }),
         };
-        Self { own: Arc::new(own), callers }
+        Self { own: Arc::new(own), callers, ordinary: None }
     }
 
     /// One identity for everything.
     pub(in crate::upstream) fn own(cache: CredentialCache) -> Self {
-        Self { own: Arc::new(cache), callers: None }
+        Self { own: Arc::new(cache), callers: None, ordinary: None }
     }
 
     /// Those of the guard's own name: for what it asks by itself.
     pub(in crate::upstream) fn base(&self) -> &Arc<CredentialCache> {
         &self.own
+    }
+
+    /// Those that ordinary operations are passed on with, and nothing else.
+    pub(in crate::upstream) fn ordinary(&self) -> &Self {
+        self.ordinary.as_deref().unwrap_or(self)
     }
 
     /// Those for what is done for a caller.

@@ -31,7 +31,7 @@ fn update() -> Change {
 async fn sent(say: Say) -> Sent {
     let (sent, got) = Stage::open()
         .await
-        .play(vec![say], async |reach, _| reach.act(&update(), &desk(), &record()).await)
+        .play(vec![say], async |reach, _| reach.act(&update(), &desk(), &record(), &|| true).await)
         .await;
     assert_eq!(got.len(), 1);
     sent
@@ -41,7 +41,7 @@ async fn sent(say: Say) -> Sent {
 async fn s13_a_change_is_built_anew_and_nothing_of_the_caller_goes_with_it() {
     let (sent, got) = Stage::open()
         .await
-        .play(vec![ok("")], async |reach, _| reach.act(&update(), &desk(), &record()).await)
+        .play(vec![ok("")], async |reach, _| reach.act(&update(), &desk(), &record(), &|| true).await)
         .await;
     let Sent::Accepted(answered) = sent else { panic!("{sent:?}") };
     let expected = Answered { status: 200, error: None, request_id: Some("c-1".into()), body: Bytes::new() };
@@ -120,7 +120,7 @@ async fn a_slow_answer_is_unknown_and_not_asked_for_again() {
     let bounds = ClientBounds { answer: Duration::from_millis(80), ..ClientBounds::default() };
     let (sent, got) = Stage::with(bounds, 1000)
         .await
-        .play(vec![Say::Nothing], async |reach, _| reach.act(&update(), &desk(), &record()).await)
+        .play(vec![Say::Nothing], async |reach, _| reach.act(&update(), &desk(), &record(), &|| true).await)
         .await;
     assert!(matches!(sent, Sent::Unknown(_)), "{sent:?}");
     assert_eq!(got.len(), 1);
@@ -130,7 +130,7 @@ async fn a_slow_answer_is_unknown_and_not_asked_for_again() {
 async fn k8_without_a_connection_nothing_was_sent_and_nothing_is_tried_again() {
     let Stage { reach, server, .. } = Stage::open().await;
     drop(server);
-    assert!(matches!(bounded(reach.act(&update(), &desk(), &record())).await, Sent::NotSent(_)));
+    assert!(matches!(bounded(reach.act(&update(), &desk(), &record(), &|| true)).await, Sent::NotSent(_)));
     assert_eq!(reach.client.stats().connect, 1);
 }
 
@@ -141,7 +141,7 @@ async fn k2_without_credentials_nothing_is_sent() {
     let cache = CredentialCache::of(SharedCredentialsProvider::new(expired), false, clock.clone());
     let client = server.client(ClientBounds::default());
     let reach = SiteClient::of(place(), client, SiteCredentials::own(cache), reach.limiter.clone(), clock);
-    let sent = bounded(reach.act(&update(), &desk(), &record())).await;
+    let sent = bounded(reach.act(&update(), &desk(), &record(), &|| true)).await;
     assert!(matches!(&sent, Sent::NotSent(why) if why.starts_with("no credentials")), "{sent:?}");
     let stats = reach.client.stats();
     assert_eq!((stats.opened, stats.connect), (0, 0));

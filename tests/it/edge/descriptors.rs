@@ -1,44 +1,56 @@
-//! A guard without descriptors: it accepts nobody for a while, and nothing else comes of it.
+//! A guard with few descriptors: whoever takes all that connections may have keeps others out, and nothing else comes of it.
 
 use std::{fs, path::PathBuf};
 
 use tokio::net::TcpStream;
 
 use super::allowed;
-use crate::running::{Running, program, roomy, script, until, user};
+use crate::running::{Running, own_address, program, put, roomy, script, until, user};
+use connect_guard::demo::{caller::Request, stage::INSTANCE};
 
-/// As many as it may have; about twenty are its own.
-const DESCRIPTORS: usize = 64;
+/// As many as it may have: half of them are for connections.
+const DESCRIPTORS: usize = 80;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn k7_no_descriptors_end_nothing() {
-    let mut guard = Running::amended(roomy([user(1)]), |stage| -> PathBuf {
-        let pid = stage.folder.join("pid");
-        let (pid, program) = (pid.display(), program());
-        let text =
-            format!("#!/bin/sh\nulimit -n {DESCRIPTORS}\necho $$ > '{pid}'\nexec '{program}' \"$@\"\n");
+async fn fault_17_connections_leave_descriptors_for_what_is_under_way() {
+    let mut guard = Running::amended(roomy((1..=3).map(user)), |stage| -> PathBuf {
+        let program = program();
+        let text = format!("#!/bin/sh\nulimit -n {DESCRIPTORS}\nexec '{program}' \"$@\"\n");
         script(&stage.folder.join("guard.sh"), &text)
     })
     .await;
-    let pid = fs::read_to_string(guard.stage.folder.join("pid")).unwrap();
-    let open = || fs::read_dir(format!("/proc/{}/fd", pid.trim())).unwrap().count();
+    let pid = guard.process.id().unwrap();
+    let open = || fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count();
     let desk = guard.caller("IdentityDesk");
+    let mut connection = desk.connect().await.unwrap();
+    let mut change = async |number: usize| {
+        let agent = user(number);
+        let request = Request::update_identity(INSTANCE, &agent.id, &[("Email", &own_address(&agent))]);
+        connection.write(&desk.sign(&request, desk.now()).unwrap()).await.unwrap();
+        connection.read().await.unwrap().status
+    };
+    let before = open();
     let mut held = Vec::new();
     for _ in 0..2 * DESCRIPTORS {
         held.push(TcpStream::connect(guard.address).await.unwrap());
     }
-    until("the last descriptor", || async { (open() >= DESCRIPTORS).then_some(()) }).await;
+    until("no more room", || async { (open() >= before + DESCRIPTORS / 2 - 1).then_some(()) }).await;
+    assert!(open() < DESCRIPTORS - 5, "{} are open", open());
+    // Whoever is in is served: Connect, the ledger and mail have what they need.
+    assert_eq!(change(1).await, 200, "{}", guard.log());
+    // And what is denied meanwhile holds at once: its file can be read.
+    let denial = guard.stage.folder.join("policies/deny.d/stop.toml");
+    put(&denial, "version = 1\n[[deny]]\nid = \"stop\"\nreason = \"a test\"\nfields = [\"Email\"]\n");
+    until("the denial", || async { guard.log().contains("a policy came into force").then_some(()) }).await;
+    assert_eq!(change(2).await, 403, "{}", guard.log());
+    assert!(!guard.log().contains("cannot be read"), "{}", guard.log());
+    fs::remove_file(&denial).unwrap();
     drop(held);
-    // Whoever waited is gone. Denials that could not be read meanwhile refuse changes until they are looked at again.
-    until("a change that is made", || async {
-        let answer = desk.send(&allowed()).await.unwrap();
-        assert!([200, 403].contains(&answer.status), "{}\n{}", answer.text(), guard.log());
-        (answer.status == 200).then_some(())
-    })
-    .await;
+    until("an answer", || async { (desk.send(&allowed()).await.ok()?.status == 200).then_some(()) }).await;
     assert!(!guard.log().contains("panicked"), "{}", guard.log());
+    drop(connection);
     assert!(guard.process.stop().await.unwrap().success(), "{}", guard.log());
     let log = guard.log().replace('\\', "");
     let failures = log.split("\"accept_failures\":").nth(1).expect("nothing was counted");
-    assert!(!failures.starts_with("0,"), "it never went without descriptors: {log}");
+    assert!(failures.starts_with("0,"), "accepting failed: {log}");
 }

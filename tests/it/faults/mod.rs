@@ -33,6 +33,7 @@ mod announced;
 mod answers;
 mod credentials;
 mod load;
+mod machine;
 mod ways;
 
 const UPDATE: &str = "UpdateUserIdentityInfo";

@@ -4,7 +4,7 @@ mod commands;
 mod guard;
 pub mod sidecar;
 
-use std::{fs, sync::Arc, time::Duration};
+use std::{ffi::OsString, fs, sync::Arc, time::Duration};
 
 use rustix::process::Signal;
 use tempfile::TempDir;
@@ -17,7 +17,7 @@ use self::{
         socket,
     },
 };
-use crate::running::until;
+use crate::{running::until, supervisor::Supervisor};
 
 async fn guard() -> (TempDir, Guard) {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
@@ -300,6 +300,32 @@ async fn what_is_under_way_is_answered_before_the_end() {
     .await;
     may.add_permits(1);
     assert_eq!(answer(&mut application).await.unwrap().status, 200);
+    assert!(relay.ended().await.success());
+}
+
+#[tokio::test]
+async fn systemd_is_told_of_a_relay_too() {
+    let (folder, guard) = guard().await;
+    let supervisor = Supervisor::listen();
+    let environment =
+        vec![("NOTIFY_SOCKET", supervisor.path.clone()), ("WATCHDOG_USEC", OsString::from("500000"))];
+    let text = sidecar::configuration(&guard, "address = \"127.0.0.1:0\"", "");
+    let mut relay = Sidecar::within(folder.path(), &text, environment).await;
+    let ready = supervisor.news().await;
+    assert_eq!(ready, ["READY=1".to_owned(), format!("STATUS=listening on {}", relay.address)]);
+    assert_eq!(relay.ready().await.status, 200);
+    assert_eq!(supervisor.next().await, ["WATCHDOG=1"]);
+
+    // Without a certificate there is nothing to be read again, and SIGHUP ends nothing.
+    relay.tell(Signal::HUP);
+    let reloading = supervisor.news().await;
+    assert_eq!(reloading[0], "RELOADING=1");
+    assert!(reloading[1].starts_with("MONOTONIC_USEC="), "{reloading:?}");
+    assert_eq!(supervisor.news().await, ["READY=1", "STATUS=serving"]);
+    assert_eq!(relay.ask().await.status, 200);
+
+    relay.tell(Signal::TERM);
+    assert_eq!(supervisor.news().await[0], "STOPPING=1");
     assert!(relay.ended().await.success());
 }
 

@@ -1,6 +1,7 @@
 //! The real binary as a relay, and an application beside it.
 
 use std::{
+    ffi::OsString,
     fs, io,
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
@@ -85,6 +86,11 @@ impl Sidecar {
 
     /// With this configuration, in a folder.
     pub async fn configured(folder: &Path, text: &str) -> Self {
+        Self::within(folder, text, Vec::new()).await
+    }
+
+    /// With this configuration, in a folder, and more in its environment.
+    pub async fn within(folder: &Path, text: &str, environment: Vec<(&str, OsString)>) -> Self {
         let path = folder.join("relay.toml");
         fs::write(&path, text).unwrap();
         let mut child = Command::from(command(folder))
@@ -92,6 +98,7 @@ impl Sidecar {
             .arg(&path)
             .envs([("AWS_ACCESS_KEY_ID", OWN_ID), ("AWS_SECRET_ACCESS_KEY", OWN_SECRET)])
             .env("AWS_SESSION_TOKEN", OWN_TOKEN)
+            .envs(environment)
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()

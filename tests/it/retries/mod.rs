@@ -164,7 +164,7 @@ async fn the_answer_of_one_caller_is_not_given_to_another() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_retry_in_flight_waits_for_the_first_answer() {
+async fn s15_a_retry_in_flight_waits_for_the_first_answer() {
     let guard = start(1).await;
     let desk = guard.caller("IdentityDesk");
     let agent = user(1);
@@ -198,7 +198,7 @@ async fn a_retry_after_429_is_judged_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_retry_after_connects_own_429_is_sent_again() {
+async fn g8_a_retry_after_connects_own_429_is_sent_again() {
     let guard = start(1).await;
     let desk = guard.caller("IdentityDesk");
     let agent = user(1);

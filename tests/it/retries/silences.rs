@@ -127,7 +127,7 @@ async fn c27_a_redirect_is_an_unknown_outcome() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_unreachable_connect_is_503_and_nobody_is_told() {
+async fn o10_an_unreachable_connect_is_503_and_nobody_is_told() {
     let guard = start(1).await;
     let desk = guard.caller("IdentityDesk");
     let agent = user(1);

@@ -48,7 +48,7 @@ async fn unsigned(caller: &Caller, request: &Request) -> std::io::Result<Answer>
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_certificate_is_proof_enough_where_it_is_required_and_until_it_is_revoked() {
+async fn a13_a_certificate_is_proof_enough_where_it_is_required_and_until_it_is_revoked() {
     let guard = requiring("certificate").await;
     let badge = guard.stage.clients.issue_client("desk", Some(SPIFFE)).unwrap();
     let desk = shows(&guard, "IdentityDesk", &badge);

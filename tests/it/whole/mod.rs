@@ -3,6 +3,7 @@
 
 mod audit;
 mod certificates;
+mod evidence;
 mod named;
 mod past;
 mod relay;

@@ -1,7 +1,8 @@
 //! What another policy would have answered, and which rules would be needed, by the ledger of a running guard.
 
-use std::{fs, process::Command};
+use std::{fs, path::Path, process::Command};
 
+use connect_guard::demo::connect::User;
 use serde_json::Value;
 
 use super::{change, look, run, text};
@@ -12,10 +13,13 @@ use crate::{
 
 const PROTECTED: &str = "[protected]\npermissions = [\"Users.Edit\", \"Users.EditPermission\"]\n";
 
+/// A security profile with protected permissions.
+const ADMIN: &str = "22222222-aaaa-bbbb-cccc-EXAMPLE22222";
+
 /// A guard with two changes and one refusal, two reads, one of them refused.
 async fn lived() -> Running {
     let mut setting = roomy((1..=2).map(user));
-    // Whose permissions a user had is in no record: with protected permissions every change would be open.
+    // Where no permission is protected, nobody reads which ones a user has.
     setting.policy[0].1 = setting.policy[0].1.replace(PROTECTED, "");
     let guard = Running::with(setting).await;
     let (desk, help) = (guard.caller("IdentityDesk"), guard.caller("HelpDesk"));
@@ -29,6 +33,15 @@ async fn lived() -> Running {
         })
         .await;
     guard
+}
+
+/// What this policy would have answered: the exit code, and what is counted.
+async fn replayed(guard: &Running, directory: &Path) -> (Option<i32>, Value) {
+    let words = ["--format", "json", "policy", "replay", "--policy", directory.to_str().unwrap()];
+    let output = run(policy(guard, &words)).await;
+    let counted = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|_| panic!("{}{}", text(&output.stdout), text(&output.stderr)));
+    (output.status.code(), counted)
 }
 
 fn policy(guard: &Running, words: &[&str]) -> Command {
@@ -51,16 +64,7 @@ fn count(counted: &Value, was: &str, would_be: &str) -> u64 {
 async fn a_policy_is_asked_what_was_asked_before() {
     let guard = lived().await;
     let policies = guard.stage.folder.join("policies");
-    let replay = async |directory: &std::path::Path| {
-        let output = run(policy(
-            &guard,
-            &["--format", "json", "policy", "replay", "--policy", directory.to_str().unwrap()],
-        ))
-        .await;
-        let counted: Value = serde_json::from_slice(&output.stdout)
-            .unwrap_or_else(|_| panic!("{}{}", text(&output.stdout), text(&output.stderr)));
-        (output.status.code(), counted)
-    };
+    let replay = async |directory| replayed(&guard, directory).await;
     let (code, same) = replay(&policies).await;
     assert_eq!(
         (code, count(&same, "done", "allowed"), count(&same, "refused", "refused")),
@@ -105,6 +109,44 @@ async fn a_policy_is_asked_what_was_asked_before() {
         (Some(0), 3, 1),
         "{more}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_protected_is_asked_again() {
+    let mut setting = roomy((1..=2).map(user));
+    setting.connect.instances[0].users.push(User { profiles: vec![ADMIN.into()], ..user(3) });
+    let guard = Running::with(setting).await;
+    let desk = guard.caller("IdentityDesk");
+    for (number, status) in [(1, 200), (2, 200), (3, 403)] {
+        let answer = change(&desk, number, &[("Email", &own_address(&user(number)))]).await;
+        assert_eq!(answer.status, status, "{}", guard.log());
+    }
+    guard.recorded(|records| of_kind(records, "outcome").len() == 2).await;
+
+    // By the policy that decided: the same, and nothing is open.
+    let policies = guard.stage.folder.join("policies");
+    let (code, same) = replayed(&guard, &policies).await;
+    let counts = |all: &Value| {
+        let of = |was, would_be| count(all, was, would_be);
+        [of("done", "allowed"), of("done", "refused"), of("refused", "allowed"), of("refused", "refused")]
+    };
+    assert_eq!((code, counts(&same)), (Some(0), [2, 0, 0, 1]), "{same}");
+    assert_eq!(same["counts"].as_array().unwrap().len(), 2, "{same}");
+
+    // By one that protects nobody, and by one that protects everybody.
+    let other = guard.stage.folder.join("other");
+    fs::create_dir(&other).unwrap();
+    let rules = fs::read_to_string(policies.join("policy.toml")).unwrap();
+    let (rules, _) = rules.split_once("[[test]]").unwrap();
+    assert!(rules.contains(PROTECTED));
+    fs::write(other.join("policy.toml"), rules.replace(PROTECTED, "")).unwrap();
+    let (code, more) = replayed(&guard, &other).await;
+    assert_eq!((code, counts(&more)), (Some(0), [2, 0, 1, 0]), "{more}");
+    let everybody = "[protected]\npermissions = [\"BasicAgentAccess\"]\n";
+    fs::write(other.join("policy.toml"), rules.replace(PROTECTED, everybody)).unwrap();
+    let (code, less) = replayed(&guard, &other).await;
+    assert_eq!((code, counts(&less)), (Some(1), [0, 2, 0, 1]), "{less}");
+    assert_eq!(less["differences"][0]["code"], "protected", "{less}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -27,7 +27,7 @@ fn again(guard: &Running, held: &Caller) -> Caller {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_session_changes_an_address_and_is_on_record_and_listed() {
+async fn s10_a_session_changes_an_address_and_is_on_record_and_listed() {
     let mut guard = Running::with(vouched(POLICY, 2)).await;
     let desk = session(&guard).await;
     assert!(desk.key_id.starts_with("GS"), "{}", desk.key_id);

@@ -59,7 +59,7 @@ async fn said_in_log(guard: &Running, words: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_policy_is_taken_when_it_is_signed_and_newer_and_at_no_other_time() {
+async fn f13_a_policy_is_taken_when_it_is_signed_and_newer_and_at_no_other_time() {
     let setting = vouched(&rules(1, "FirstName"), 1);
     let mut guard = Running::amended(setting, |stage| {
         rewrite(stage, "directory = \"policies\"", "directory = \"policies\"\nsigners = \"allowed_signers\"");

@@ -119,7 +119,7 @@ async fn whoever_a_certificate_is_of_changes_their_own_user_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_monitor_lets_ordinary_operations_through_and_says_so() {
+async fn o12_a_monitor_lets_ordinary_operations_through_and_says_so() {
     let setting = vouched(MONITOR, 1);
     let guard = Running::amended(setting, |stage| {
         let now = stage.caller("HelpDesk", ([127, 0, 0, 1], 1).into()).unwrap().now();

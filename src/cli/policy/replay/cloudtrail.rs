@@ -1,17 +1,11 @@
-//! Calls from `CloudTrail`: JSON lines, and files with `{"Records": [..]}` as trails put them into a bucket, compressed or
-//! not, in directories.
+//! Calls from `CloudTrail`.
 //!
 //! A trail holds neither the user as it was nor the values that the model of Connect calls sensitive: those are `***` or
 //! `HIDDEN_DUE_TO_SECURITY_REASONS`. Which member of which operation is masked is not documented, so every value of a
 //! person counts as masked unless it is a plain text.
 
-use std::{
-    fs::{self, File},
-    io::{BufRead, BufReader, Read},
-    path::{Path, PathBuf},
-};
+use std::path::Path;
 
-use flate2::read::MultiGzDecoder;
 use serde_json::{Map, Value};
 
 use super::{
@@ -20,14 +14,11 @@ use super::{
 };
 use crate::{
     caller::{Arn, Resource},
-    cli::policy::args::Period,
+    cli::{policy::args::Period, trail},
     clock::Now,
     operation::{Field, InstanceIn, Route, routes},
     policy::{Logged, Past},
 };
-
-/// Longest line or file that is read, in octets: a file of a trail has some megabytes.
-const LONGEST: u64 = 256 * 1024 * 1024;
 
 /// Reads trails, and gives each call on.
 pub(in crate::cli::policy) struct Events<F> {
@@ -42,87 +33,14 @@ impl<F: FnMut(Call)> Events<F> {
         Self { period, each, left: Left::new() }
     }
 
-    /// A file, or every `.json`, `.jsonl` and `.json.gz` below a directory, by name.
+    /// A file, or every file of a directory.
     pub(in crate::cli::policy) fn read(&mut self, path: &Path) -> Result<(), String> {
-        let fault = |error: std::io::Error| format!("cannot read `{}`: {error}", path.display());
-        if !path.is_dir() {
-            return self.file(path);
-        }
-        let entries = fs::read_dir(path).map_err(fault)?;
-        let mut inside = entries
-            .map(|entry| entry.map(|entry| entry.path()))
-            .collect::<Result<Vec<PathBuf>, _>>()
-            .map_err(fault)?;
-        inside.sort();
-        for path in inside {
-            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-            let is_log = [".json", ".jsonl", ".json.gz", ".jsonl.gz"].iter().any(|end| name.ends_with(end));
-            // Digests of a trail's files are no events.
-            let is_digest = name.contains("CloudTrail-Digest");
-            if !is_digest && (path.is_dir() || is_log) {
-                self.read(&path)?;
-            }
-        }
-        Ok(())
+        trail::read(path, &mut |event, place| self.event(event, place))
     }
 
     /// What was no call of a caller.
     pub(in crate::cli::policy) fn finish(self) -> Left {
         self.left
-    }
-
-    fn file(&mut self, path: &Path) -> Result<(), String> {
-        let shown = path.display();
-        let fault = |error: std::io::Error| format!("cannot read `{shown}`: {error}");
-        let file = File::open(path).map_err(fault)?;
-        let packed = path.extension().is_some_and(|extension| extension == "gz");
-        let plain: Box<dyn Read> = if packed { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
-        let mut reader = BufReader::new(plain.take(LONGEST));
-        let mut whole = String::new();
-        let mut number = 0;
-        loop {
-            let mut line = String::new();
-            if reader.read_line(&mut line).map_err(fault)? == 0 {
-                break;
-            }
-            number += 1;
-            if line.trim().is_empty() {
-                continue;
-            }
-            match serde_json::from_str::<Value>(&line) {
-                Ok(value) if whole.is_empty() => self.value(&value, &format!("{shown}:{number}"))?,
-                // A file over several lines is one value.
-                Ok(_) | Err(_) => whole.push_str(&line),
-            }
-        }
-        if reader.get_ref().limit() == 0 {
-            return Err(format!("`{shown}` is longer than {LONGEST} octets"));
-        }
-        if whole.is_empty() {
-            return Ok(());
-        }
-        let value = serde_json::from_str(&whole).map_err(|error| format!("`{shown}` is no JSON: {error}"))?;
-        self.value(&value, &shown.to_string())
-    }
-
-    /// One event, or a file of them.
-    fn value(&mut self, value: &Value, place: &str) -> Result<(), String> {
-        match value.get("Records").or_else(|| value.get("Events")).and_then(Value::as_array) {
-            Some(events) => {
-                for (number, event) in (1..).zip(events) {
-                    // `aws cloudtrail lookup-events` gives each event as a text within another object.
-                    let inner =
-                        text(event, "/CloudTrailEvent").and_then(|text| serde_json::from_str(text).ok());
-                    self.event(inner.as_ref().unwrap_or(event), &format!("{place}#{number}"));
-                }
-                Ok(())
-            }
-            None if value.is_object() => {
-                self.event(value, place);
-                Ok(())
-            }
-            None => Err(format!("`{place}` is no event of CloudTrail")),
-        }
     }
 
     fn event(&mut self, event: &Value, place: &str) {
@@ -289,7 +207,7 @@ fn id(asked: &Value, name: &str, kind: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write as _;
+    use std::{fs, io::Write as _};
 
     use flate2::{Compression, write::GzEncoder};
     use serde_json::json;

@@ -154,12 +154,12 @@ fn past(
     let of_user = id.filter(|_| kind == Some("user")).or_else(|| within(resource, "/agent/"));
     let of_profile = id.filter(|_| kind == Some("security-profile"));
     put(&mut question, "profile", of_profile.or_else(|| within(resource, "/security-profile/")));
-    let mut log = if inputs.is_some() { Logged::Whole } else { Logged::Bare };
+    let mut log = logged(record, inputs, route);
     let mut masked = BTreeSet::new();
     if of_user.is_some() || route.template.contains("{UserId}") {
         let (user, whole) = user(inputs, of_user);
         question.insert("user".into(), user);
-        if !whole {
+        if !whole && log != Logged::Outline {
             log = Logged::Bare;
         }
     }
@@ -168,6 +168,8 @@ fn past(
         let change: Map<String, Value> = if let Some(asked) = asked {
             let text = |value: &Value| value.as_str().unwrap_or_default().into();
             asked.iter().map(|(field, value)| (field.clone(), text(value))).collect()
+        } else if says_all(log) {
+            Map::new()
         } else {
             masked = named(record);
             log = if masked.is_empty() { Logged::Fieldless } else { Logged::Bare };
@@ -180,6 +182,11 @@ fn past(
         put(&mut question, "username", Some(username.unwrap_or(UNSAID)));
         put(&mut question, "grants", inputs.and_then(|inputs| texts(inputs.get("profiles")?)));
     }
+    if let Some(inputs) = inputs {
+        put(&mut question, "claims", inputs.get("claims").cloned());
+        put(&mut question, "notes", inputs.get("notes").cloned());
+        looked(&mut question, inputs);
+    }
     let body = inputs
         .and_then(|inputs| text(inputs, "/body"))
         .and_then(|body| serde_json::from_str::<Value>(body).ok());
@@ -188,7 +195,52 @@ fn past(
         put(&mut question, "grants", given.and_then(profiles));
         put(&mut question, "permissions", body.get("Permissions").and_then(texts));
     }
-    Past::read(&question, masked, log, at.into()).ok()
+    if let Some(given) = inputs.and_then(|inputs| inputs.get("given")) {
+        put(&mut question, "username", text(given, "/username").filter(|_| route.operation == "CreateUser"));
+        put(&mut question, "password", (given.get("password") == Some(&Value::Bool(true))).then_some("set"));
+        put(&mut question, "grants", given.get("profiles").cloned());
+        put(&mut question, "permissions", given.get("permissions").cloned());
+    }
+    let signed = |name: &str| inputs.and_then(|inputs| text(inputs, name));
+    let issued = signed("/issued").and_then(|at| at.parse().ok());
+    Some(
+        Past::read(&question, masked, log, at.into()).ok()?.signed(signed("/key").map(str::to_owned), issued),
+    )
+}
+
+/// How much a record says, so far as its inputs are open.
+fn logged(record: &Value, inputs: Option<&Value>, route: &Route) -> Logged {
+    let Some(inputs) = inputs else { return Logged::Bare };
+    let asks_fields = matches!(route.class, Class::Identity) && route.operation != "CreateUser";
+    match inputs.get("looked") {
+        Some(looked) if looked.get("permissions").is_some() => Logged::Exact,
+        Some(_) => Logged::NotPermissions,
+        // Refused before anything was looked at.
+        None if inputs.get("given").is_some() => Logged::Outline,
+        // Refusals of guards that did not yet say what was to be given.
+        None if text(record, "/kind") == Some("refusal") && !asks_fields => Logged::Bare,
+        None => Logged::Whole,
+    }
+}
+
+/// Whether what a record does not say was not asked.
+fn says_all(log: Logged) -> bool {
+    match log {
+        Logged::Exact | Logged::NotPermissions | Logged::Outline => true,
+        Logged::Whole | Logged::Bare | Logged::Fieldless => false,
+    }
+}
+
+/// What it was decided with.
+fn looked(question: &mut Map<String, Value>, inputs: &Value) {
+    let Some(looked) = inputs.get("looked") else { return };
+    for (member, key) in [("permissions", "profiles"), ("directory", "directory"), ("channel", "channel")] {
+        put(question, key, looked.get(member).cloned());
+    }
+    let known = ["held", "in_use", "former"].into_iter();
+    let known: Map<String, Value> =
+        known.filter_map(|name| Some((name.to_owned(), looked.get(name)?.clone()))).collect();
+    put(question, "known", Some(known));
 }
 
 fn profiles(value: &Value) -> Option<Vec<String>> {

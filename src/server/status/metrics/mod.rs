@@ -46,6 +46,8 @@
 //! | `ledger_commits_total` | counter | | transactions committed |
 //! | `ledger_failures_total` | counter | | writes that failed |
 //! | `ledger_gaps_total` | counter | | ordinary operations not recorded singly |
+//! | `ledger_heads_unkept` | gauge | | 1 while somebody who keeps heads did not take the last ones |
+//! | `ledger_heads_failures_total` | counter | | how often that was so |
 //! | `ledger_writable` | gauge | | 1 while the last write went through |
 //! | `outbox_waiting` | gauge | `channel` `urgency` | deliveries that wait |
 //! | `outbox_oldest_timestamp_seconds` | gauge | `channel` `urgency` | when the oldest of them was written; absent without one |
@@ -250,6 +252,14 @@ impl Measurements {
         page.gauge(
             family("ledger_broken", "1 once the chain was found broken"),
             truth(ledger.broken.is_some()),
+        )?;
+        page.gauge(
+            family("ledger_heads_unkept", "1 while somebody who keeps heads did not take the last ones"),
+            truth(ledger.heads_unkept),
+        )?;
+        page.counter(
+            family("ledger_heads_failures", "How often somebody did not take heads"),
+            ledger.heads_failures,
         )?;
         page.counter(family("ledger_commits", "Transactions committed"), ledger.commits)?;
         page.counter(family("ledger_failures", "Writes that failed"), ledger.failures)?;

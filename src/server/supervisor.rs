@@ -1,28 +1,28 @@
-//! Whoever started the guard and wants to know how it is: the protocol of `sd_notify(3)`, over the socket that
+//! Whoever started this process and wants to know how it is: the protocol of `sd_notify(3)`, over the socket that
 //! `NOTIFY_SOCKET` names. Without one, nobody is told anything.
 //!
-//! The unit is `Type=notify-reload`: READY when it listens, RELOADING and READY around every SIGHUP, STOPPING with the
-//! first SIGTERM, and WATCHDOG twice in every `WatchdogSec=` for as long as no part of the guard is stuck.
+//! The units are `Type=notify-reload`: READY when it listens, RELOADING and READY around every SIGHUP, STOPPING with the
+//! first SIGTERM, and WATCHDOG twice in every `WatchdogSec=` for as long as no part is stuck.
 
 use std::{future::Future, pin::pin, time::Duration};
 
 use sd_notify::NotifyState;
 
-/// Tells the supervisor that the guard listens.
-pub(super) fn ready(status: &str) {
+/// Tells the supervisor that it listens.
+pub(crate) fn ready(status: &str) {
     tell(&[NotifyState::Ready, NotifyState::Status(status)]);
 }
 
-/// Tells the supervisor that what the guard rests on is read again. [`ready`] ends it.
-pub(super) fn reloading() {
+/// Tells the supervisor that what it rests on is read again. [`ready`] ends it.
+pub(crate) fn reloading() {
     match NotifyState::monotonic_usec_now() {
         Ok(now) => tell(&[NotifyState::Reloading, now]),
         Err(error) => tracing::warn!(%error, "the supervisor cannot be told of the reload"),
     }
 }
 
-/// Tells the supervisor that the guard is ending, and how long that may take at most.
-pub(super) fn stopping(within: Duration) {
+/// Tells the supervisor that it is ending, and how long that may take at most.
+pub(crate) fn stopping(within: Duration) {
     let within = u32::try_from(within.as_micros()).unwrap_or(u32::MAX);
     tell(&[
         NotifyState::Stopping,
@@ -31,9 +31,9 @@ pub(super) fn stopping(within: Duration) {
     ]);
 }
 
-/// Tells the supervisor that the guard lives, for as long as `lives` says so and until `shutdown` resolves; at once when
+/// Tells the supervisor that it lives, for as long as `lives` says so and until `shutdown` resolves; at once when
 /// nobody wants to know.
-pub(super) async fn watched(lives: impl Fn() -> bool, shutdown: impl Future<Output = ()>) {
+pub(crate) async fn watched(lives: impl Fn() -> bool, shutdown: impl Future<Output = ()>) {
     let mut shutdown = pin!(shutdown);
     let Some(limit) = sd_notify::watchdog_enabled().filter(|limit| !limit.is_zero()) else {
         return shutdown.await;
@@ -47,7 +47,7 @@ pub(super) async fn watched(lives: impl Fn() -> bool, shutdown: impl Future<Outp
         if lives() {
             tell(&[NotifyState::Watchdog]);
         } else {
-            tracing::error!("a part of the guard is stuck: the supervisor is not told that it lives");
+            tracing::error!("a part is stuck: the supervisor is not told that it lives");
         }
     }
 }

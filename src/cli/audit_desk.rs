@@ -1,0 +1,243 @@
+//! `audit erase`, `audit backup`, `audit accept-restore`: what operators do to a ledger, each on record.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use super::{Exit, args::Format, audit_show::operator, check, output::Output, serve::runtime};
+use crate::{
+    app::Correspondence,
+    clock::Clock,
+    config::Config,
+    diagnostic::Faults,
+    ledger::{Desk, ExportFault, HeadsFault, Known, LedgerFault, ToErase},
+    operation::{InstanceId, Subject, Target, UserId},
+    secret::HashKey,
+};
+
+/// Whom to erase, and why.
+#[derive(clap::Args)]
+pub(super) struct EraseArgs {
+    /// The user's id.
+    #[arg(long, value_name = "ID")]
+    user: String,
+    /// The instance's id.
+    #[arg(long, value_name = "ID")]
+    instance: String,
+    /// Why: on record, sealed.
+    #[arg(long, value_name = "TEXT", required_unless_present = "dry_run")]
+    reason: Option<String>,
+    /// Erase nothing: say what there is, and what stands in the way.
+    #[arg(long)]
+    dry_run: bool,
+    /// The configuration file; `CONNECT_GUARD_CONFIG` names it otherwise.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// Where to copy it.
+#[derive(clap::Args)]
+pub(super) struct BackupArgs {
+    /// The file: it is not there yet.
+    #[arg(long, value_name = "FILE")]
+    to: PathBuf,
+    /// The configuration file; `CONNECT_GUARD_CONFIG` names it otherwise.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// Why it was put back.
+#[derive(clap::Args)]
+pub(super) struct AcceptArgs {
+    /// Why: on record, sealed.
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    /// The configuration file; `CONNECT_GUARD_CONFIG` names it otherwise.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// `audit erase`
+pub(super) fn erase(args: &EraseArgs, output: Output) -> Exit {
+    let (Some(user), Some(instance)) = (UserId::read(&args.user), InstanceId::read(&args.instance)) else {
+        output.error("this is no id of a user and of an instance");
+        output.hint("bare ids, as Connect and the ledger write them");
+        return Exit::Usage;
+    };
+    if args.reason.as_ref().is_some_and(|reason| reason.trim().is_empty()) {
+        output.error("`--reason` takes a text that says why");
+        return Exit::Usage;
+    }
+    with_desk(args.config.as_deref(), output, async |desk, hash, config| {
+        let targets = targets(config, &user, &instance);
+        if targets.is_empty() {
+            output
+                .error(&format!("no upstream of the configuration has the instance `{}`", instance.as_str()));
+            return Ok(Exit::Failed);
+        }
+        let mut exit = Exit::Done;
+        for target in &targets {
+            let found = desk.to_erase(hash, target).await?;
+            let erased = match &args.reason {
+                Some(reason) if !args.dry_run && found.known => {
+                    desk.erase(hash, target, reason, &operator()).await?
+                }
+                Some(_) | None => false,
+            };
+            tell(&target.site, found, erased, args.dry_run, output);
+            if !erased && (!found.is_free() || (found.known && !args.dry_run)) {
+                exit = Exit::Refused;
+            }
+        }
+        Ok(exit)
+    })
+}
+
+/// An instance may have replicas in other Regions: there the user is another target.
+fn targets(config: &Config, user: &UserId, instance: &InstanceId) -> Vec<Target> {
+    let sites = config.upstream.iter().map(|upstream| &upstream.site);
+    let of = sites.filter(|site| site.instances.contains(instance)).map(|site| Target {
+        site: site.name.clone(),
+        partition: site.partition.clone(),
+        account: site.account.clone(),
+        region: site.region.clone(),
+        instance: Some(instance.clone()),
+        subject: Subject::User(user.clone()),
+    });
+    of.collect()
+}
+
+fn tell(site: &str, found: ToErase, erased: bool, dry_run: bool, output: Output) {
+    if output.format() == Format::Json {
+        let ToErase { known, open, watched, waiting } = found;
+        let all = json!({
+            "upstream": site, "known": known, "open": open, "watched": watched, "waiting": waiting, "erased": erased,
+        });
+        output.data(&all.to_string());
+        return;
+    }
+    let ToErase { open, watched, waiting, .. } = found;
+    let what = match (found.known, erased) {
+        (_, true) => "erased: nobody can open what is sealed of this user, here or in a copy",
+        (false, _) => "nothing is sealed of this user",
+        (true, false) if !found.is_free() => "not erased",
+        (true, false) if dry_run => "would be erased",
+        (true, false) => "not erased: something began meanwhile",
+    };
+    output.data(&format!("{site}: {what}"));
+    if !found.is_free() {
+        output.data(&format!(
+            "{site}: in the way: {open} changes open, {watched} watched, {waiting} notices queued"
+        ));
+        output.hint("wait until they are over; connect-guard notify list shows what is queued");
+    }
+}
+
+/// `audit backup`
+pub(super) fn backup(args: &BackupArgs, output: Output) -> Exit {
+    with_desk(args.config.as_deref(), output, async |desk, _, _| {
+        let found = match desk.backup(&args.to).await {
+            Ok(found) => found,
+            Err(fault) => {
+                output.error(&fault.to_string());
+                if matches!(fault, ExportFault::Server) {
+                    output
+                        .hint("pg_dump --format=custom --file=FILE; audit verify verifies what is put back");
+                }
+                return Ok(Exit::Failed);
+            }
+        };
+        for (chain, seq, why) in &found.faults {
+            output.error(&format!("chain {chain}, record {seq}: {why}"));
+        }
+        if !found.faults.is_empty() {
+            output.error("the copy does not verify and was removed");
+            return Ok(Exit::LedgerBroken);
+        }
+        if output.format() == Format::Json {
+            output.data(&json!({ "records": found.records, "file": args.to }).to_string());
+        } else {
+            output.data(&format!("{} records copied and verified", found.records));
+        }
+        Ok(Exit::Done)
+    })
+}
+
+/// `audit accept-restore`
+pub(super) fn accept(args: &AcceptArgs, output: Output) -> Exit {
+    if args.reason.trim().is_empty() {
+        output.error("`--reason` takes a text that says why");
+        return Exit::Usage;
+    }
+    with_desk(args.config.as_deref(), output, async |desk, hash, config| {
+        let Some(path) = &config.evidence.heads_file else {
+            output.error("the configuration names no file of heads: nobody compares the store with anything");
+            output.hint("heads_file in [evidence]");
+            return Ok(Exit::Failed);
+        };
+        let mut known = Known::default();
+        if let Err(fault) = known.read(path) {
+            return Ok(unread(&fault, output));
+        }
+        let Some(broken) = desk.is_as_seen(&known).await? else {
+            output.say("the store is as it was seen: there is nothing to accept");
+            return Ok(Exit::Done);
+        };
+        output.say(&format!("chain {}, record {}: {}", broken.chain, broken.seq, broken.why));
+        let line = desk.accept(hash, &known, &args.reason, &operator()).await?;
+        if let Err(fault) = line.append(path) {
+            return Ok(unread(&fault, output));
+        }
+        output.data(&line.line());
+        output.say("on record; give this line to everybody who keeps heads, and start the guard again");
+        Ok(Exit::Done)
+    })
+}
+
+fn unread(fault: &HeadsFault, output: Output) -> Exit {
+    output.error(&fault.to_string());
+    Exit::Failed
+}
+
+/// Opens the store of the configuration with its keys, does something at it, and closes it.
+fn with_desk(
+    config: Option<&Path>,
+    output: Output,
+    work: impl AsyncFnOnce(&Desk, &HashKey, &Config) -> Result<Exit, LedgerFault>,
+) -> Exit {
+    let clock = Clock::system();
+    let (config, _) = match check::read(config) {
+        Ok(read) => read,
+        Err(unread) => return unread.told(output),
+    };
+    let mut faults = Faults::new();
+    let hash = config.secrets(&mut faults).hash;
+    let (correspondence, hash) = match (Correspondence::of(&config, &clock), hash) {
+        (Ok(correspondence), Some(hash)) => (correspondence, HashKey::new(&hash)),
+        (Err(faults), _) => {
+            output.tell(&faults);
+            return Exit::Invalid;
+        }
+        (Ok(_), None) => {
+            output.tell(&faults);
+            return Exit::Invalid;
+        }
+    };
+    let runtime = match runtime() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            output.error(&error.to_string());
+            return Exit::Failed;
+        }
+    };
+    let done = runtime.block_on(async {
+        let desk = Desk::open(&config.store.url, correspondence.seal, clock).await?;
+        let done = work(&desk, &hash, &config).await;
+        desk.close().await;
+        done
+    });
+    done.unwrap_or_else(|fault| {
+        output.error(&format!("the store `{}` cannot be used: {fault}", config.store.url));
+        Exit::Failed
+    })
+}

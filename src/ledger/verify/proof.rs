@@ -1,0 +1,232 @@
+//! A ledger proven from where it is: a store, or an export; with its segments, and against what others saw.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    error::Error,
+    fmt,
+    fs::{self, File},
+    io::{self, BufReader, Read as _},
+    path::{Path, PathBuf},
+};
+
+use flate2::bufread::GzDecoder;
+
+use super::{Claims, Flaw, SegmentFault, Verification, Verifier, Witness};
+use crate::{
+    ledger::{
+        Known, Ledger, LedgerFault,
+        export::{Lines, Read},
+        proof_parts::SegmentPart,
+    },
+    secret::Digest,
+    store::{Location, Reader, RecordRow},
+};
+
+/// Where records are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Evidence {
+    /// In the store of this URL.
+    Store(String),
+    /// In this file.
+    Export(PathBuf),
+}
+
+/// A ledger cannot be looked at: what could not be read.
+#[derive(Debug)]
+pub enum ProofFault {
+    /// The store.
+    Store(LedgerFault),
+    /// This file.
+    File(PathBuf, io::Error),
+}
+
+impl Ledger {
+    /// Verifies every link of every chain, against what is known of it. With the directory of segments from the very first
+    /// record, otherwise from where the store begins. Only reads: a guard may be running.
+    ///
+    /// # Errors
+    /// When something cannot be read. What is wrong with what was read is no error.
+    pub async fn prove(
+        evidence: &Evidence,
+        known: Known,
+        segments: Option<&Path>,
+    ) -> Result<Verification, ProofFault> {
+        let mut claims = known.claims;
+        match evidence {
+            Evidence::Export(path) => {
+                read_export(path, |read, _| said(&mut claims, read))?;
+                let mut verifier = with_segments(claims, segments);
+                let ended = read_export(path, |read, _| verifier.read(read))?;
+                if !ended {
+                    verifier.unfinished();
+                }
+                Ok(verifier.verifier.finish())
+            }
+            Evidence::Store(url) => {
+                let reader = Location::read(url).and_then(|location| Reader::open(&location));
+                let reader = reader.map_err(|fault| ProofFault::Store(fault.into()))?;
+                let found = of_store(&reader, claims, segments).await;
+                reader.close().await;
+                found.map_err(ProofFault::Store)
+            }
+        }
+    }
+}
+
+async fn of_store(
+    reader: &Reader,
+    mut claims: Claims,
+    segments: Option<&Path>,
+) -> Result<Verification, LedgerFault> {
+    reader.each_proof(|bytes| claims.record(bytes)).await?;
+    let mut verifier = with_segments(claims, segments);
+    // A freeze may be set or lifted while the records are read: it is in force before them or after them then.
+    let mut in_force = reader.frozen_by().await?;
+    reader.each_record(|row| verifier.record(&row, None)).await?;
+    in_force.extend(reader.frozen_by().await?);
+    let mut found = verifier.verifier.finish();
+    for (chain, seq) in found.freezes.clone() {
+        if !in_force.iter().any(|record| record.chain == chain && record.seq == seq) {
+            found.found(chain, seq, Flaw::Thawed);
+        }
+    }
+    Ok(found)
+}
+
+/// A verifier that has read the segments already: what is still in the store of them, since it is taken away little by
+/// little, is passed over.
+struct Behind {
+    verifier: Verifier,
+    ends: BTreeMap<String, i64>,
+    last: Option<(String, u64)>,
+}
+
+impl Behind {
+    fn read(&mut self, read: Read) {
+        match read {
+            Read::Record(row, flaw) => self.record(&row, flaw),
+            Read::End(_) => {}
+        }
+    }
+
+    fn record(&mut self, row: &RecordRow, flaw: Option<Flaw>) {
+        if self.ends.get(&row.chain).is_some_and(|end| row.seq <= *end) {
+            return;
+        }
+        self.last = Some((row.chain.clone(), row.seq.unsigned_abs()));
+        self.verifier.record(row);
+        if let Some(flaw) = flaw {
+            self.verifier.found(&row.chain, row.seq.unsigned_abs(), flaw);
+        }
+    }
+
+    /// A file that does not say where its chains end was cut off.
+    fn unfinished(&mut self) {
+        let (chain, seq) = self.last.clone().unwrap_or_default();
+        self.verifier.found(&chain, seq + 1, Flaw::Unfinished);
+    }
+}
+
+/// Reads the segments that are bound by records, and those that are bound by records in them.
+fn with_segments(mut claims: Claims, directory: Option<&Path>) -> Behind {
+    let Some(directory) = directory else {
+        return Behind { verifier: Verifier::knowing(claims), ends: BTreeMap::new(), last: None };
+    };
+    let mut seen = HashSet::new();
+    // A later segment holds the records that bind earlier ones.
+    loop {
+        let open: Vec<SegmentPart> =
+            claims.segments.values().flatten().filter(|one| !seen.contains(&one.file)).cloned().collect();
+        if open.is_empty() {
+            break;
+        }
+        for segment in open {
+            // What is wrong with it is said when its records are read.
+            let _ = read_segment(directory, &segment, |read, _| said(&mut claims, read));
+            seen.insert(segment.file);
+        }
+    }
+    let mut all: Vec<SegmentPart> = claims.segments.values().flatten().cloned().collect();
+    all.sort_by(|a, b| (&a.chain, a.first).cmp(&(&b.chain, b.first)));
+    all.dedup();
+    let mut behind = Behind { verifier: Verifier::knowing(claims), ends: BTreeMap::new(), last: None };
+    for segment in all {
+        match read_segment(directory, &segment, |read, _| behind.read(read)) {
+            Ok(()) => {
+                behind.ends.insert(segment.chain.clone(), i64::try_from(segment.last).unwrap_or(0));
+            }
+            Err(fault) => {
+                let flaw = Flaw::Segment(segment.file.clone(), fault);
+                behind.verifier.found(&segment.chain, segment.first, flaw);
+            }
+        }
+    }
+    behind
+}
+
+/// The records of a segment, once its digest is the one that is on record.
+fn read_segment(
+    directory: &Path,
+    segment: &SegmentPart,
+    mut each: impl FnMut(Read, u64),
+) -> Result<(), SegmentFault> {
+    // A name in a record leads nowhere else.
+    let name = Path::new(&segment.file).file_name().ok_or(SegmentFault::Missing)?;
+    let bytes = fs::read(directory.join(name)).map_err(|error| {
+        if error.kind() == io::ErrorKind::NotFound { SegmentFault::Missing } else { SegmentFault::Unreadable }
+    })?;
+    if Digest::of(&bytes).hex() != segment.digest {
+        return Err(SegmentFault::Changed);
+    }
+    let mut lines = Lines::new(BufReader::new(GzDecoder::new(&*bytes)));
+    while let Some(read) = lines.next().map_err(|_| SegmentFault::Unreadable)? {
+        each(read, lines.at);
+    }
+    if lines.ended { Ok(()) } else { Err(SegmentFault::Unreadable) }
+}
+
+/// Every line of an export, and whether its last one says where the chains end.
+fn read_export(path: &Path, mut each: impl FnMut(Read, u64)) -> Result<bool, ProofFault> {
+    let fault = |error| ProofFault::File(path.to_owned(), error);
+    let mut file = File::open(path).map_err(fault)?;
+    let mut magic = [0; 2];
+    let gzip = file.read_exact(&mut magic).is_ok() && magic == [0x1f, 0x8b];
+    let file = BufReader::new(File::open(path).map_err(fault)?);
+    let file: Box<dyn io::BufRead> =
+        if gzip { Box::new(BufReader::new(GzDecoder::new(file))) } else { Box::new(file) };
+    let mut lines = Lines::new(file);
+    while let Some(read) = lines.next().map_err(fault)? {
+        each(read, lines.at);
+    }
+    Ok(lines.ended)
+}
+
+/// What a line says of other records.
+fn said(claims: &mut Claims, read: Read) {
+    match read {
+        Read::Record(row, _) => claims.record(&row.bytes),
+        Read::End(end) => {
+            for head in &end.heads {
+                claims.head(&head.chain, head.seq, &head.hash, Witness::Export);
+            }
+        }
+    }
+}
+
+impl fmt::Display for ProofFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Store(fault) => fault.fmt(f),
+            Self::File(path, error) => write!(f, "`{}`: {error}", path.display()),
+        }
+    }
+}
+
+impl Error for ProofFault {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Store(fault) => Some(fault),
+            Self::File(_, error) => Some(error),
+        }
+    }
+}

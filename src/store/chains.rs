@@ -1,0 +1,211 @@
+//! Chains as a whole: where each ends, whether anything new is in one, single records of them; and steps of an operator, on
+//! a chain that no guard continues.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Append, DeskStore, Done, Head, Location, Reader, RecordRow, StoreError,
+    append::{head, one},
+    desk::BUSY,
+    dialect::{Connection, On},
+    ops::signed,
+    read::record_row,
+    statement::{query, query_scalar},
+};
+
+/// What there is of a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LeftRow {
+    /// Whether there is a data key.
+    pub(crate) known: bool,
+    /// Changes that are open.
+    pub(crate) open: u64,
+    /// Changes that are watched.
+    pub(crate) watched: u64,
+    /// Notices that wait.
+    pub(crate) waiting: u64,
+}
+
+/// Where every chain ends, by their names in order. One look into the key for each chain, however long they are.
+pub(super) async fn heads(mut on: On<'_>) -> Result<Vec<(String, Head)>, StoreError> {
+    let (mut found, mut last) = (Vec::new(), String::new());
+    while let Some(chain) = after(on.again(), &last).await? {
+        let end = head(on.again(), &chain).await?;
+        last.clone_from(&chain);
+        found.push((chain, end));
+    }
+    Ok(found)
+}
+
+/// The name of the next chain.
+async fn after(on: On<'_>, chain: &str) -> Result<Option<String>, StoreError> {
+    query_scalar("SELECT MIN(chain) FROM records WHERE chain > $1")
+        .bind(chain)
+        .fetch_one(on)
+        .await
+        .map_err(StoreError::at("chains"))
+}
+
+/// Whether something waits to be delivered that is about this person.
+pub(super) async fn is_to_be_told(connection: &mut Connection, person: &str) -> Result<bool, StoreError> {
+    let found: Option<i64> = query_scalar("SELECT 1 FROM outbox WHERE person = $1 AND state = 'due' LIMIT 1")
+        .bind(person)
+        .fetch_optional(connection)
+        .await
+        .map_err(StoreError::at("outbox"))?;
+    Ok(found.is_some())
+}
+
+impl Reader {
+    /// Where every chain ends.
+    pub(crate) async fn heads(&self) -> Result<Vec<(String, Head)>, StoreError> {
+        let mut snapshot = self.pool().snapshot().await.map_err(StoreError::at("chains"))?;
+        heads((&mut snapshot).into()).await
+    }
+
+    /// Whether a chain has records after this one that are of another kind than those that say where chains end.
+    pub(crate) async fn has_news(&self, chain: &str, seq: u64) -> Result<bool, StoreError> {
+        let found: Option<i64> =
+            query_scalar("SELECT 1 FROM records WHERE chain = $1 AND seq > $2 AND kind <> 'heads' LIMIT 1")
+                .bind(chain)
+                .bind(signed(seq))
+                .fetch_optional(self.pool())
+                .await
+                .map_err(StoreError::at("records"))?;
+        Ok(found.is_some())
+    }
+
+    /// One record.
+    pub(crate) async fn record(&self, chain: &str, seq: u64) -> Result<Option<RecordRow>, StoreError> {
+        let read = || StoreError::at("record");
+        let row = query("SELECT bytes FROM records WHERE chain = $1 AND seq = $2")
+            .bind(chain)
+            .bind(signed(seq))
+            .fetch_optional(self.pool())
+            .await
+            .map_err(read())?;
+        let Some(row) = row else { return Ok(None) };
+        let bytes = row.try_get(0).map_err(read())?;
+        Ok(Some(RecordRow { chain: chain.to_owned(), seq: signed(seq), bytes }))
+    }
+
+    /// The first record of a chain that is there; none of an empty one.
+    pub(crate) async fn begins(&self, chain: &str) -> Result<Option<u64>, StoreError> {
+        let first: Option<i64> = query_scalar("SELECT MIN(seq) FROM records WHERE chain = $1")
+            .bind(chain)
+            .fetch_one(self.pool())
+            .await
+            .map_err(StoreError::at("records"))?;
+        Ok(first.map(i64::unsigned_abs))
+    }
+
+    /// Every record after these of their chains, and all of other chains, as of one moment; until `each` says no.
+    pub(crate) async fn each_record_after(
+        &self,
+        known: &BTreeMap<String, i64>,
+        mut each: impl FnMut(RecordRow) -> bool,
+    ) -> Result<(), StoreError> {
+        let read = || StoreError::at("records");
+        let mut snapshot = self.pool().snapshot().await.map_err(read())?;
+        let mut chain = String::new();
+        while let Some(next) = after((&mut snapshot).into(), &chain).await? {
+            let mut seq = known.get(&next).copied().unwrap_or(i64::MIN);
+            chain = next;
+            loop {
+                let rows = query(
+                    "SELECT chain, seq, bytes FROM records WHERE chain = $1 AND seq > $2 ORDER BY seq LIMIT 500",
+                )
+                .bind(&chain)
+                .bind(seq)
+                .fetch_all(&mut snapshot)
+                .await
+                .map_err(read())?;
+                if rows.is_empty() {
+                    break;
+                }
+                for row in &rows {
+                    let row = record_row(row)?;
+                    seq = row.seq;
+                    if !each(row) {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The records that say something of other records, of all chains: heads, segments, starts and stops. The last of them
+    /// may have been written while they are read.
+    pub(crate) async fn each_proof(&self, mut each: impl FnMut(&[u8])) -> Result<(), StoreError> {
+        let read = || StoreError::at("records");
+        let (mut chain, mut seq) = (String::new(), i64::MIN);
+        loop {
+            let rows = query(
+                "SELECT chain, seq, bytes FROM records WHERE kind IN ('heads', 'segment', 'start', 'stop') \
+                 AND (chain, seq) > ($1, $2) ORDER BY chain, seq LIMIT 1000",
+            )
+            .bind(&chain)
+            .bind(seq)
+            .fetch_all(self.pool())
+            .await
+            .map_err(read())?;
+            let Some(last) = rows.last() else { return Ok(()) };
+            chain = last.try_get(0).map_err(read())?;
+            seq = last.try_get(1).map_err(read())?;
+            for row in &rows {
+                each(row.try_get(2).map_err(read())?);
+            }
+        }
+    }
+}
+
+impl DeskStore {
+    /// The same connections, for whoever reads chains.
+    pub(crate) fn reader(&self) -> Reader {
+        Reader::new(self.pool().clone())
+    }
+
+    /// What there is of a person.
+    pub(crate) async fn left(&self, person: &str) -> Result<LeftRow, StoreError> {
+        let mut counts = [0; 4];
+        for (count, sql) in counts.iter_mut().zip([
+            "SELECT COUNT(*) FROM people WHERE person = $1",
+            "SELECT COUNT(*) FROM intents WHERE target = $1 AND state <> 'closed'",
+            "SELECT COUNT(*) FROM watches w JOIN intents i ON i.id = w.intent WHERE i.target = $1",
+            "SELECT COUNT(*) FROM outbox WHERE person = $1 AND state = 'due'",
+        ]) {
+            let found: i64 = query_scalar(sql)
+                .bind(person)
+                .fetch_one(self.pool())
+                .await
+                .map_err(StoreError::at("person"))?;
+            *count = found.unsigned_abs();
+        }
+        let [people, open, watched, waiting] = counts;
+        Ok(LeftRow { known: people > 0, open, watched, waiting })
+    }
+
+    /// Whether the store is a file, which can be copied.
+    pub(crate) fn is_file(&self) -> bool {
+        matches!(self.location(), Location::File(_))
+    }
+
+    /// Copies the whole store, which is a file, as of one moment, into an empty file; a guard may be running.
+    pub(crate) async fn copy(&self, to: &str) -> Result<(), StoreError> {
+        query("VACUUM INTO $1").bind(to).execute(self.pool()).await.map_err(StoreError::at("copy"))?;
+        Ok(())
+    }
+
+    /// Does a step of an operator on a chain that no guard continues: on disk when this returns.
+    pub(crate) async fn step(&self, chain: &str, append: Append) -> Result<Done, StoreError> {
+        let write = || StoreError::at("record");
+        let mut connection = self.location().beside(BUSY).await?;
+        connection.begin().await.map_err(write())?;
+        let mut end = head(&mut connection, chain).await?;
+        let done = one(&mut connection, chain, &mut end, append).await?;
+        connection.commit().await.map_err(write())?;
+        connection.close().await.map_err(write())?;
+        Ok(done)
+    }
+}

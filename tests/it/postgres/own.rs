@@ -1,0 +1,111 @@
+//! Which servers a guard takes for its own, how it gets in, and what it makes there.
+
+use connect_guard::demo::stage::Setting;
+
+use crate::Place;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_is_the_one_that_its_roots_and_its_name_say() {
+    let place = Place::with(1, Setting::default()).await;
+    let url = place.server.url();
+    let ca = place.server.file("ca.pem").display().to_string();
+    let other = place.server.file("other.pem").display().to_string();
+    let wrong = url.replace(&ca, &other);
+    place.store(&url, &wrong);
+    let why = place.refusal().await;
+    assert!(why.contains("the ledger cannot be opened") && why.contains("certificate"), "{why}");
+    // The certificate is for `localhost`.
+    let misnamed = url.replace("localhost", "127.0.0.1");
+    place.store(&wrong, &misnamed);
+    let why = place.refusal().await;
+    assert!(why.contains("certificate") && why.contains("127.0.0.1"), "{why}");
+    let weak = url.replace("verify-full", "require");
+    place.store(&misnamed, &weak);
+    let why = place.refusal().await;
+    assert!(why.contains("config.toml:") && why.contains("sslmode=verify-full"), "{why}");
+    place.store(&weak, &url);
+    let guard = place.guard().await;
+    assert_eq!(place.status(&guard, 1).await, Some(200), "{}", guard.log());
+    assert_eq!(
+        place
+            .server
+            .count(
+                "SELECT count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) \
+        WHERE application_name = 'connect-guard' AND NOT ssl"
+            )
+            .await,
+        0
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_may_ask_for_a_certificate_of_the_guards_own() {
+    let place = Place::with(1, Setting::default()).await;
+    let server = &place.server;
+    server.run("CREATE ROLE certified LOGIN; GRANT ALL ON SCHEMA public TO certified").await;
+    let url = server.url();
+    let file = |name: &str| server.file(name).display().to_string();
+    let (before, _) = url.split_once("&password_file=").unwrap();
+    let without = before.replace("guard@", "certified@");
+    place.store(&url, &without);
+    let why = place.refusal().await;
+    assert!(why.contains("certificate"), "{why}");
+    let shown = |name: &str| {
+        format!("{without}&sslcert={}&sslkey={}", file(&format!("{name}.pem")), file(&format!("{name}.key")))
+    };
+    // Another authority's; then the right one.
+    place.store(&without, &shown("other"));
+    let why = place.refusal().await;
+    assert!(why.contains("the ledger cannot be opened"), "{why}");
+    place.store(&shown("other"), &shown("certified"));
+    let guard = place.guard().await;
+    assert_eq!(place.status(&guard, 1).await, Some(200), "{}", guard.log());
+    let sessions = "SELECT count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) \
+        WHERE usename = 'certified' AND client_dn = '/CN=certified'";
+    assert!(server.count(sessions).await > 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_on_this_machine_is_reached_by_its_socket() {
+    let place = Place::with(1, Setting::default()).await;
+    let server = &place.server;
+    let socket = format!(
+        "postgres://guard@:{}/postgres?host={}&password_file={}",
+        server.port(),
+        server.socket(),
+        server.file("password").display()
+    );
+    place.store(&server.url(), &socket);
+    let guard = place.guard().await;
+    assert_eq!(place.status(&guard, 1).await, Some(200), "{}", guard.log());
+    let over_network = "SELECT count(*) FROM pg_stat_activity \
+        WHERE application_name = 'connect-guard' AND client_addr IS NOT NULL";
+    assert_eq!(server.count(over_network).await, 0);
+    place.sound();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn o2_tables_are_made_brought_up_to_date_and_refused_when_they_are_later() {
+    let place = Place::with(2, Setting::default()).await;
+    let mut guard = place.guard().await;
+    assert_eq!(place.status(&guard, 1).await, Some(200), "{}", guard.log());
+    guard.stop().await.unwrap();
+    // As the version before left them.
+    place.server.run(
+        "DROP TABLE turn; DROP TABLE chains; DROP TABLE epochs; DELETE FROM _sqlx_migrations WHERE version = 2",
+    ).await;
+    guard.restart(&place.stage).await.unwrap();
+    assert_eq!(place.status(&guard, 2).await, Some(200), "{}", guard.log());
+    // One that runs goes on when a later version adds to them; none starts on them.
+    place
+        .server
+        .run(
+            "ALTER TABLE said ADD COLUMN more TEXT; INSERT INTO _sqlx_migrations \
+         (version, description, success, checksum, execution_time) VALUES (99, 'later', TRUE, '', 0)",
+        )
+        .await;
+    assert_eq!(place.looks(&guard).await, 200);
+    assert_eq!(place.status(&guard, 2).await, Some(200), "{}", guard.log());
+    let why = place.refusal().await;
+    assert!(why.contains("99"), "{why}");
+}

@@ -1,0 +1,241 @@
+//! How often: of a caller, of a source, of Connect, in memory; and how many changes, in the ledger.
+
+use std::sync::Arc;
+
+use connect_guard::demo::{
+    caller::{Caller, Request},
+    process::Signal,
+    stage::{INSTANCE, Setting},
+};
+use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::{CertificateDer, ServerName, pem::PemObject};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+use tokio_rustls::TlsConnector;
+
+use crate::running::{Running, roomy, user};
+
+/// A rate that is used up in a test, in place of the one that is never reached.
+fn tight(which: &str, to: &str, users: usize) -> Setting {
+    let mut setting = roomy((1..=users).map(user));
+    let lines = setting.more.lines().map(|line| if line.starts_with(which) { to } else { line });
+    setting.more = lines.collect::<Vec<_>>().join("\n") + "\n";
+    setting
+}
+
+fn read(number: usize) -> Request {
+    Request::describe_user(INSTANCE, &user(number).id)
+}
+
+/// How many of so many reads are served; the others are throttled, and told when to come back.
+async fn served(caller: &Caller, count: usize) -> usize {
+    let mut served = 0;
+    for _ in 0..count {
+        let answer = caller.send(&read(1)).await.unwrap();
+        match answer.status {
+            200 => served += 1,
+            429 => {
+                assert_eq!(answer.error(), Some("ThrottlingException"));
+                assert!(
+                    answer.header("retry-after").is_some() && answer.header("x-amz-retry-after").is_some()
+                );
+            }
+            other => panic!("{other} {}", answer.text()),
+        }
+    }
+    served
+}
+
+/// Keys of one role are one caller: another key, or another session, has no rate of its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn g1_keys_of_one_role_share_its_rate() {
+    let mut setting = tight("caller ", "caller = { per_second = 0.01, burst = 10 }", 1);
+    // Two keys of one role.
+    setting.roles.push("Other".into());
+    let guard = Running::amended(setting, |stage| {
+        let text = std::fs::read_to_string(stage.config()).unwrap();
+        std::fs::write(stage.config(), text.replace("role/Other\"", "role/HelpDesk\"")).unwrap();
+        crate::running::program().into()
+    })
+    .await;
+    let (one, other, desk) = (guard.caller("HelpDesk"), guard.caller("Other"), guard.caller("IdentityDesk"));
+    let first = served(&one, 15).await;
+    assert!((3..=11).contains(&first), "{first} {}", guard.log());
+    assert!(served(&other, 5).await <= 1, "{}", guard.log());
+    assert!(served(&desk, 2).await >= 1, "{}", guard.log());
+}
+
+/// Whoever only claims to be somebody uses up nothing of his.
+#[tokio::test(flavor = "multi_thread")]
+async fn g2_claims_charge_nobody_else() {
+    let guard = Running::with(tight("caller ", "caller = { per_second = 0.01, burst = 10 }", 1)).await;
+    let help = guard.caller("HelpDesk");
+    let liar = Caller { secret: "x".repeat(40), ..help.clone() };
+    for _ in 0..40 {
+        assert_eq!(liar.send(&read(1)).await.unwrap().status, 403);
+    }
+    assert!(served(&help, 5).await >= 3, "{}", guard.log());
+}
+
+/// Proofs that fail are charged to their source before anything is computed of them: the guard asks nobody and remembers no key.
+#[tokio::test(flavor = "multi_thread")]
+async fn o7_strangers_are_turned_away_before_anything_is_done() {
+    let guard = Running::with(tight("failures", "failures = { per_second = 0.01, burst = 5 }", 1)).await;
+    let help = guard.caller("HelpDesk");
+    let mut statuses = Vec::new();
+    for number in 0..20 {
+        let stranger = Caller { key_id: format!("GK{number:0>18}").replace('0', "A"), ..help.clone() };
+        statuses.push(stranger.send(&read(1)).await.unwrap().status);
+    }
+    assert_eq!(statuses.iter().filter(|status| **status == 403).count(), 5, "{statuses:?}");
+    assert_eq!(statuses.last(), Some(&429));
+    assert!(guard.stage.connect.requests().is_empty());
+    // Somebody who is known is heard.
+    assert_eq!(help.send(&read(1)).await.unwrap().status, 200, "{}", guard.log());
+}
+
+/// Thousands of keys that nobody has: memory does not follow.
+#[tokio::test(flavor = "multi_thread")]
+async fn g3_a_flood_of_keys_is_bounded() {
+    const KEYS: usize = 6_000;
+    let guard = Running::with(roomy([user(1)])).await;
+    let help = guard.caller("HelpDesk");
+    assert_eq!(help.send(&read(1)).await.unwrap().status, 200);
+    let mut tasks = Vec::new();
+    let before = resident(&guard);
+    for part in 0..4 {
+        let help = help.clone();
+        tasks.push(tokio::spawn(async move {
+            let mut connection = help.connect().await.unwrap();
+            let now = help.now();
+            for number in (part..KEYS).step_by(4) {
+                let stranger = Caller { key_id: format!("GK{}", letters(number)), ..help.clone() };
+                connection.write(&stranger.sign(&read(1), now).unwrap()).await.unwrap();
+                assert_eq!(connection.read().await.unwrap().status, 403);
+            }
+        }));
+    }
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let grown = resident(&guard).saturating_sub(before);
+    assert!(grown < 64 * 1024, "{grown} KiB more");
+    assert_eq!(help.send(&read(1)).await.unwrap().status, 200, "{}", guard.log());
+    assert_eq!(guard.stage.connect.requests().len(), 2);
+}
+
+/// A number as 18 letters and digits of a key.
+fn letters(mut number: usize) -> String {
+    let mut out = vec![b'A'; 18];
+    for place in &mut out {
+        *place = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"[number % 32];
+        number /= 32;
+    }
+    String::from_utf8(out).unwrap()
+}
+
+/// Memory of a guard, in KiB.
+pub fn resident(guard: &Running) -> usize {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", guard.id().unwrap())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.split_whitespace().next().unwrap().parse().unwrap()
+}
+
+/// A quota is counted over intents: the end of the guard gives nothing back.
+#[tokio::test(flavor = "multi_thread")]
+async fn g6_a_restart_gives_nothing_back() {
+    let mut setting = roomy([user(1)]);
+    let policy = &mut setting.policy[0].1;
+    let rule = "email_from = \"{username}@example.com\"";
+    assert!(policy.contains(rule));
+    *policy =
+        policy.replacen(rule, &format!("{rule}\nquota = {{ changes = 1, per = \"24h\", of = \"user\" }}"), 1);
+    let mut guard = Running::with(setting).await;
+    let change = |to: &str| Request::update_identity(INSTANCE, &user(1).id, &[("LastName", to)]);
+    assert_eq!(
+        guard.caller("IdentityDesk").send(&change("First")).await.unwrap().status,
+        200,
+        "{}",
+        guard.log()
+    );
+    for crash in [false, true] {
+        if crash {
+            guard.crash().await;
+        }
+        let answer = guard.caller("IdentityDesk").send(&change("Second")).await.unwrap();
+        assert_eq!(
+            (answer.status, answer.error()),
+            (429, Some("ThrottlingException")),
+            "{} {}",
+            answer.text(),
+            guard.log()
+        );
+    }
+    assert_eq!(guard.stage.connect.updates().len(), 1);
+}
+
+/// Time that the guard did not see gives it no burst: it is stopped for a while, and has what the rate gives, no more.
+#[tokio::test(flavor = "multi_thread")]
+async fn g7_time_that_is_not_seen_gives_no_burst() {
+    let guard = Running::with(tight("caller ", "caller = { per_second = 0.5, burst = 5 }", 1)).await;
+    let help = guard.caller("HelpDesk");
+    served(&help, 12).await;
+    guard.signal(Signal::STOP).unwrap();
+    tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+    guard.signal(Signal::CONT).unwrap();
+    let begun = std::time::Instant::now();
+    let again = served(&help, 6).await;
+    let most = 3 + usize::try_from(begun.elapsed().as_secs()).unwrap();
+    assert!(again <= most.min(5), "{again} of {most}");
+}
+
+/// Behind a balancer: a stranger who changes his address within his network is the stranger he was.
+#[tokio::test(flavor = "multi_thread")]
+async fn g9_addresses_of_one_network_are_one_source() {
+    let mut setting = tight("failures", "failures = { per_second = 0.01, burst = 5 }", 1);
+    setting.gateway = "proxy_protocol = { from = [\"127.0.0.0/8\"] }".into();
+    let guard = Running::with(setting).await;
+    let help = guard.caller("HelpDesk");
+    let stranger = Caller { key_id: "GKAAAAAAAAAAAAAAAAAA".into(), ..help.clone() };
+    let mut statuses = Vec::new();
+    for number in 0..12 {
+        statuses.push(from(&stranger, &format!("2001:db8:1:2::{number:x}"), &read(1)).await);
+    }
+    assert_eq!(statuses.iter().filter(|status| **status == 403).count(), 5, "{statuses:?} {}", guard.log());
+    assert_eq!(statuses.last(), Some(&429));
+    // Another network is another source.
+    assert_eq!(from(&stranger, "2001:db8:1:3::1", &read(1)).await, 403);
+    assert_eq!(from(&help, "2001:db8:1:2::1", &read(1)).await, 200, "{}", guard.log());
+}
+
+/// The status of the answer to somebody whom a balancer says to be at this address.
+async fn from(caller: &Caller, source: &str, request: &Request) -> u16 {
+    let source: std::net::Ipv6Addr = source.parse().unwrap();
+    let mut header = b"\r\n\r\n\0\r\nQUIT\n\x21\x21\0\x24".to_vec();
+    header.extend(source.octets());
+    header.extend(source.octets());
+    header.extend([0x12, 0x34, 0x01, 0xbb]);
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(caller.ca.as_bytes()) {
+        roots.add(certificate.unwrap()).unwrap();
+    }
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let mut tcp = TcpStream::connect(caller.address).await.unwrap();
+    tcp.write_all(&header).await.unwrap();
+    let name = ServerName::try_from("localhost").unwrap();
+    let mut stream = TlsConnector::from(Arc::new(config)).connect(name, tcp).await.unwrap();
+    let mut request = request.clone();
+    request.unsigned.push(("connection".into(), "close".into()));
+    stream.write_all(&caller.sign(&request, caller.now()).unwrap()).await.unwrap();
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer).await;
+    let answer = String::from_utf8_lossy(&answer);
+    answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_else(|| panic!("{answer}"))
+}

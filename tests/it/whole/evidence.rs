@@ -1,0 +1,154 @@
+//! The ledger as evidence, by the commands of whoever runs the guard: a backup taken beside it, put back, noticed and taken;
+//! an export of more records than fit into its memory; a user erased.
+
+use std::{fs, process::Stdio, time::Duration};
+
+use connect_guard::demo::stage::{INSTANCE, Setting};
+use serde_json::Value;
+use sqlx::{ConnectOptions, Connection, sqlite::SqliteConnectOptions};
+
+use super::{by_operator, change, lines, run, said, text};
+use crate::{
+    records::of_kind,
+    running::{LIMIT, Running, own_address, roomy, until, user},
+};
+
+/// A guard that tells a file where its chains end.
+fn kept(users: usize) -> Setting {
+    let mut setting = roomy((1..=users).map(user));
+    setting.more.push_str("\n[evidence]\nevery = \"1s\"\nheads_file = \"heads.jsonl\"\n");
+    setting
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn i4_a_backup_that_was_put_back_is_noticed_and_taken_by_an_operator_only() {
+    let mut guard = Running::with(kept(3)).await;
+    let desk = guard.caller("IdentityDesk");
+    assert_eq!(change(&desk, 1, &[("FirstName", "Maria")]).await.status, 200);
+    let ledger = guard.stage.folder.join("ledger.db");
+    let backup = guard.stage.folder.join("backup.db");
+    let copied = said(by_operator(&guard, &["audit", "backup", "--to", backup.to_str().unwrap()])).await;
+    assert!(copied.contains("copied and verified"), "{copied}");
+    assert_eq!(change(&desk, 2, &[("FirstName", "Maria")]).await.status, 200);
+    let whole = run(by_operator(&guard, &["audit", "verify"])).await;
+    assert_eq!(whole.status.code(), Some(0), "{}{}", text(&whole.stdout), text(&whole.stderr));
+    guard.process.stop().await.unwrap();
+    let seen = fs::read_to_string(guard.stage.folder.join("heads.jsonl")).unwrap();
+    assert!(seen.lines().count() >= 2, "at the start and at the end: {seen}");
+
+    for beside in ["ledger.db-wal", "ledger.db-shm"] {
+        drop(fs::remove_file(guard.stage.folder.join(beside)));
+    }
+    fs::copy(&backup, &ledger).unwrap();
+    // Without anybody who kept a head it is as good as any other.
+    let (report, is_whole) = guard.verify();
+    assert!(is_whole, "{report}");
+    let compared = run(by_operator(&guard, &["audit", "verify"])).await;
+    assert_eq!(compared.status.code(), Some(5), "{}", text(&compared.stdout));
+    assert!(text(&compared.stderr).contains("was cut off before it"), "{}", text(&compared.stderr));
+
+    guard.process.restart(&guard.stage).await.unwrap();
+    assert!(guard.log().contains("THE LEDGER IS NOT THE ONE THAT WAS SEEN"), "{}", guard.log());
+    let desk = guard.caller("IdentityDesk");
+    let before = guard.stage.connect.updates().len();
+    assert_eq!(change(&desk, 3, &[("FirstName", "Maria")]).await.status, 503, "{}", guard.log());
+    assert_eq!(guard.stage.connect.updates().len(), before, "nothing is sent");
+    until("the alarm", || async {
+        let records = guard.records().await;
+        of_kind(&records, "event")
+            .iter()
+            .any(|record| record.text("/event/event") == "chain-broken")
+            .then_some(())
+    })
+    .await;
+    guard.process.stop().await.unwrap();
+    let after = fs::read_to_string(guard.stage.folder.join("heads.jsonl")).unwrap();
+    assert_eq!(after, seen, "nobody is told of a ledger that is not the one that was seen");
+
+    let took = said(by_operator(&guard, &["audit", "accept-restore", "--reason", "the disk was lost"])).await;
+    assert!(lines(&took)[0].get("accepted").is_some(), "{took}");
+    guard.process.restart(&guard.stage).await.unwrap();
+    let desk = guard.caller("IdentityDesk");
+    assert_eq!(change(&desk, 3, &[("FirstName", "Maria")]).await.status, 200, "{}", guard.log());
+    let whole = run(by_operator(&guard, &["audit", "verify"])).await;
+    assert_eq!(whole.status.code(), Some(0), "{}{}", text(&whole.stdout), text(&whole.stderr));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_thousand_records_are_exported_in_the_memory_of_a_few() {
+    const RECORDS: u64 = 100_000;
+    let guard = Running::with(kept(1)).await;
+    let mut store = SqliteConnectOptions::new()
+        .filename(guard.stage.folder.join("ledger.db"))
+        .busy_timeout(LIMIT)
+        .disable_statement_logging()
+        .connect()
+        .await
+        .unwrap();
+    let sql = format!(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {RECORDS}) \
+         INSERT INTO records (chain, seq, bytes) SELECT 'many', i, CAST('{{\"v\":1,\"chain\":\"many\",\"seq\":' || i \
+         || ',\"prev\":\"\",\"kind\":\"ordinary\",\"operation\":\"{}\"}}' AS BLOB) FROM n",
+        "x".repeat(1_500)
+    );
+    // In one transaction: the guard waits for it, and nobody asks the guard for anything.
+    sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut store).await.unwrap();
+    store.close().await.unwrap();
+    let to = guard.stage.folder.join("export.jsonl");
+    let words = ["--format", "json", "audit", "export", "--to", to.to_str().unwrap()];
+    let mut child = by_operator(&guard, &words).stdout(Stdio::piped()).spawn().unwrap();
+    let status = format!("/proc/{}/status", child.id());
+    let mut most = 0;
+    let ended = loop {
+        // It only grows, and is gone once the process has ended.
+        if let Some(peak) = fs::read_to_string(&status).ok().and_then(|text| peak(&text)) {
+            most = peak;
+        }
+        if let Some(ended) = child.try_wait().unwrap() {
+            break ended;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    };
+    assert!(ended.success());
+    let size = fs::metadata(&to).unwrap().len();
+    assert!(size > RECORDS * 1_500, "{size}");
+    assert!(most > 0 && most < 96 * 1024, "{most} KiB");
+}
+
+/// `VmHWM`, KiB.
+fn peak(status: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().trim_end_matches("kB").trim().parse().ok()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_is_erased_beside_the_guard() {
+    let guard = Running::with(kept(2)).await;
+    let desk = guard.caller("IdentityDesk");
+    let own = own_address(&user(1));
+    assert_eq!(change(&desk, 1, &[("Email", &own)]).await.status, 200);
+    let of = ["--user", &user(1).id, "--instance", INSTANCE];
+    let dry = |more: &'static [&'static str]| {
+        let mut words = vec!["--format", "json", "audit", "erase"];
+        words.extend(of);
+        words.extend(more);
+        by_operator(&guard, &words)
+    };
+    // Its letters are on their way.
+    until("its letters", || async {
+        let said = run(dry(&["--dry-run"])).await;
+        (lines(&text(&said.stdout))[0]["waiting"] == 0).then_some(())
+    })
+    .await;
+    let erased = said(dry(&["--reason", "left the company"])).await;
+    assert_eq!(lines(&erased)[0]["erased"], Value::Bool(true), "{erased}");
+    let shown = said(by_operator(&guard, &["audit", "show", "--user", &user(1).id, "--reveal"])).await;
+    assert!(shown.contains("erased") && !shown.contains(&own), "{shown}");
+    let whole = run(by_operator(&guard, &["audit", "verify"])).await;
+    assert_eq!(whole.status.code(), Some(0), "{}", text(&whole.stderr));
+    let again = lines(&said(dry(&["--dry-run"])).await);
+    assert_eq!(again[0]["known"], Value::Bool(false), "{again:?}");
+    let reasons =
+        said(by_operator(&guard, &["--format", "json", "audit", "show", "--kind", "erasure"])).await;
+    assert!(!reasons.contains("left the company"), "sealed: {reasons}");
+}
