@@ -32,9 +32,6 @@ class Said:
 class Application:
     """A program with one of AWS's SDKs. Use it as a context."""
 
-    # Whether it puts reports into S3.
-    stores = True
-
     def __init__(self, command: tuple[str, ...], home: Path, **variables: str) -> None:
         self._command = command
         self._environment = _environment(home, variables)
@@ -84,20 +81,8 @@ class Application:
         return Said(**json.loads(line))
 
 
-class Asking(Application):
-    """One that asks AWS who it is, and stores nothing: S3 would be one more SDK, and minutes to compile."""
-
-    stores = False
-
-    def put(self, bucket: str, key: str) -> Said:
-        del bucket, key
-        return self._call("sts", "GetCallerIdentity")
-
-
 class Cli:
     """One of AWS's CLIs. Use it as an `Application`."""
-
-    stores = True
 
     def __init__(self, program: Path, home: Path, **variables: str) -> None:
         self._program = program
@@ -156,7 +141,7 @@ def go(home: Path, **variables: str) -> Application:
 
 
 def rust(home: Path, **variables: str) -> Application:
-    return Asking(RUST, home, **variables)
+    return Application(RUST, home, **variables)
 
 
 def cli_1(home: Path, **variables: str) -> Cli:

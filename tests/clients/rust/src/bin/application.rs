@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 async fn main() -> Result<(), Box<dyn Error>> {
     let settings = settings().await?;
     let connect = aws_sdk_connect::Client::new(&settings);
-    let sts = aws_sdk_sts::Client::new(&settings);
+    let s3 = s3(&settings);
     for line in io::stdin().lock().lines() {
         let call: Value = serde_json::from_str(&line?)?;
         let input = &call["input"];
@@ -39,7 +39,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
                     .send();
                 told(sent.await)
             }
-            (Some("sts"), Some("GetCallerIdentity")) => told(sts.get_caller_identity().send().await),
+            (Some("s3"), Some("PutObject")) => {
+                let body = text(input, "Body").unwrap_or_default().into_bytes();
+                let sent = s3
+                    .put_object()
+                    .set_bucket(text(input, "Bucket"))
+                    .set_key(text(input, "Key"))
+                    .body(body.into())
+                    .send();
+                told(sent.await)
+            }
             other => return Err(format!("no operation {other:?}").into()),
         };
         writeln!(io::stdout(), "{said}")?;
@@ -59,6 +68,11 @@ async fn settings() -> Result<SdkConfig, Box<dyn Error>> {
         .tls_context(TlsContext::builder().with_trust_store(trusted).build()?)
         .build_https();
     Ok(aws_config::defaults(BehaviorVersion::latest()).http_client(http).load().await)
+}
+
+/// A bucket's name stands in the path: the server is known by an address.
+fn s3(settings: &SdkConfig) -> aws_sdk_s3::Client {
+    aws_sdk_s3::Client::from_conf(aws_sdk_s3::config::Builder::from(settings).force_path_style(true).build())
 }
 
 fn told<O, E>(answer: Result<O, SdkError<E, HttpResponse>>) -> Value
