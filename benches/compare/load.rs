@@ -1,29 +1,37 @@
 //! Requests at a fixed rate to several servers in turns: how long each answer took, counted from when its request was
 //! *due*. A server that stalls is charged for every request it kept waiting (no coordinated omission).
 //!
-//! `load [--rate N] [--seconds N] [--rounds N] [--connections N] [--ca FILE] NAME=tls|plain:HOST:PORT[:PID] ...`
+//! `load [--rate N] [--seconds N] [--rounds N] [--connections N] [--ca FILE] [--key ID:FILE] NAME=tls|plain:HOST:PORT[:PID] ...`
 //!
-//! Every target is sent the same request on connections that stay open. The first target is the floor that the others are
-//! compared with. A PID names a server whose CPU time is read.
+//! Every target is sent the same request on connections that stay open: a search as an SDK sends it, signed by `--key` at the
+//! beginning of a round (a guard's key; without one, nobody's). The first target is the floor that the others are compared
+//! with. A PID names a server whose CPU time is read.
+//!
+//! `load --idle N ...` opens N connections to each target in place of that, sends a request on each, and tells the memory
+//! of each process without and with them.
 
 use std::{
     env,
     error::Error,
     fs, hint,
     io::{self, BufWriter, Read, Write},
-    net::TcpStream,
+    net::{Ipv4Addr, SocketAddr, TcpStream},
     path::Path,
     sync::Arc,
     thread,
     time::{Duration, Instant},
 };
 
+use connect_guard::demo::{
+    caller::{Caller, Request},
+    stage::REGION,
+};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, crypto::aws_lc_rs};
 use rustls_pki_types::{CertificateDer, ServerName, pem::PemObject};
 
 type Fault = Box<dyn Error + Send + Sync>;
 
-/// A search as an SDK sends it, signed with credentials that are nobody's.
+/// A search as an SDK sends it.
 const BODY: &str = r#"{"InstanceId":"a1b2c3d4-5678-90ab-cdef-EXAMPLE11111","MaxResults":100,"SearchCriteria":{"StringCondition":{"FieldName":"Username","Value":"mary.major@example.com","ComparisonType":"STARTS_WITH"}}}"#;
 /// The last stretch before a request is due is spent awake: a sleep ends late.
 const AWAKE: Duration = Duration::from_micros(150);
@@ -33,7 +41,7 @@ const WARM: u32 = 20;
 const LEAD: Duration = Duration::from_millis(20);
 
 /// How much is sent.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Load {
     /// Requests a second, over all connections.
     rate: u32,
@@ -41,6 +49,17 @@ struct Load {
     seconds: u32,
     rounds: u32,
     connections: u32,
+    /// Connections that are only held.
+    idle: Option<u32>,
+    key: Key,
+    trust: Arc<RootCertStore>,
+}
+
+/// What requests are signed with.
+#[derive(Clone)]
+struct Key {
+    id: String,
+    secret: String,
 }
 
 /// A server.
@@ -61,9 +80,10 @@ trait Stream: Read + Write + Send {}
 impl<T: Read + Write + Send> Stream for T {}
 
 fn main() -> Result<(), Fault> {
-    let mut load = Load { rate: 200, seconds: 5, rounds: 10, connections: 8 };
+    let key = Key { id: "AKIAIOSFODNN7EXAMPLE".into(), secret: "nobody's".into() };
+    let trust = Arc::new(RootCertStore::empty());
+    let mut load = Load { rate: 200, seconds: 5, rounds: 10, connections: 8, idle: None, key, trust };
     let mut targets = Vec::new();
-    let mut trust = Arc::new(RootCertStore::empty());
     let mut words = env::args().skip(1);
     while let Some(word) = words.next() {
         let mut value = || words.next().ok_or_else(|| format!("`{word}` has no value"));
@@ -72,9 +92,14 @@ fn main() -> Result<(), Fault> {
             "--seconds" => load.seconds = value()?.parse()?,
             "--rounds" => load.rounds = value()?.parse()?,
             "--connections" => load.connections = value()?.parse()?,
-            "--ca" => trust = Arc::new(roots(Path::new(&value()?))?),
+            "--idle" => load.idle = Some(value()?.parse()?),
+            "--key" => load.key = Key::read(&value()?)?,
+            "--ca" => load.trust = Arc::new(roots(Path::new(&value()?))?),
             _ => targets.push(Target::read(&word)?),
         }
+    }
+    if let Some(count) = load.idle {
+        return held(&targets, &load, count);
     }
     for round in 0..load.rounds {
         // Nobody is always the first: what else the machine does is spread over all.
@@ -82,11 +107,18 @@ fn main() -> Result<(), Fault> {
         for place in 0..count {
             let turn = (place + round as usize) % count;
             if let Some(target) = targets.get_mut(turn) {
-                target.round(load, &trust)?;
+                target.round(&load)?;
             }
         }
     }
     report(&mut targets)
+}
+
+impl Key {
+    fn read(word: &str) -> Result<Self, Fault> {
+        let (id, file) = word.split_once(':').ok_or("a key is ID:FILE")?;
+        Ok(Self { id: id.to_owned(), secret: fs::read_to_string(file)?.trim().to_owned() })
+    }
 }
 
 impl Target {
@@ -110,11 +142,11 @@ impl Target {
         })
     }
 
-    fn round(&mut self, load: Load, trust: &Arc<RootCertStore>) -> Result<(), Fault> {
-        let request = self.request();
+    fn round(&mut self, load: &Load) -> Result<(), Fault> {
+        let request = self.request(&load.key)?;
         let mut streams = Vec::new();
         for _ in 0..load.connections {
-            let mut stream = self.connect(trust)?;
+            let mut stream = self.connect(&load.trust)?;
             for _ in 0..WARM {
                 exchange(stream.as_mut(), &request)?;
             }
@@ -139,20 +171,19 @@ impl Target {
         Ok(())
     }
 
-    fn request(&self) -> Vec<u8> {
-        format!(
-            "POST /search-users HTTP/1.1\r\nHost: {}:{}\r\nContent-Type: application/json\r\n\
-             User-Agent: Boto3/1.43 app\r\nX-Amz-Date: 20270312T100000Z\r\n\
-             Authorization: AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20270312/us-east-1/connect/aws4_request, \
-             SignedHeaders=content-type;host;x-amz-date, \
-             Signature=45fdeca29a2a3b25f1acf1507feff383ad71143a55ada61d80e5ac0348fe873e\r\n\
-             amz-sdk-invocation-id: 1f2e3d4c-0000-4000-8000-000000000001\r\namz-sdk-request: attempt=1\r\n\
-             Content-Length: {}\r\n\r\n{BODY}",
-            self.host,
-            self.port,
-            BODY.len()
-        )
-        .into_bytes()
+    fn request(&self, key: &Key) -> Result<Vec<u8>, Fault> {
+        let caller = Caller {
+            address: SocketAddr::from((Ipv4Addr::LOCALHOST, self.port)),
+            name: self.host.clone(),
+            ca: String::new(),
+            key_id: key.id.clone(),
+            secret: key.secret.clone(),
+            token: None,
+            region: REGION.into(),
+            certificate: None,
+        };
+        let search = Request::new("POST", "/search-users", BODY.as_bytes());
+        Ok(caller.sign(&search, caller.now())?)
     }
 
     fn connect(&self, trust: &Arc<RootCertStore>) -> Result<Box<dyn Stream>, Fault> {
@@ -168,6 +199,14 @@ impl Target {
             .with_no_client_auth();
         let name = ServerName::try_from(self.host.clone())?;
         Ok(Box::new(StreamOwned::new(ClientConnection::new(Arc::new(config), name)?, tcp)))
+    }
+
+    /// The resident memory of the process, in KiB.
+    fn memory(&self) -> Result<u64, Fault> {
+        let Some(process) = self.process else { return Ok(0) };
+        let status = fs::read_to_string(format!("/proc/{process}/status"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
+        Ok(line.trim().trim_end_matches(" kB").parse()?)
     }
 
     /// CPU time of the process so far, of all its threads.
@@ -237,6 +276,27 @@ fn roots(file: &Path) -> Result<RootCertStore, Fault> {
         roots.add(certificate?)?;
     }
     Ok(roots)
+}
+
+/// The memory of each target without connections, and with so many that have been used once.
+fn held(targets: &[Target], load: &Load, count: u32) -> Result<(), Fault> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "| | KiB before | KiB with {count} connections | KiB each |\n|---|---|---|---|")?;
+    for target in targets {
+        let request = target.request(&load.key)?;
+        let before = target.memory()?;
+        let mut streams = Vec::new();
+        for _ in 0..count {
+            let mut stream = target.connect(&load.trust)?;
+            exchange(stream.as_mut(), &request)?;
+            streams.push(stream);
+        }
+        let after = target.memory()?;
+        // Tenths, without a float.
+        let tenths = after.saturating_sub(before) * 10 / u64::from(count.max(1));
+        writeln!(out, "| {} | {before} | {after} | {}.{} |", target.name, tenths / 10, tenths % 10)?;
+    }
+    Ok(())
 }
 
 fn report(targets: &mut [Target]) -> Result<(), Fault> {

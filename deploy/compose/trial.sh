@@ -1,9 +1,9 @@
 #!/bin/sh
 # Makes what compose.yaml mounts, beside it in trial/, once: an authority and certificates of 30 days, secrets, configuration,
-# and the example policy. What is there already is left as it is. Needs OpenSSL 3.
+# and the policy of ../kubernetes. What is there already is left as it is. Needs OpenSSL 3.
 set -eu
 cd "$(dirname "$0")"
-here=${1:-trial}
+here=trial
 policies=../kubernetes/policies
 
 [ ! -e "$here" ] || { echo "trial.sh: $here is there already: delete it to begin anew" >&2; exit 1; }
@@ -37,4 +37,4 @@ cp config.toml "$here/etc/config.toml"
 cp "$policies"/*.toml "$here/etc/policies/"
 echo "TRIAL_USER=$(id -u)" > "$here/.env"
 echo "TRIAL_GROUP=$(id -g)" >> "$here/.env"
-echo "made $here; now: docker compose --env-file $here/.env up"
+echo "made $PWD/$here; now: docker compose --env-file $PWD/$here/.env --file $PWD/compose.yaml up"

@@ -86,23 +86,24 @@ pub(super) enum Command {
     /// Who one is, is proven with one's own AWS credentials, which stay here; a token or a certificate does as well. The
     /// session is kept for its first half, for its owner alone.
     #[command(
-        after_help = "Example: credential_process = connect-guard credentials --session-url https://guard.example.com:8444 --profile desk"
+        after_help = "Example: connect-guard credentials --session-url https://guard.example.com:8444 --profile desk"
     )]
     Credentials(CredentialsArgs),
     /// Refuse changes: all, those of an instance or those of a caller.
     #[command(
-        after_help = "Example: connect-guard freeze --all --reason \"a desk was taken over\" --session-url https://guard.example.com:8444"
+        after_help = "Example: connect-guard freeze --all --reason \"INC-12\" --session-url https://guard.example.com:8444"
     )]
     Freeze(FreezeArgs),
     /// Lift a freeze.
     #[command(
-        after_help = "Example: connect-guard unfreeze ID --reason \"it was a drill\" --session-url https://guard.example.com:8444"
+        after_help = "Example: connect-guard unfreeze ID --reason \"a drill\" --session-url https://guard.example.com:8444"
     )]
     Unfreeze(UnfreezeArgs),
     /// Show the guard at work, on an embedded Connect and mailbox.
     ///
     /// Nothing outside this machine is touched.
     #[cfg(feature = "demo")]
+    #[command(after_help = "Example: connect-guard demo --once")]
     Demo {
         /// End after the story instead of staying up.
         #[arg(long)]
@@ -180,7 +181,7 @@ pub(super) enum CallerCommand {
     ///
     /// The secret goes to standard output, once; the lines for the configuration go to standard error.
     #[command(
-        after_help = "Example: connect-guard caller issue --principal arn:aws:iam::111122223333:role/IdentityDesk > desk.secret"
+        after_help = "Example: connect-guard caller issue --principal arn:aws:iam::111122223333:role/IdentityDesk > desk"
     )]
     Issue {
         /// Whom the key stands for.
@@ -195,7 +196,7 @@ pub(super) enum CallerCommand {
     /// The old key stays until its end, or for so long as --overlap says. The secret goes to standard output, once; the
     /// lines for the configuration go to standard error, and nothing is written.
     #[command(
-        after_help = "Example: connect-guard caller rotate --key-id GKAAAAAAAAAAAAAAAAAA --overlap 24h --config config.toml > desk.secret"
+        after_help = "Example: connect-guard caller rotate --key-id GKAAAAAAAAAAAAAAAAAA --config config.toml > desk"
     )]
     Rotate {
         /// The key that ends.
@@ -243,7 +244,7 @@ pub(super) enum AuditCommand {
     /// The user's data key goes, so that nobody can open it any more, in the store or in a copy; the chain still verifies.
     /// Who erased, and why, is on record. Refused while a change of the user is open or watched, or its notices are queued.
     #[command(
-        after_help = "Example: connect-guard audit erase --user 87654321-2222-1234-1234-111234567891 --instance a1b2c3d4-5678-90ab-cdef-EXAMPLE11111 --reason \"left; request 17\" --config config.toml"
+        after_help = "Example: connect-guard audit erase --user 87654321-2222-1234-1234-111234567891 \\\n  --instance a1b2c3d4-5678-90ab-cdef-EXAMPLE11111 --reason \"request 17\" --config config.toml"
     )]
     Erase(EraseArgs),
     /// Copy the whole store into a file, beside a running guard, and verify the copy.
@@ -253,7 +254,7 @@ pub(super) enum AuditCommand {
     ///
     /// A guard that finds less in its store than its file of heads names makes no change until this was said.
     #[command(
-        after_help = "Example: connect-guard audit accept-restore --reason \"disk lost; backup of the 12th\" --config config.toml"
+        after_help = "Example: connect-guard audit accept-restore --reason \"disk lost\" --config config.toml"
     )]
     AcceptRestore(AcceptArgs),
 }

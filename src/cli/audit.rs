@@ -131,7 +131,7 @@ pub(super) fn export(args: &ExportArgs, output: Output) -> Exit {
         output.data(&all.to_string());
         return Exit::Done;
     }
-    output.data(&format!("{} records written behind {}", done.written, done.before));
+    output.data(&format!("{} records written, {} were there", done.written, done.before));
     for RecordRef { chain, seq, hash } in &done.heads {
         output.data(&format!("chain {chain}: head {seq} {hash}"));
     }

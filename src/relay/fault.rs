@@ -83,6 +83,9 @@ impl NoSession {
             Self::Circle(_) => Some(
                 "a profile whose `credential_process` is this command must not be the one it proves with: give --profile",
             ),
+            Self::Proof(ProofFault::Part("accessKeyId")) => Some(
+                "AWS credentials prove who one is, not those of the guard: name their profile with --profile",
+            ),
             Self::System(_)
             | Self::Token { .. }
             | Self::Certificate { .. }

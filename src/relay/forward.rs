@@ -139,10 +139,10 @@ impl Relay {
             Ok(rebuilt) => self.send(rebuilt, &id, operation).await,
             Err(malformed) => Reply::error(malformed.error, &malformed.why, &id),
         };
-        let took = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let total_ms = (begun.elapsed().as_secs_f64() * 1_000_000.0).round() / 1000.0;
         let theirs = reply.headers.iter().find(|(name, _)| *name == "x-amzn-requestid");
         let gateway = theirs.map(|(_, value)| value.as_str()).filter(|theirs| *theirs != id.as_str());
-        tracing::info!(request = %id, gateway, operation, status = reply.status, took, "request");
+        tracing::info!(request = %id, gateway, operation, status = reply.status, total_ms, "request");
         reply
     }
 

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use crate::{
-    caller::{Caller, Unverified},
+    caller::{Caller, Proof, Unverified},
     clock::Now,
     policy::{Freeze, FreezeScope},
     wire::{
@@ -26,6 +26,9 @@ impl Exchange {
         let id = request.head.origin.request_id.clone();
         request.expect_json().map_err(Stop::Malformed)?;
         let (caller, body) = self.caller(request, now)?;
+        if let Proof::Session(session) = &caller.proof {
+            self.ledger.session_used(session);
+        }
         self.limiter.may_ask(&caller).map_err(Stop::Limited)?;
         let result = match self.may_speak(route, &caller) {
             Ok(()) => self.by(route, &caller, &body).await,

@@ -28,6 +28,8 @@ mod moment;
 const FILE_MAX: u64 = 16 * 1024 * 1024;
 /// What to do about a file or directory that others may write.
 const WRITABLE: &str = "take the right away with `chmod o-w`: whoever may write a rule decides";
+/// Of the directory that the kubelet mounts a `ConfigMap` at: what its link leads to is written by the kubelet alone.
+const MOUNTED: &str = "a ConfigMap is mounted so: let the directory's name end with `/..data`";
 
 /// Who may own a policy file: root, this process's user, and the owner of the directory, who could replace it anyway.
 #[derive(Clone, Copy)]
@@ -193,9 +195,10 @@ type Listed = Vec<Result<PathBuf, Unread>>;
 fn open_directory(directory: &Path, ours: u32) -> Result<(Listed, Owners), Unread> {
     let about = fs::metadata(directory).map_err(Unread::Io)?;
     if about.mode() & 0o002 != 0 {
+        let hint = if directory.join("..data").is_symlink() { MOUNTED } else { WRITABLE };
         return Err(Unread::Unfit(
             format!("anybody may write in it (mode {:04o})", about.mode() & 0o7777),
-            Some(WRITABLE),
+            Some(hint),
         ));
     }
     let mut found = Vec::new();

@@ -122,6 +122,12 @@ fn f10_what_anybody_may_write_is_not_read() {
             )
         );
     }
+    symlink("..2027_03_12", folder.path().join("..data")).unwrap();
+    assert_eq!(
+        faults(&folder),
+        "error: cannot read `DIR`: anybody may write in it (mode 1777) \
+         (hint: a ConfigMap is mounted so: let the directory's name end with `/..data`)\n"
+    );
 }
 
 #[test]

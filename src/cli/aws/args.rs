@@ -44,7 +44,7 @@ pub(in crate::cli) enum AwsCommand {
         #[command(flatten)]
         form: FormArgs,
     },
-    /// Write alarms: rules of `EventBridge` for what goes past the guard, and for changes of what keeps others from it.
+    /// Write alarms: rules of EventBridge for what goes past the guard, and for changes of what keeps others from it.
     #[command(
         after_help = FORMATS,
         after_long_help = "--format human writes documents for people, json everything in one object, cloudformation a template.\n\nExample: connect-guard aws alarm --config config.toml --format cloudformation --yaml > alarms.yaml"
@@ -58,12 +58,10 @@ pub(in crate::cli) enum AwsCommand {
         #[command(flatten)]
         form: FormArgs,
     },
-    /// Tell whom a service control policy would have stopped, by what `CloudTrail` recorded.
+    /// Tell whom a service control policy would have stopped, by what CloudTrail recorded.
     ///
     /// Each principal with its actions, how often, first and last. Ends with 1 when there is anybody.
-    #[command(
-        after_help = "Example: connect-guard aws impact --config config.toml --cloudtrail AWSLogs/111122223333/CloudTrail"
-    )]
+    #[command(after_help = "Example: connect-guard aws impact --config config.toml --cloudtrail trail")]
     Impact {
         #[command(flatten)]
         plan: PlanArgs,

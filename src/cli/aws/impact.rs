@@ -73,7 +73,7 @@ pub(super) fn impact(
         output.say(&format!("left out: {count} {}", left.words()));
     }
     if early > 0 {
-        output.say(&format!("left out: {early} calls before {since}"));
+        output.say(&format!("left out: {early} calls before {since:.0}"));
     }
     if undated > 0 {
         output.say(&format!("{undated} events without a time are counted"));
@@ -84,11 +84,13 @@ pub(super) fn impact(
     let principals = found.stopped().len();
     let calls = counted(usize::try_from(seen).unwrap_or(usize::MAX), "call");
     if principals == 0 {
-        output.say(&format!("{calls} of Connect since {since}: the level {level} would have stopped nobody"));
+        output.say(&format!(
+            "{calls} of Connect since {since:.0}: the level {level} would have stopped nobody"
+        ));
         return Exit::Done;
     }
     let who = counted(principals, "principal");
-    output.say(&format!("{calls} of Connect since {since}: the level {level} would have stopped {who}"));
+    output.say(&format!("{calls} of Connect since {since:.0}: the level {level} would have stopped {who}"));
     Exit::Failed
 }
 

@@ -44,7 +44,7 @@ pub(in crate::cli) enum PolicyCommand {
         directory: PathBuf,
         /// More files with [[test]] cases and nothing else.
         files: Vec<PathBuf>,
-        /// Write a report in the `JUnit` format as well.
+        /// Write a report in the JUnit format as well.
         #[arg(long, value_name = "FILE")]
         junit: Option<PathBuf>,
     },
@@ -53,7 +53,7 @@ pub(in crate::cli) enum PolicyCommand {
     /// The answer is that of the guard, for the facts given; what is not given is as in a [[test]]. Ends with 0 when it is
     /// allowed and with 4 when it is refused.
     #[command(
-        after_help = "Example: connect-guard policy explain policies --caller arn:aws:sts::111122223333:assumed-role/HelpDesk/kim --action connect:UpdateUserIdentityInfo --instance a1b2c3d4-5678-90ab-cdef-EXAMPLE11111 --user-username mary --set Email=mary.major@example.com"
+        after_help = "Example: connect-guard policy explain policies --user-username mary --set Email=mary@example.com \\\n  --caller arn:aws:iam::111122223333:role/HelpDesk --action connect:UpdateUserIdentityInfo \\\n  --instance a1b2c3d4-5678-90ab-cdef-EXAMPLE11111"
     )]
     Explain(Box<Explain>),
     /// Show who can do what to whom, to which address and until when, by the rules in force.
@@ -78,17 +78,15 @@ pub(in crate::cli) enum PolicyCommand {
     },
     /// Ask a policy what was asked in the past, and tell where it would have answered otherwise.
     ///
-    /// What a log does not say is named, and what depends on it is `open`: the ledger seals values and `CloudTrail` masks
+    /// What a log does not say is named, and what depends on it is `open`: the ledger seals values and CloudTrail masks
     /// them. Each call is judged at its own time. Ends with 1 when something that was done would be refused.
-    #[command(
-        after_help = "Example: connect-guard policy replay --policy policies --cloudtrail AWSLogs/111122223333/CloudTrail"
-    )]
+    #[command(after_help = "Example: connect-guard policy replay --policy policies --cloudtrail trail")]
     Replay(Box<Replay>),
     /// Write the smallest allow rules for what was done in a period, to be reviewed.
     ///
     /// To which address an account may be pointed no log can say: such a rule does not load until somebody has written it.
     #[command(
-        after_help = "Example: connect-guard policy suggest --cloudtrail AWSLogs/111122223333/CloudTrail --since 2027-01-01 > suggested.toml"
+        after_help = "Example: connect-guard policy suggest --cloudtrail trail --since 2027-01-01 > suggested.toml"
     )]
     Suggest(Box<Suggest>),
     /// Lay policy files out in the one way: order of keys, columns, empty lines.
@@ -108,7 +106,7 @@ pub(in crate::cli) enum PolicyCommand {
     ///
     /// revoked.toml and deny.d are not in it: they hold at once, and can only take away.
     #[command(
-        after_help = "Example: connect-guard policy manifest policies | ssh-keygen -Y sign -n connect-guard-policy -f KEY > policies/policy.sig"
+        after_help = "Example: connect-guard policy manifest policies |\n  ssh-keygen -Y sign -n connect-guard-policy -f KEY > policies/policy.sig"
     )]
     Manifest {
         /// The policy directory.
@@ -195,7 +193,7 @@ pub(in crate::cli) struct Logs {
     /// Records of the ledger, one a line.
     #[arg(long, value_name = "FILE.jsonl", group = "log")]
     pub(super) records: Option<PathBuf>,
-    /// Events of `CloudTrail`: files of events, one a line or in `Records`, compressed or not; or directories of them, as in
+    /// Events of CloudTrail: files of events, one a line or in `Records`, compressed or not; or directories of them, as in
     /// a trail's bucket.
     #[arg(long, value_name = "PATH", num_args = 1.., group = "log")]
     pub(super) cloudtrail: Vec<PathBuf>,

@@ -3,7 +3,7 @@
 use connect_guard::demo::stage::{INSTANCE, Setting};
 use serde_json::Value;
 
-use super::{POLICY, at_sessions, run, said, text, vouched};
+use super::{POLICY, at_sessions, by_operator, run, said, text, vouched};
 use crate::{
     records::of_kind,
     relay::sidecar::{Sidecar, request},
@@ -20,7 +20,7 @@ may_unfreeze = ["arn:aws:iam::111122223333:role/IdentityDesk"]
 async fn a_change_through_the_relay_is_of_the_relays_own_role_until_it_is_frozen() {
     let setting = vouched(POLICY, 2);
     let more = format!("{}{RIGHTS}", setting.more);
-    let guard = Running::with(Setting { more, ..setting }).await;
+    let mut guard = Running::with(Setting { more, ..setting }).await;
     let relay = format!(
         "[listen]\naddress = \"127.0.0.1:0\"\n[status]\naddress = \"127.0.0.1:0\"\n[log]\nformat = \"json\"\n\
          [relay]\ngateway = \"https://localhost:{}\"\nsession = \"https://localhost:{}\"\n\
@@ -76,6 +76,13 @@ async fn a_change_through_the_relay_is_of_the_relays_own_role_until_it_is_frozen
         let whole = sent.lines.join("\n");
         assert!(!whole.contains("AKIAI44QH8DHBEXAMPLE") && !whole.contains("AppToken"), "{whole}");
     }
+
+    // The session that lifted the freeze was used as well as the relay's.
+    assert!(guard.process.stop().await.unwrap().success());
+    let all = said(by_operator(&guard, &["--format", "json", "caller", "sessions"])).await;
+    let all: Value = serde_json::from_str(&all).unwrap();
+    let used = |one: &Value| one["used"].is_string();
+    assert!(all.as_array().unwrap().iter().all(used), "{all}");
     let (report, whole) = guard.verify();
     assert!(whole, "{report}");
 }
