@@ -173,6 +173,8 @@ pub struct BodyLimits {
 pub struct Settling {
     /// For an unknown outcome, and for an accepted change that did not show within the request. Default 2, 10, 60, 300 s.
     pub unknown: Vec<Duration>,
+    /// For a change that passes for not applied, since it passes for that. Default 15 and 60 min.
+    pub late: Vec<Duration>,
     /// Within the request, when an accepted change does not show yet. Default 0.2 and 0.8 s.
     pub lag: Vec<Duration>,
     /// How often intents of guards that are gone are looked for. Default 5 s.
@@ -376,6 +378,7 @@ impl Default for Settling {
     fn default() -> Self {
         Self {
             unknown: [2, 10, 60, 300].map(Duration::from_secs).map(hastened).to_vec(),
+            late: [15 * 60, 60 * 60].map(Duration::from_secs).map(hastened).to_vec(),
             lag: [200, 800].map(Duration::from_millis).map(hastened).to_vec(),
             sweep: Duration::from_secs(5),
         }

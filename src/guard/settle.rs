@@ -109,8 +109,9 @@ impl Guard {
             Shown::Otherwise(side_effects) => (Effect::Undetermined, side_effects),
             Shown::Unread => (Effect::Undetermined, Vec::new()),
         };
-        let finding =
-            Finding { effect, side_effects, told_unknown, shows: Shows::Already, at: self.clock.now() };
+        // A read that shows what was there before is no proof: Connect may show it, or do it, later still.
+        let shows = if effect == Effect::InferredNotApplied { Shows::NotYet } else { Shows::Already };
+        let finding = Finding { effect, side_effects, told_unknown, shows, at: self.clock.now() };
         point(Point::Settle);
         let _ = self.record(open, finding).await;
         point(Point::Settled);

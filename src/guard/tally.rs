@@ -96,7 +96,7 @@ pub struct GuardStats {
     pub stages: Vec<(Stage, Timing)>,
     /// Changes that are on record and have no outcome yet, that this guard works on now.
     pub open_changes: u64,
-    /// Accepted changes that do not show yet and are looked at again by this guard, now.
+    /// Changes that do not show, may yet, and are looked at again by this guard, now.
     pub watched: u64,
 }
 

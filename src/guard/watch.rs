@@ -1,5 +1,8 @@
 //! Watching: a change that Connect accepted and that did not show within its request is looked at again. Its caller has
 //! his answer and its target is free; what is at stake is that people hear of what Connect did besides.
+//!
+//! And once more, much later, at one of which nobody knows and which passes for not applied: if it shows after all, the
+//! record says so and people hear of it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,7 +13,7 @@ use super::{
 use crate::{
     crash::{Point, point},
     ledger::{Since, Watch},
-    notice::{ChangedField, Confirmation, Later},
+    notice::{ChangedField, Confirmation, Later, PassedFor},
     operation::Identity,
 };
 
@@ -37,16 +40,22 @@ impl Guard {
     async fn watched(&self, mut watch: Watch) {
         let (later, side_effects) = self.look_on(&watch).await;
         let record = watch.change().record().seq;
-        match later {
-            Later::Shown | Later::Superseded => tracing::info!(record, ?later, "watched to the end"),
-            Later::NotShown | Later::NotRead => {
+        let passed_for = watch.passed_for();
+        match (passed_for, later) {
+            (PassedFor::Done, Later::NotShown | Later::NotRead) => {
                 tracing::warn!(record, ?later, "an accepted change does not show");
+            }
+            (PassedFor::NotDone { .. }, Later::Shown) => {
+                tracing::warn!(record, "a change that passed for not applied shows after all");
+            }
+            (PassedFor::Done, Later::Shown | Later::Superseded) | (PassedFor::NotDone { .. }, _) => {
+                tracing::info!(record, ?later, "watched to the end");
             }
         }
         for changed in &side_effects {
             tracing::warn!(record, field = changed.field, "changed, and was not asked for");
         }
-        let found = Confirmation { later, side_effects, at: self.clock.now() };
+        let found = Confirmation { passed_for, later, side_effects, at: self.clock.now() };
         point(Point::Confirm);
         while let Err((same, unwritten)) = self.ledger.confirm(watch, found.clone()).await {
             tracing::error!(record, %unwritten, "a confirmation could not be written");
@@ -60,6 +69,8 @@ impl Guard {
         let mut last = Later::NotRead;
         let mut by_other = None;
         let mut waited = Duration::ZERO;
+        // What else differs by then is anybody's doing, and one look that shows what was there before is enough.
+        let passed_for_not_done = watch.passed_for() != PassedFor::Done;
         for at in self.looks(watch) {
             tokio::time::sleep(at.saturating_sub(waited)).await;
             waited = at;
@@ -87,6 +98,7 @@ impl Guard {
                 Shown::Applied(side_effects) => return (Later::Shown, watch.news(side_effects)),
                 Shown::Same => last = Later::Shown,
                 Shown::Before => last = Later::NotShown,
+                Shown::Otherwise(_) if passed_for_not_done => last = Later::NotShown,
                 Shown::Otherwise(side_effects) => {
                     last = Later::NotShown;
                     // An alarm does not wait for the rest.
@@ -97,6 +109,9 @@ impl Guard {
                 }
                 Shown::Unread => {}
             }
+            if passed_for_not_done && last == Later::NotShown {
+                break;
+            }
         }
         (by_other.unwrap_or(last), Vec::new())
     }
@@ -105,7 +120,10 @@ impl Guard {
     fn looks(&self, watch: &Watch) -> Vec<Duration> {
         let passed = self.clock.now().millis().saturating_sub(watch.since());
         let passed = Duration::from_millis(u64::try_from(passed).unwrap_or(0));
-        let times = &self.settling.unknown;
+        let times = match watch.passed_for() {
+            PassedFor::Done => &self.settling.unknown,
+            PassedFor::NotDone { .. } => &self.settling.late,
+        };
         let most = if watch.change().asks_for_nothing() { FOR_NOTHING } else { times.len() };
         looks(times.get(..most).unwrap_or(times), passed)
     }
@@ -122,8 +140,10 @@ fn looks(times: &[Duration], passed: Duration) -> Vec<Duration> {
 fn superseded(watch: &Watch, before: Option<&Identity>) -> Found {
     match before.map_or(Shown::Unread, |before| compare(watch.change(), before)) {
         Shown::Applied(side_effects) => (Later::Shown, watch.news(side_effects)),
-        Shown::Otherwise(side_effects) => (Later::Superseded, watch.news(side_effects)),
-        Shown::Same | Shown::Before | Shown::Unread => (Later::Superseded, Vec::new()),
+        Shown::Otherwise(side_effects) if watch.passed_for() == PassedFor::Done => {
+            (Later::Superseded, watch.news(side_effects))
+        }
+        Shown::Otherwise(_) | Shown::Same | Shown::Before | Shown::Unread => (Later::Superseded, Vec::new()),
     }
 }
 

@@ -30,7 +30,6 @@ use super::{
     refusal,
     submit::{head_of, outcome_of, unexpected},
     summary,
-    watch::is_watched,
 };
 
 /// The ledger. Cheap to clone.
@@ -149,8 +148,8 @@ impl Ledger {
     /// Writes the outcome, releases, amends or drops the notices, and remembers the answer for 15 minutes. On failure
     /// the [`Open`] comes back, to be tried again; an outcome that was written nevertheless is found then.
     ///
-    /// Of an accepted change that no read shows yet ([`Shows::NotYet`]) a watch stays in the same transaction, with what
-    /// is left of the notices. The target is free for another change all the same.
+    /// Of a change that may yet show ([`Shows::NotYet`]) a watch stays in the same transaction, with what is left of the
+    /// notices. The target is free for another change all the same.
     pub async fn close(&self, open: Open, finding: Finding) -> Result<Closed, (Open, Unwritten)> {
         let core = &self.inner.core;
         let (reply, memory) = answer::reply(open.outcome(), open.operation(), finding.effect);
@@ -160,7 +159,7 @@ impl Ledger {
         };
         match self.submit(step, Purpose::Outcome).await.and_then(|done| outcome_of(core, done)) {
             Ok(record) => {
-                let watch = is_watched(&open, &finding).then(|| Watch::begin(open, finding));
+                let watch = Watch::begin(open, finding);
                 Ok(Closed { recorded: Recorded { reply, record }, watch })
             }
             Err(unwritten) => Err((open, unwritten)),

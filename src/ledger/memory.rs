@@ -31,10 +31,17 @@ struct Under {
 
 impl Ledger {
     /// The digest of the policy that was last in force for this chain; none when nothing on record says so. The start, each
-    /// policy that came into force and each heartbeat say it; far back, any record under a policy does.
+    /// policy that came into force and each heartbeat say it; far back, any record under a policy does. For a chain that
+    /// begins, it is the one that was last in force for any: whoever takes the place of a guard that was killed has a chain
+    /// of its own, and people are told what changed meanwhile.
     pub async fn last_policy(&self) -> Result<Option<String>, Unwritten> {
         let core = &self.inner.core;
         let mut last = self.head().seq;
+        if last == 0 {
+            let record = self.read(self.inner.reader.last_in_force()).await?;
+            let under = record.and_then(|bytes| serde_json::from_slice::<Under>(&bytes).ok());
+            return Ok(under.and_then(|under| under.policy));
+        }
         let mut any = None;
         for _ in 0..PAGES {
             if last == 0 {

@@ -90,7 +90,9 @@ impl Draft {
         let intent = self.intent.clone();
         let left = match self.shows {
             Shows::Already => None,
-            Shows::NotYet => Some(notices::seal_held(&core.seal, &watch::left(&self.held))?),
+            Shows::NotYet => {
+                Some(notices::seal_held(&core.seal, &watch::left(&self.held, self.finding.effect))?)
+            }
         };
         let (record, mut ops) = self.told(core, place, at, Kind::Outcome, None)?;
         ops.push(Op::Close { intent: intent.clone(), at, answer });

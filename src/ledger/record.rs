@@ -70,7 +70,7 @@ pub(super) struct Body {
     pub(super) connect: Option<ConnectPart>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) effect: Option<String>,
-    /// Whether an accepted change shows: `not-yet` in an outcome, that is watched then; `shown`, `not-shown`, `not-read` or
+    /// Whether a change shows: `not-yet` in an outcome, that is watched then (accepted, or taken for not applied); `shown`, `not-shown`, `not-read` or
     /// `superseded` in a confirmation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) shows: Option<String>,

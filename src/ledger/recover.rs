@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::{
-    notice::RecordRef,
+    notice::{PassedFor, RecordRef},
+    operation::Effect,
     secret::Digest,
     store::{Done, Misfit, OrphanRow, PersonRow, State, Step},
 };
@@ -92,7 +93,17 @@ fn rebuilt(core: &Core, at_work: &AtWork, row: OrphanRow) -> Result<Orphan, Misf
     let place = (outcome.chain.as_str(), outcome.seq.unsigned_abs());
     let told = self::inputs(core, &row.people, place, &body).and_then(|inputs| inputs.side_effects);
     let told = told.map(parts::read_side_effects).unwrap_or_default();
-    Ok(Orphan::Watch(Watch { open, told, since: watched.since }))
+    let passed_for = passed_for(&body);
+    Ok(Orphan::Watch(Watch { open, told, since: watched.since, passed_for }))
+}
+
+/// For what a watched change passes, as its outcome says.
+fn passed_for(outcome: &Body) -> PassedFor {
+    if outcome.effect.as_deref() == Some(parts::effect(Effect::InferredNotApplied)) {
+        PassedFor::NotDone { told: outcome.notices.is_some() }
+    } else {
+        PassedFor::Done
+    }
 }
 
 pub(super) fn is_identity(class: Option<&str>) -> bool {

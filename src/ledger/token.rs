@@ -88,7 +88,7 @@ pub struct Recorded {
 pub struct Closed {
     /// The outcome.
     pub recorded: Recorded,
-    /// For one that Connect accepted and that no read shows yet.
+    /// For one that may yet show.
     pub watch: Option<Watch>,
 }
 

@@ -1,5 +1,6 @@
-//! Changes that Connect accepted and that no read shows yet: watched, on disk, until later reads have shown what became of
-//! them. A watch is beside the outcome, which is written at once: it keeps nobody from changing the target again.
+//! Changes that do not show and may yet: watched, on disk, until later reads have shown what became of them. Connect
+//! accepted them; or nobody knows whether it did, and for minutes no read showed them, so that they passed for not applied.
+//! A watch is beside the outcome, which is written at once: it keeps nobody from changing the target again.
 //!
 //! **Another change in between.** From then on a difference may be the other's doing. So the other's own look at the user,
 //! made before it was decided and on record in its intent, is the last look of the first: what that look shows of the
@@ -11,7 +12,7 @@
 use std::sync::Arc;
 
 use crate::{
-    notice::{ChangedField, Confirmation, Delivery, Finding, Held, Later, RecordRef, Shows},
+    notice::{ChangedField, Confirmation, Delivery, Finding, Held, Later, PassedFor, RecordRef, Shows},
     operation::{Effect, Identity},
     store::{Append, Check, Composed, Done, IntentRef, LaterRow, Misfit, Op, Place, Step, Weight},
 };
@@ -37,6 +38,8 @@ pub struct Watch {
     /// What changed and was not asked for, as the outcome said.
     pub(super) told: Vec<ChangedField>,
     pub(super) since: i64,
+    /// What the outcome said of it.
+    pub(super) passed_for: PassedFor,
 }
 
 /// A change of a guard that is gone.
@@ -59,17 +62,29 @@ pub enum Since {
 
 /// Whether a change is to be watched.
 pub(super) fn is_watched(open: &Open, finding: &Finding) -> bool {
-    open.wanted.is_some() && finding.effect == Effect::Applied && finding.shows == Shows::NotYet
+    open.wanted.is_some() && finding.shows == Shows::NotYet && passed_for(finding).is_some()
 }
 
-/// The notices that may still be needed: those that could tell of a side effect.
-pub(super) fn left(held: &[Held]) -> Vec<Held> {
-    held.iter().filter(|held| held.hears_of_side_effects()).cloned().collect()
+/// For what a change passes from its outcome on, where it may yet show.
+fn passed_for(finding: &Finding) -> Option<PassedFor> {
+    match finding.effect {
+        Effect::Applied => Some(PassedFor::Done),
+        Effect::InferredNotApplied => Some(PassedFor::NotDone { told: finding.told_unknown }),
+        Effect::NotApplied | Effect::Unknown | Effect::InferredApplied | Effect::Undetermined => None,
+    }
+}
+
+/// The notices that may still be needed: those that could tell of a side effect, or all.
+pub(super) fn left(held: &[Held], effect: Effect) -> Vec<Held> {
+    let all = effect == Effect::InferredNotApplied;
+    held.iter().filter(|held| all || held.hears_of_side_effects()).cloned().collect()
 }
 
 impl Watch {
-    pub(super) fn begin(open: Open, finding: Finding) -> Self {
-        Self { open, told: finding.side_effects, since: finding.at.millis() }
+    /// None when there is nothing to be watched.
+    pub(super) fn begin(open: Open, finding: Finding) -> Option<Self> {
+        let passed_for = passed_for(&finding).filter(|_| is_watched(&open, &finding))?;
+        Some(Self { open, told: finding.side_effects, since: finding.at.millis(), passed_for })
     }
 
     /// The change, as it was when it was closed.
@@ -80,6 +95,11 @@ impl Watch {
     /// Since when it is watched, milliseconds since 1970.
     pub fn since(&self) -> i64 {
         self.since
+    }
+
+    /// For what it passes until it shows.
+    pub fn passed_for(&self) -> PassedFor {
+        self.passed_for
     }
 
     /// What of this people were not told with the outcome.
@@ -190,6 +210,7 @@ impl Draft {
             target: Some(self.target),
             operation: Some(self.operation),
             intent: Some(self.reference),
+            effect: revised(&self.found).map(|effect| parts::effect(effect).into()),
             shows: Some(parts::later(self.found.later).into()),
             side_effects: changed.iter().map(|changed| changed.field.clone()).collect(),
             inputs: Some(key.seal(&core.chain, place.seq, &inputs)?),
@@ -205,6 +226,15 @@ impl Draft {
     }
 }
 
+/// The effect, where it is another one than the outcome says.
+fn revised(found: &Confirmation) -> Option<Effect> {
+    match (found.passed_for, found.later) {
+        (PassedFor::NotDone { .. }, Later::Shown) => Some(Effect::InferredApplied),
+        (PassedFor::Done, _)
+        | (PassedFor::NotDone { .. }, Later::NotShown | Later::NotRead | Later::Superseded) => None,
+    }
+}
+
 /// The messages for what later reads showed.
 fn deliveries(held: &[Held], found: &Confirmation, record: &RecordRef) -> Vec<Delivery> {
     held.iter().filter_map(|held| held.confirmed(found, record)).collect()
@@ -214,8 +244,8 @@ fn deliveries(held: &[Held], found: &Confirmation, record: &RecordRef) -> Vec<De
 /// known from that.
 fn known(core: &Core, watch: &Watch, found: &Confirmation, name: &str) -> Vec<Op> {
     let open = &watch.open;
-    match found.later {
-        Later::Shown => {
+    match (found.later, found.passed_for) {
+        (Later::Shown, _) => {
             let finding = Finding {
                 effect: Effect::Applied,
                 side_effects: found.side_effects.iter().chain(&watch.told).cloned().collect(),
@@ -225,11 +255,11 @@ fn known(core: &Core, watch: &Watch, found: &Confirmation, name: &str) -> Vec<Op
             };
             outcome::known(core, open, &finding, name)
         }
-        Later::NotShown | Later::NotRead => {
+        (Later::NotShown | Later::NotRead, PassedFor::Done) => {
             let rows =
                 open.before.as_ref().map(|before| addresses(core, open.target(), before)).unwrap_or_default();
             vec![Op::PerhapsAddresses { target: name.into(), rows, at: found.at.millis() }]
         }
-        Later::Superseded => Vec::new(),
+        (Later::NotShown | Later::NotRead, PassedFor::NotDone { .. }) | (Later::Superseded, _) => Vec::new(),
     }
 }

@@ -15,7 +15,8 @@ pub struct Finding {
     pub side_effects: Vec<ChangedField>,
     /// Whether people were told before that it may have been changed.
     pub told_unknown: bool,
-    /// Whether a read shows it. A change that Connect accepted and no read shows yet is watched.
+    /// Whether a read shows it. A change that Connect accepted and no read shows yet is watched, and so is one that no
+    /// read showed for so long that it passes for not done.
     pub shows: Shows,
     /// When.
     pub at: Now,
@@ -30,9 +31,11 @@ pub enum Shows {
     NotYet,
 }
 
-/// What later reads showed of a change that Connect accepted and that did not show at once.
+/// What later reads showed of a change that did not show before.
 #[derive(Clone)]
 pub struct Confirmation {
+    /// For what it passed until then.
+    pub passed_for: PassedFor,
     /// Whether it came to show.
     pub later: Later,
     /// What changed that was not asked for (before, after), and nobody was told of yet.
@@ -41,7 +44,19 @@ pub struct Confirmation {
     pub at: Now,
 }
 
-/// Whether a change that Connect accepted came to show.
+/// For what a change passed that did not show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PassedFor {
+    /// Done: Connect accepted it.
+    Done,
+    /// Not done: no answer came, and for minutes no read showed it.
+    NotDone {
+        /// Whether people were told so.
+        told: bool,
+    },
+}
+
+/// Whether a change came to show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Later {
     /// It did.

@@ -26,7 +26,7 @@ pub use engine::RenderFault;
 pub use event::Event;
 pub use facts::{ChangedField, Facts, Matter, RecordRef, Untold};
 pub use fold::Refusals;
-pub use found::{Became, Confirmation, Finding, Later, Shows};
+pub use found::{Became, Confirmation, Finding, Later, PassedFor, Shows};
 pub use kind::{Audience, Channel, Kind, Severity, Urgency, WordFault};
 pub(crate) use neutral::ascii;
 pub use plan::{Held, Plan, PlanFault};

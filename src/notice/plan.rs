@@ -12,7 +12,7 @@ use crate::{
 
 use super::{
     About, Audience, Became, ChangedField, Channel, Confirmation, Delivery, Facts, Finding, Kind, Later,
-    Matter, RecordRef, Routing, Told,
+    Matter, PassedFor, RecordRef, Routing, Told,
     facts::Concerned,
     routing::{Recipient, Routed},
 };
@@ -202,19 +202,20 @@ impl Held {
     /// record of the confirmation.
     ///
     /// The security team and the old addresses are told `SideEffect` of what was not asked for; otherwise the security
-    /// team alone is told `NotShown` of an accepted change that never showed. Of one that did nobody is told again.
+    /// team alone is told `NotShown` of an accepted change that never showed. Of one that did nobody is told again. Of one
+    /// that passed for not done and shows after all everybody is told as of one that was done.
     pub fn confirmed(&self, confirmation: &Confirmation, record: &RecordRef) -> Option<Delivery> {
-        let became = match confirmation.later {
-            Later::Shown | Later::Superseded => Became::Done,
-            Later::NotShown => Became::NotShown,
-            Later::NotRead => Became::NotRead,
+        let (became, told) = match (confirmation.passed_for, confirmation.later) {
+            (PassedFor::Done, Later::Shown | Later::Superseded) => (Became::Done, self.announced),
+            (PassedFor::Done, Later::NotShown) => (Became::NotShown, self.announced),
+            (PassedFor::Done, Later::NotRead) => (Became::NotRead, self.announced),
+            (PassedFor::NotDone { told }, Later::Shown) => (Became::SeenDone, told || self.announced),
+            (PassedFor::NotDone { .. }, Later::NotShown | Later::NotRead | Later::Superseded) => return None,
         };
         let beside = (!confirmation.side_effects.is_empty()).then_some(Kind::SideEffect);
-        let not_shown = match confirmation.later {
-            Later::NotShown | Later::NotRead => Some(Kind::NotShown),
-            Later::Shown | Later::Superseded => None,
-        };
-        let (audience, kind) = self.told_as([beside, not_shown].into_iter().flatten(), self.announced)?;
+        let itself = Some(became).filter(|became| *became != Became::Done);
+        let itself = itself.and_then(|became| self.kind(became, told));
+        let (audience, kind) = self.told_as([beside, itself].into_iter().flatten(), told)?;
         let side_effects =
             if kind == Kind::SideEffect { confirmation.side_effects.clone() } else { Vec::new() };
         Some(self.delivery(kind, audience, (became, side_effects), record, confirmation.at.millis()))

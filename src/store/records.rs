@@ -1,10 +1,10 @@
-//! Records, looked for beside a running guard.
+//! Records, looked for beside a running guard, and by one that starts.
 
 use super::{
-    DeskStore, PersonRow, RecordRow, StoreError,
+    DeskStore, PersonRow, Reader, RecordRow, StoreError,
     dialect::Row,
     ops::{sealed, signed},
-    statement::{Builder, query},
+    statement::{Builder, query, query_scalar},
 };
 
 /// Which records are looked for: all that fit.
@@ -134,6 +134,15 @@ impl DeskStore {
             Ok(PersonRow { token: token.to_owned(), key })
         })
         .transpose()
+    }
+}
+
+impl Reader {
+    /// The last record of any chain that says which policy is in force.
+    pub(crate) async fn last_in_force(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        let sql =
+            "SELECT bytes FROM records WHERE kind IN ('start', 'policy') ORDER BY at DESC, seq DESC LIMIT 1";
+        query_scalar(sql).fetch_optional(self.pool()).await.map_err(StoreError::at("records"))
     }
 }
 

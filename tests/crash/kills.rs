@@ -22,6 +22,7 @@ use crate::{
     run::{LIMIT, Run},
     running::{own_address, user},
     stage::Before,
+    store::Stores,
     story::Said,
 };
 
@@ -110,7 +111,7 @@ fn told(changes: usize) -> Told {
 async fn i2_killed_at_random_under_load_no_change_is_lost_or_doubled() {
     let (changes, kills, seed) =
         (number("CRASH_CHANGES", CHANGES), number("CRASH_KILLS", KILLS), number("CRASH_SEED", 1));
-    let run = Arc::new(Run::new(changes, Before::Nobody, Vec::new()).await);
+    let run = Arc::new(Run::new(&Stores::chosen(), changes, Before::Nobody, Vec::new()).await);
     run.stage.connect.fail_all("UpdateUserIdentityInfo", Fault::Slow(Duration::from_millis(100)));
     let (next, over) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
     let killer = tokio::spawn(kill(run.clone(), over.clone(), kills, seed));

@@ -9,9 +9,10 @@ use connect_guard::demo::{connect::Done, mailbox::Letter};
 use serde_json::Value;
 
 use crate::{
-    records::{Record, of_kind, outcomes},
+    records::{Place, Record, of_kind},
     run::Run,
     running::event,
+    store::in_order,
     story::Said,
 };
 
@@ -39,17 +40,17 @@ struct Message {
     to: String,
     kind: String,
     /// The record that it tells of.
-    record: u64,
+    record: Place,
     body: Vec<u8>,
 }
 
 /// Everything, once nothing is left to be done.
 pub struct Lists {
-    /// How often Connect did what an intent says, by the number of its record.
-    applied: BTreeMap<u64, usize>,
+    /// How often Connect did what an intent says, by its place.
+    applied: BTreeMap<Place, usize>,
     records: Vec<Record>,
     /// The target and the intent of the change that a record is about.
-    changes: BTreeMap<u64, (String, u64)>,
+    changes: BTreeMap<Place, (String, Place)>,
     messages: Vec<Message>,
     verified: (String, bool),
     ended: usize,
@@ -95,20 +96,20 @@ impl Lists {
                 Record(one["record"].clone())
             })
             .collect();
-        records.sort_by_key(Record::seq);
+        in_order(&mut records);
         let mut applied = BTreeMap::new();
         for request in run.stage.connect.requests().iter().filter(|one| one.done == Done::Applied) {
             let agent = request.values("user-agent").concat();
             let place =
                 agent.rsplit_once("rec/").unwrap_or_else(|| panic!("a change without a record: {agent}")).1;
-            *applied.entry(place.rsplit_once('-').unwrap().1.parse().unwrap()).or_default() += 1;
+            *applied.entry(read_place(place, '-')).or_default() += 1;
         }
         let mut messages: Vec<_> = run.stage.mailbox.letters().iter().map(mailed).collect();
         messages.extend(run.hook.posts().iter().map(|post| Message {
             id: post.id.clone(),
             to: "hook".into(),
             kind: post.body["type"].as_str().unwrap().to_owned(),
-            record: post.body.pointer("/data/record/seq").and_then(Value::as_u64).unwrap(),
+            record: Record(post.body["data"]["record"].clone()).place(),
             body: post.body.to_string().into_bytes(),
         }));
         let changes = changes(&records);
@@ -151,32 +152,40 @@ impl Lists {
     /// Each intent has one outcome, and Connect did what that says, once.
     fn done_as_recorded(&self) -> Result<(), String> {
         let outcomes = outcomes(&self.records);
-        let intents: BTreeSet<_> = of_kind(&self.records, "intent").iter().map(|one| one.seq()).collect();
+        let intents: BTreeSet<_> = of_kind(&self.records, "intent").iter().map(|one| one.place()).collect();
         for (seq, times) in &self.applied {
-            check(intents.contains(seq), || format!("Connect did what no intent says: {seq}"))?;
-            check(*times == 1, || format!("Connect did {seq} {times} times"))?;
+            check(intents.contains(seq), || format!("Connect did what no intent says: {seq:?}"))?;
+            check(*times == 1, || format!("Connect did {seq:?} {times} times"))?;
         }
         for seq in &intents {
-            let outcome = outcomes.get(seq).ok_or_else(|| format!("{seq} has no outcome"))?;
+            check(outcomes.contains_key(seq), || format!("{seq:?} has no outcome"))?;
             let done = self.applied.contains_key(seq);
-            let effect = outcome.text("/effect");
+            let effect = self.effect(&outcomes, seq);
             let fits = match effect {
                 "applied" | "inferred_applied" => done,
                 "not_applied" | "inferred_not_applied" => !done,
                 "undetermined" => true,
                 _ => false,
             };
-            check(fits, || format!("{seq} is on record as {effect}, and Connect did it: {done}"))?;
+            check(fits, || format!("{seq:?} is on record as {effect}, and Connect did it: {done}"))?;
         }
         Ok(())
     }
 
+    /// What the ledger says in the end: an outcome, or a confirmation that says otherwise.
+    fn effect<'a>(&'a self, outcomes: &BTreeMap<Place, &'a Record>, intent: &Place) -> &'a str {
+        let confirmations = of_kind(&self.records, "confirmation");
+        let revised = confirmations.into_iter().find(|one| one.intent_place() == *intent);
+        let revised = revised.map(|one| one.text("/effect")).filter(|effect| !effect.is_empty());
+        revised.unwrap_or_else(|| outcomes[intent].text("/effect"))
+    }
+
     /// What a record says it told came, and nothing else; a repeat is the same message.
     fn told_as_recorded(&self) -> Result<(), String> {
-        let mut came = BTreeMap::<u64, BTreeSet<&str>>::new();
+        let mut came = BTreeMap::<&Place, BTreeSet<&str>>::new();
         let mut by_id = BTreeMap::<&str, Vec<&Message>>::new();
         for message in &self.messages {
-            came.entry(message.record).or_default().insert(&message.id);
+            came.entry(&message.record).or_default().insert(&message.id);
             by_id.entry(&message.id).or_default().push(message);
         }
         for (id, same) in &by_id {
@@ -190,15 +199,15 @@ impl Lists {
         }
         for record in &self.records {
             let told = record.0.pointer("/notices/count").and_then(Value::as_u64).unwrap_or(0);
-            let came = came.remove(&record.seq()).map_or(0, |ids| ids.len() as u64);
+            let came = came.remove(&record.place()).map_or(0, |ids| ids.len() as u64);
             // Heartbeats are no letters; refusals may come folded; announcements are of an intent, and beside its notices.
             let beside = match record.kind() {
                 "event" => record.text("/event/event") == "heartbeat",
                 "refusal" | "intent" => true,
                 _ => false,
             };
-            let (kind, seq) = (record.kind(), record.seq());
-            check(beside || told == came, || format!("{kind} {seq} tells {told}, and {came} came"))?;
+            let (kind, place) = (record.kind(), record.place());
+            check(beside || told == came, || format!("{kind} {place:?} tells {told}, and {came} came"))?;
         }
         check(came.is_empty(), || format!("told of what is not on record: {came:?}"))
     }
@@ -206,38 +215,38 @@ impl Lists {
     /// Nobody is told of what was not made but those who heard of it before; everybody is of what was.
     fn told_of_what_was_made(&self, told: &Told) -> Result<(), String> {
         let outcomes = outcomes(&self.records);
-        let mut messages = BTreeMap::<u64, BTreeSet<(String, String)>>::new();
+        let mut messages = BTreeMap::<&Place, BTreeSet<(String, String)>>::new();
         for message in &self.messages {
             if let Some((_, intent)) = self.changes.get(&message.record) {
-                messages.entry(*intent).or_default().insert((message.to.clone(), message.kind.clone()));
+                messages.entry(intent).or_default().insert((message.to.clone(), message.kind.clone()));
             }
         }
         for intent in of_kind(&self.records, "intent") {
-            let (target, effect) = (target(intent), outcomes[&intent.seq()].text("/effect"));
-            let came = messages.remove(&intent.seq()).unwrap_or_default();
+            let (target, seq) = (target(intent), intent.place());
+            let effect = self.effect(&outcomes, &seq);
+            let came = messages.remove(&seq).unwrap_or_default();
             let kinds: BTreeSet<_> = came.iter().map(|(_, kind)| kind.as_str()).collect();
             let people: BTreeSet<_> = came.iter().map(|(to, _)| to).collect();
-            let seq = intent.seq();
             let Some(expected) = told.get(&target) else { continue };
             let everybody: BTreeSet<_> = expected.iter().map(|(to, _)| to).collect();
             match effect {
                 // Somebody may have been told that it may have been made: then that, and that it was.
                 "applied" => {
                     check(expected.is_subset(&came) || kinds.iter().any(|kind| kind.contains("may")), || {
-                        format!("{seq} was made, and was told so: {came:?} in place of {expected:?}")
+                        format!("{seq:?} was made, and was told so: {came:?} in place of {expected:?}")
                     })?
                 }
                 "inferred_applied" | "undetermined" => check(people == everybody, || {
-                    format!("{seq} is {effect}, and was told to {people:?} in place of {everybody:?}")
+                    format!("{seq:?} is {effect}, and was told to {people:?} in place of {everybody:?}")
                 })?,
                 _ => {
                     let silent = |kind: &&str| ["announced", "not-changed-after-all"].contains(kind);
                     check(kinds.iter().all(|kind| silent(kind)), || {
-                        format!("{seq} was not made, and was told as {kinds:?}")
+                        format!("{seq:?} was not made, and was told as {kinds:?}")
                     })?;
                     // Whoever heard that it would be made hears that it was not.
                     check(!kinds.contains("announced") || kinds.contains("not-changed-after-all"), || {
-                        format!("{seq} was announced and not made, and that was not told")
+                        format!("{seq:?} was announced and not made, and that was not told")
                     })?;
                 }
             }
@@ -275,7 +284,7 @@ impl Lists {
                 continue;
             };
             let of: Vec<_> =
-                intents.iter().filter(|one| target(one) == *whose).map(|one| one.seq()).collect();
+                intents.iter().filter(|one| target(one) == *whose).map(|one| one.place()).collect();
             let times: usize = of.iter().filter_map(|seq| self.applied.get(seq)).sum();
             let fits = match (*step, *status) {
                 ("refused", 403) => times == 0,
@@ -293,19 +302,35 @@ impl Lists {
 }
 
 /// The target and the intent of each record that is about a change.
-fn changes(records: &[Record]) -> BTreeMap<u64, (String, u64)> {
+fn changes(records: &[Record]) -> BTreeMap<Place, (String, Place)> {
     let targets: BTreeMap<_, _> =
-        of_kind(records, "intent").iter().map(|intent| (intent.seq(), target(intent))).collect();
+        of_kind(records, "intent").iter().map(|intent| (intent.place(), target(intent))).collect();
     let intent = |record: &Record| match record.kind() {
-        "intent" => Some(record.seq()),
-        "outcome" | "unknown" | "confirmation" => Some(record.intent()),
+        "intent" => Some(record.place()),
+        "outcome" | "unknown" | "confirmation" => Some(record.intent_place()),
         _ => None,
     };
     let change = |record: &Record| {
         let intent = intent(record)?;
-        Some((record.seq(), (targets.get(&intent)?.clone(), intent)))
+        Some((record.place(), (targets.get(&intent)?.clone(), intent)))
     };
     records.iter().filter_map(change).collect()
+}
+
+/// The outcome of each intent; fails when one has two.
+pub fn outcomes(records: &[Record]) -> BTreeMap<Place, &Record> {
+    let mut found = BTreeMap::new();
+    for record in of_kind(records, "outcome") {
+        let intent = record.intent_place();
+        assert!(found.insert(intent.clone(), record).is_none(), "two outcomes of {intent:?}");
+    }
+    found
+}
+
+/// A place as a header field has it.
+fn read_place(text: &str, between: char) -> Place {
+    let (chain, seq) = text.rsplit_once(between).unwrap();
+    (chain.to_owned(), seq.parse().unwrap())
 }
 
 fn check(holds: bool, why: impl FnOnce() -> String) -> Result<(), String> {
@@ -327,7 +352,7 @@ fn mailed(letter: &Letter) -> Message {
         id: letter.header("Message-ID").concat(),
         to: letter.to.concat(),
         kind: event(letter),
-        record: place.rsplit_once('/').unwrap().1.parse().unwrap(),
+        record: read_place(place, '/'),
         body: [letter.header("Date"), letter.header("Subject"), parts].concat().join("\n").into_bytes(),
     }
 }

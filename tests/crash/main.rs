@@ -14,6 +14,7 @@
 
 mod hook;
 mod kills;
+mod late;
 mod length;
 mod lists;
 mod points;
@@ -24,7 +25,11 @@ mod run;
 #[expect(dead_code, reason = "the other tests use the rest of it")]
 #[path = "../it/running.rs"]
 mod running;
+#[expect(dead_code, reason = "the tests of several guards use the rest of it")]
+#[path = "../it/postgres/server.rs"]
+mod server;
 mod stage;
+mod store;
 mod story;
 mod sweep;
 mod syscalls;

@@ -8,6 +8,7 @@ use crate::{
     length::{Done, number},
     run::Ends,
     stage::Before,
+    store::Stores,
     story::STEPS,
     sweep::{Case, Plain, Sweep},
 };
@@ -24,8 +25,36 @@ fn first(point: Point) -> Vec<Ends> {
     if INHERITED.contains(&point) { vec![Ends::at("answered", 0)] } else { Vec::new() }
 }
 
-/// The first time and one in the middle, or every time.
-fn cases(passes: &BTreeMap<Before, BTreeMap<&str, usize>>, every: bool) -> Vec<Case> {
+/// When a guard ends at a point.
+#[derive(Clone, Copy)]
+enum Times {
+    First,
+    FirstAndMiddle,
+    Every,
+}
+
+impl Times {
+    /// As the environment says.
+    fn chosen() -> Self {
+        match (number("CRASH_EVERY", 0), number("CRASH_FIRST", 0)) {
+            (1, _) => Self::Every,
+            (_, 1) => Self::First,
+            (_, _) => Self::FirstAndMiddle,
+        }
+    }
+
+    /// Of so many passes.
+    fn places(self, passes: usize) -> BTreeSet<usize> {
+        match self {
+            Self::First => BTreeSet::from([0]),
+            Self::FirstAndMiddle => BTreeSet::from([0, passes / 2]),
+            Self::Every => (0..passes).collect(),
+        }
+    }
+}
+
+/// All of them.
+fn cases(passes: &BTreeMap<Before, BTreeMap<&str, usize>>, times: Times) -> Vec<Case> {
     let mut cases = Vec::new();
     let mut case = |point: Point, place: usize, before: Before| {
         let ends = first(point).into_iter().chain([Ends::at(point.name(), place)]).collect();
@@ -36,9 +65,7 @@ fn cases(passes: &BTreeMap<Before, BTreeMap<&str, usize>>, every: bool) -> Vec<C
     };
     for point in Point::ALL {
         let before = if ANNOUNCED.contains(point) { Before::Security } else { Before::Nobody };
-        let times = passes[&before][point.name()].max(1);
-        let places: BTreeSet<_> = if every { (0..times).collect() } else { BTreeSet::from([0, times / 2]) };
-        for place in places {
+        for place in times.places(passes[&before][point.name()].max(1)) {
             case(*point, place, before);
         }
     }
@@ -55,9 +82,10 @@ fn cases(passes: &BTreeMap<Before, BTreeMap<&str, usize>>, every: bool) -> Vec<C
 
 #[tokio::test(flavor = "multi_thread")]
 async fn i2_at_whatever_point_the_process_ends_the_three_lists_are_equal() {
-    let nobody = Plain::of(Before::Nobody, Vec::new()).await;
-    let security = Plain::of(Before::Security, Vec::new()).await;
-    let inherited = Plain::of(Before::Nobody, vec![Ends::at("answered", 0)]).await;
+    let stores = Stores::chosen();
+    let nobody = Plain::of(&stores, Before::Nobody, Vec::new()).await;
+    let security = Plain::of(&stores, Before::Security, Vec::new()).await;
+    let inherited = Plain::of(&stores, Before::Nobody, vec![Ends::at("answered", 0)]).await;
     for point in Point::ALL {
         let passes: usize =
             [&nobody, &security, &inherited].iter().map(|plain| plain.passes[point.name()]).sum();
@@ -65,7 +93,7 @@ async fn i2_at_whatever_point_the_process_ends_the_three_lists_are_equal() {
     }
     let passes = BTreeMap::from([(Before::Nobody, nobody.passes), (Before::Security, security.passes)]);
     let told = BTreeMap::from([(Before::Nobody, nobody.told), (Before::Security, security.told)]);
-    let sweep = Sweep { told, done: Done::read() };
+    let sweep = Sweep { stores, told, done: Done::read() };
     Sweep::heading();
-    sweep.over(cases(&passes, number("CRASH_EVERY", 0) == 1)).await;
+    sweep.over(cases(&passes, Times::chosen())).await;
 }

@@ -12,16 +12,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use connect_guard::demo::{caller::Caller, process::Process, stage::Stage};
+use connect_guard::demo::{caller::Caller, connect::Switches, process::Process, stage::Stage};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::{sync::Mutex, time::timeout};
 
 use crate::{
     hook::Hook,
-    records::{Outbox, Record, of_kind, outbox, outcomes, records},
+    lists::outcomes,
+    records::{Record, of_kind},
     running::program,
     stage::{self, Before},
+    store::{Store, Stores},
 };
 
 /// How long anything may take that is waited for. A busy machine is no fault.
@@ -46,6 +48,7 @@ pub struct Ends {
 pub struct Run {
     pub stage: Stage,
     pub hook: Hook,
+    store: Store,
     process: Mutex<Option<Process>>,
     /// What ends it the next times; after these nothing does.
     ends: Vec<Ends>,
@@ -68,13 +71,15 @@ impl Ends {
 
 impl Run {
     /// Nothing runs yet.
-    pub async fn new(users: usize, before: Before, ends: Vec<Ends>) -> Self {
+    pub async fn new(stores: &Stores, users: usize, before: Before, ends: Vec<Ends>) -> Self {
         // Next to the build, not in a temporary file system: the ledger belongs on a disk.
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        let (stage, hook) = stage::set(folder.path(), users, before).await;
+        let store = stores.another(folder.path()).await;
+        let (stage, hook) = stage::set(folder.path(), users, before, &store).await;
         Self {
             stage,
             hook,
+            store,
             process: Mutex::default(),
             ends,
             started: AtomicUsize::new(0),
@@ -82,6 +87,11 @@ impl Run {
             log: Lock::default(),
             _folder: folder,
         }
+    }
+
+    /// The ledger.
+    pub fn store(&self) -> &Store {
+        &self.store
     }
 
     /// How often it ended by itself.
@@ -108,6 +118,9 @@ impl Run {
             if let Some(ended) = process.take() {
                 self.ended.fetch_add(1, Ordering::SeqCst);
                 self.log.lock().unwrap().push_str(&ended.log());
+            }
+            if self.started.load(Ordering::SeqCst) > 0 {
+                self.outlive().await;
             }
             *process = self.start().await;
         }
@@ -156,6 +169,16 @@ impl Run {
         }
     }
 
+    /// Lets the time pass that is short for a guard and long for Connect, a server and a test in a hurry: what the one that
+    /// is gone sent last has arrived, what it did shows, and what it held is free. Otherwise the next one, which waits for
+    /// seconds where a real one waits for minutes, would look too early, and rightly say that nothing was done.
+    async fn outlive(&self) {
+        let connect = &self.stage.connect;
+        assert!(timeout(LIMIT, connect.wait_for_quiet()).await.is_ok(), "connections to Connect stay open");
+        connect.set_switches(Switches { read_lag: Duration::ZERO, ..connect.switches() });
+        self.store.outlive().await;
+    }
+
     /// None when it ended before it listened.
     async fn start(&self) -> Option<Process> {
         let ends = self.ends.get(self.started.fetch_add(1, Ordering::SeqCst)).cloned();
@@ -173,14 +196,10 @@ impl Run {
         }
     }
 
-    /// What is on record, in order, once there is a ledger.
+    /// What is on record, in the order in which it was written, once there is a ledger.
     pub async fn records(&self) -> Vec<Record> {
         self.address().await;
-        records(&self.stage.folder.join("ledger.db")).await
-    }
-
-    async fn outbox(&self) -> Vec<Outbox> {
-        outbox(&self.stage.folder.join("ledger.db")).await
+        self.store.records().await
     }
 
     /// Waits until nothing is left to be done, however often it ends meanwhile.
@@ -193,7 +212,7 @@ impl Run {
             let known = outcomes(&records);
             let watched = known.values().filter(|outcome| outcome.text("/shows") == "not-yet").count();
             let open = of_kind(&records, "intent").len() - known.len();
-            let waiting = self.outbox().await.iter().filter(|one| one.state != "delivered").count();
+            let waiting = self.store.outbox().await.iter().filter(|one| one.state != "delivered").count();
             let left = (open, watched - of_kind(&records, "confirmation").len(), waiting);
             // Whoever ended while this was looked at has more to do.
             let ended = self.ended();

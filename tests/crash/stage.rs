@@ -12,6 +12,7 @@ use connect_guard::demo::{
 use crate::{
     hook::Hook,
     running::{roomy, user},
+    store::Store,
 };
 
 /// The profile that agents have.
@@ -51,24 +52,25 @@ pub enum Before {
     Security,
 }
 
-/// A stage in a folder, with so many users.
-pub async fn set(folder: &Path, users: usize, before: Before) -> (Stage, Hook) {
+/// A stage in a folder, with so many users and this ledger.
+pub async fn set(folder: &Path, users: usize, before: Before, store: &Store) -> (Stage, Hook) {
     let hook = Hook::start().await;
     let stage = Stage::set(setting((1..=users).map(user), before, &hook), folder).await.unwrap();
     fs::write(folder.join("tls/hook-ca.pem"), &hook.ca).unwrap();
     let secret = folder.join("secrets/hook");
     fs::write(&secret, "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=").unwrap();
     fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
-    store(&stage);
+    put_store(&stage, store);
     (stage, hook)
 }
 
-/// Where the ledger is: a file of the stage's own, with more time than a busy disk needs.
-fn store(stage: &Stage) {
+/// Where the ledger is, with more time than a busy disk needs.
+fn put_store(stage: &Stage, store: &Store) {
     let text = fs::read_to_string(stage.config()).unwrap();
     let url = "url = \"sqlite:ledger.db\"\n";
     assert!(text.contains(url), "{text}");
-    fs::write(stage.config(), text.replace(url, &format!("{url}timeout = \"30s\"\n"))).unwrap();
+    let own = format!("url = \"{}\"\ntimeout = \"30s\"\n", store.url());
+    fs::write(stage.config(), text.replace(url, &own)).unwrap();
 }
 
 fn setting(users: impl IntoIterator<Item = User>, before: Before, hook: &Hook) -> Setting {

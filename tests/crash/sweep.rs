@@ -10,6 +10,7 @@ use crate::{
     lists::{Compared, Lists, Told},
     run::{Ends, Run},
     stage::Before,
+    store::Stores,
     story::{Story, USERS},
 };
 
@@ -35,6 +36,8 @@ pub struct Case {
 
 /// Those runs.
 pub struct Sweep {
+    /// Where their ledgers are.
+    pub stores: Stores,
     /// Who is told of what was made.
     pub told: BTreeMap<Before, Told>,
     pub done: Done,
@@ -42,11 +45,11 @@ pub struct Sweep {
 
 impl Plain {
     /// A run that ends in these ways first.
-    pub async fn of(before: Before, ends: Vec<Ends>) -> Self {
+    pub async fn of(stores: &Stores, before: Before, ends: Vec<Ends>) -> Self {
         let passed: String =
             Point::ALL.iter().map(|point| format!(";{}=return(pass)", point.name())).collect();
         let ends = ends.into_iter().chain([Ends { points: passed, ..Ends::default() }]).collect();
-        let run = Run::new(USERS, before, ends).await;
+        let run = Run::new(stores, USERS, before, ends).await;
         let said = Story { run: &run, end_after: None, said: Vec::new() }.tell().await;
         let lists = Lists::of(&run).await;
         let (log, told) = (run.log().await, lists.told());
@@ -64,10 +67,10 @@ impl Sweep {
         let mut under_way = JoinSet::new();
         let asked_for = |case: &Case| !self.done.has(&case.name) && only(&case.name);
         for case in cases.into_iter().filter(asked_for) {
-            let (told, room) = (self.told[&case.before].clone(), room.clone());
+            let (told, room, stores) = (self.told[&case.before].clone(), room.clone(), self.stores.clone());
             under_way.spawn(async move {
                 let _room = room.acquire_owned().await.unwrap();
-                let (ended, answers, compared) = made(&case, &told).await;
+                let (ended, answers, compared) = made(&stores, &case, &told).await;
                 (case, ended, answers, compared)
             });
         }
@@ -97,8 +100,8 @@ impl Sweep {
 }
 
 /// Makes a run, and compares the lists.
-async fn made(case: &Case, told: &Told) -> (usize, String, Result<Compared, String>) {
-    let run = Run::new(USERS, case.before, case.ends.clone()).await;
+async fn made(stores: &Stores, case: &Case, told: &Told) -> (usize, String, Result<Compared, String>) {
+    let run = Run::new(stores, USERS, case.before, case.ends.clone()).await;
     let said = Story { run: &run, end_after: case.end_after, said: Vec::new() }.tell().await;
     let compared = Lists::of(&run).await.compare(&said, told);
     let ended = run.ended();

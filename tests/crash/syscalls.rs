@@ -12,6 +12,7 @@ use crate::{
     length::{Done, number},
     run::{Ends, Run},
     stage::Before,
+    store::Stores,
     story::{Story, USERS},
     sweep::{Case, Plain, Sweep},
 };
@@ -44,27 +45,27 @@ fn before(library: &Path, call: usize) -> Ends {
 }
 
 /// How many calls there are in a story in which nothing ends.
-async fn calls(library: &Path) -> usize {
+async fn calls(stores: &Stores, library: &Path) -> usize {
     let counter = Path::new(env!("CARGO_TARGET_TMPDIR")).join("crash-calls");
     drop(fs::remove_file(&counter));
     let mut ends = before(library, 0);
     ends.environment.push(("CRASH_COUNT".into(), counter.clone().into()));
-    let run = Run::new(USERS, Before::Nobody, vec![ends]).await;
+    let run = Run::new(stores, USERS, Before::Nobody, vec![ends]).await;
     drop(Story { run: &run, end_after: None, said: Vec::new() }.tell().await);
     usize::from_ne_bytes(fs::read(counter).unwrap().try_into().unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn i2_before_whatever_system_call_the_process_ends_the_three_lists_are_equal() {
-    let library = library();
-    let calls = calls(&library).await;
+    let (stores, library) = (Stores::chosen(), library());
+    let calls = calls(&stores, &library).await;
     assert!(calls > 100, "{calls} calls are not a story");
     let every = match number("CRASH_EVERY", 0) {
         0 => calls.div_ceil(SAMPLE),
         every => every,
     };
-    let told = Plain::of(Before::Nobody, Vec::new()).await.told;
-    let sweep = Sweep { told: BTreeMap::from([(Before::Nobody, told)]), done: Done::read() };
+    let told = Plain::of(&stores, Before::Nobody, Vec::new()).await.told;
+    let sweep = Sweep { stores, told: BTreeMap::from([(Before::Nobody, told)]), done: Done::read() };
     println!("{calls} calls, and the end before each {every}th");
     Sweep::heading();
     let case = |call: usize| {

@@ -276,6 +276,13 @@ impl Connect {
         }
     }
 
+    /// Waits until no connection is open: what those sent who are gone was received by then, or never will be.
+    pub async fn wait_for_quiet(&self) {
+        let mut open = self.0.shared.open.subscribe();
+        // The sender lives as long as this handle.
+        drop(open.wait_for(|open| *open == 0).await);
+    }
+
     fn moment(&self) -> Moment {
         Moment { now: Instant::now(), wall: self.0.clock.now().timestamp() }
     }

@@ -47,7 +47,12 @@ pub(super) struct Shared {
     pub(super) entrance: Entrance,
     /// How many requests were received.
     pub(super) count: watch::Sender<usize>,
+    /// How many connections are open.
+    pub(super) open: watch::Sender<usize>,
 }
+
+/// One connection that is open, as long as it is not dropped.
+struct Open(Arc<Shared>);
 
 /// The connection is to be closed.
 #[derive(Debug)]
@@ -70,7 +75,13 @@ enum Flow {
 
 impl Shared {
     pub(super) fn new(state: State, clock: Clock, entrance: Entrance) -> Self {
-        Self { state: Mutex::new(state), clock, entrance, count: watch::Sender::new(0) }
+        Self {
+            state: Mutex::new(state),
+            clock,
+            entrance,
+            count: watch::Sender::new(0),
+            open: watch::Sender::new(0),
+        }
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
@@ -98,7 +109,7 @@ pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>, stop: Can
         };
         match accepted {
             Ok((tcp, _)) => {
-                let work = connection(tcp, shared.clone());
+                let work = connection(tcp, Open::count(&shared));
                 tracker.spawn(stop.clone().run_until_cancelled_owned(work));
             }
             // Out of file descriptors, or a connection that is gone already.
@@ -110,11 +121,25 @@ pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>, stop: Can
     tracker.wait().await;
 }
 
-async fn connection(tcp: TcpStream, shared: Arc<Shared>) {
+impl Open {
+    fn count(shared: &Arc<Shared>) -> Self {
+        shared.open.send_modify(|open| *open += 1);
+        Self(shared.clone())
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.open.send_modify(|open| *open = open.saturating_sub(1));
+    }
+}
+
+async fn connection(tcp: TcpStream, open: Open) {
+    let shared = &open.0;
     match shared.entrance.meet() {
         Met::Tls(acceptor, closing) => {
             let Ok(tls) = acceptor.accept(tcp).await else { return };
-            serve(tls, closing, shared).await;
+            serve(tls, closing, shared.clone()).await;
         }
         // One that cannot be reset is closed.
         Met::Reset => drop(tcp.set_zero_linger()),

@@ -166,3 +166,21 @@ async fn a_replica_whose_policy_is_behind_changes_nothing() {
     let third = Ledger::open(bench.options()).await.unwrap();
     assert_eq!(third.at_epoch(None).await, Err(Unwritten::Behind));
 }
+
+#[tokio::test]
+async fn a_chain_that_begins_knows_the_policy_that_was_last_in_force_for_any() {
+    let bench = Bench::new();
+    let Some((one, other)) = two(&bench).await else { return };
+    assert_eq!(other.last_policy().await.unwrap(), None);
+    for policy in [b"first", b"later"] {
+        bench.pass(1);
+        one.in_force(Digest::of(policy)).await.unwrap();
+    }
+    assert_eq!(other.last_policy().await.unwrap(), Some(Digest::of(b"later").hex()));
+    // From then on its own.
+    bench.pass(1);
+    other.in_force(Digest::of(b"of its own")).await.unwrap();
+    bench.pass(1);
+    one.in_force(Digest::of(b"latest")).await.unwrap();
+    assert_eq!(other.last_policy().await.unwrap(), Some(Digest::of(b"of its own").hex()));
+}

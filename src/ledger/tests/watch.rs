@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     ledger::{Closed, Since, Watch},
-    notice::{Audience, ChangedField, Confirmation, Kind, Later},
+    notice::{Audience, ChangedField, Confirmation, Kind, Later, PassedFor},
     policy::Recall,
 };
 
@@ -28,7 +28,7 @@ async fn watch(bench: &Bench, ledger: &Ledger, intent: Intent) -> Watch {
 }
 
 fn found(bench: &Bench, later: Later) -> Confirmation {
-    Confirmation { later, side_effects: Vec::new(), at: bench.clock.now() }
+    Confirmation { passed_for: PassedFor::Done, later, side_effects: Vec::new(), at: bench.clock.now() }
 }
 
 fn cleared() -> ChangedField {
@@ -203,6 +203,58 @@ async fn a_change_that_never_showed_is_told_to_the_security_team() {
     }
 }
 
+/// Closes a change that nobody knew of as not applied, and lets the process end: the watch that the next one has.
+async fn passed_for_not_done(bench: &Bench, signature: &str) -> (Ledger, Watch) {
+    let ledger = bench.ledger().await;
+    let intent = intend(&ledger, permit(bench, 1, signature)).await.ok().unwrap();
+    let open = intent.sent(Sent::Unknown("reset".into()));
+    let _ = ledger.unknown(&open, bench.clock.now()).await.unwrap();
+    let finding =
+        Finding { shows: Shows::NotYet, told_unknown: true, ..bench.finding(Effect::InferredNotApplied) };
+    let Ok(closed) = ledger.close(open, finding).await else { panic!() };
+    let watch = closed.watch.expect("it is watched");
+    assert_eq!(watch.passed_for(), PassedFor::NotDone { told: true });
+    assert_eq!(told(&ledger).await.len(), 8);
+    ledger.crash().await;
+    bench.gone();
+    drop(watch);
+    let ledger = bench.ledger().await;
+    let watch = taken_over(&ledger).await;
+    assert_eq!(watch.passed_for(), PassedFor::NotDone { told: true });
+    bench.pass(61);
+    drop(told(&ledger).await);
+    (ledger, watch)
+}
+
+#[tokio::test]
+async fn a_change_that_passed_for_not_applied_and_shows_is_told_to_all_and_known() {
+    let bench = Bench::new();
+    let (ledger, watch) = passed_for_not_done(&bench, "a").await;
+    assert_eq!(in_use(&ledger, &[OLD, NEW]).await, [OLD, NEW], "it may be either");
+    let found = Confirmation { passed_for: watch.passed_for(), ..found(&bench, Later::Shown) };
+    confirm(&ledger, watch, found).await;
+    let record = bench.records().await.pop().unwrap();
+    assert_eq!((&record["shows"], &record["effect"]), (&"shown".into(), &"inferred_applied".into()));
+    let kinds: Vec<_> = told(&ledger).await.into_iter().map(|(kind, _)| kind).collect();
+    assert_eq!(kinds, [Kind::AddressChanged; 4]);
+    assert_eq!(in_use(&ledger, &[OLD, NEW]).await, [NEW]);
+    assert_eq!(bench.sound().await, 0);
+}
+
+#[tokio::test]
+async fn of_one_that_passed_for_not_applied_and_does_not_show_nobody_hears_again() {
+    let bench = Bench::new();
+    for (signature, later) in [("a", Later::NotShown), ("b", Later::NotRead), ("c", Later::Superseded)] {
+        let (ledger, watch) = passed_for_not_done(&bench, signature).await;
+        let found = Confirmation { passed_for: watch.passed_for(), ..found(&bench, later) };
+        confirm(&ledger, watch, found).await;
+        assert!(told(&ledger).await.is_empty());
+        assert!(bench.records().await.pop().unwrap().get("effect").is_none());
+        ledger.crash().await;
+        bench.gone();
+    }
+}
+
 #[tokio::test]
 async fn a_watch_is_confirmed_once() {
     let bench = Bench::new();
@@ -223,7 +275,7 @@ async fn a_watch_is_confirmed_once() {
         held: watch.open.held.clone(),
         lease,
     };
-    let twin = Watch { open, told: Vec::new(), since: watch.since };
+    let twin = Watch { open, told: Vec::new(), since: watch.since, passed_for: watch.passed_for };
     confirm(&ledger, watch, found(&bench, Later::NotShown)).await;
     confirm(&ledger, twin, found(&bench, Later::NotShown)).await;
     assert_eq!(bench.kinds().await, ["intent", "outcome", "confirmation"]);

@@ -13,8 +13,8 @@ use std::collections::BTreeSet;
 
 use super::sample::{AT, facts, field};
 use super::{
-    Audience, Channel, Confirmation, Delivery, Facts, Finding, Held, Kind, Later, Matter, Plan, PlanFault,
-    RecordRef, Routing, Shows, facts::Concerned,
+    Audience, Channel, Confirmation, Delivery, Facts, Finding, Held, Kind, Later, Matter, PassedFor, Plan,
+    PlanFault, RecordRef, Routing, Shows, facts::Concerned,
 };
 use crate::{
     clock::Now,
@@ -48,7 +48,7 @@ fn side_effect(effect: Effect) -> Finding {
 }
 
 fn confirmation(later: Later) -> Confirmation {
-    Confirmation { later, side_effects: Vec::new(), at: now(AT + 300_000) }
+    Confirmation { passed_for: PassedFor::Done, later, side_effects: Vec::new(), at: now(AT + 300_000) }
 }
 
 /// What is held for these people.

@@ -129,6 +129,33 @@ fn what_later_reads_show_decides_who_is_told_again() {
 }
 
 #[test]
+fn what_passed_for_not_done_and_shows_after_all_is_told_as_done() {
+    let side_effects = vec![field("SecondaryEmail", Some("mary@home.example.net"), None)];
+    let who = [Audience::Security, Audience::OldSecondary, Audience::New];
+    let changed = [Some(Kind::AddressChanged); 3];
+    let beside = [Some(Kind::SideEffect), Some(Kind::SideEffect), Some(Kind::AddressChanged)];
+    let after_all = [Some(Kind::ChangedAfterAll); 3];
+    for (matter, told, side_effects, expected) in [
+        (Matter::Addresses, true, Vec::new(), changed),
+        (Matter::Addresses, false, Vec::new(), changed),
+        (Matter::Addresses, true, side_effects, beside),
+        (Matter::Details, true, Vec::new(), after_all),
+        (Matter::Details, false, Vec::new(), [None; 3]),
+    ] {
+        let passed_for = PassedFor::NotDone { told };
+        let found =
+            |later| Confirmation { passed_for, side_effects: side_effects.clone(), ..confirmation(later) };
+        let said = |later| who.map(|who| one(who, facts(matter)).confirmed(&found(later), &record()));
+        let shown = said(Later::Shown);
+        assert_eq!(shown.clone().map(|said| said.map(|said| said.kind)), expected, "{matter:?} {told}");
+        assert!(shown.into_iter().flatten().all(|said| said.told().unwrap().became == Became::SeenDone));
+        for later in [Later::NotShown, Later::NotRead, Later::Superseded] {
+            assert!(said(later).into_iter().all(|said| said.is_none()), "{later:?}");
+        }
+    }
+}
+
+#[test]
 fn a_side_effect_says_both() {
     let delivery = one(Audience::OldPrimary, facts(Matter::Addresses))
         .resolve(&side_effect(Effect::NotApplied), &record())

@@ -95,13 +95,18 @@ impl Server {
 
     /// Somebody else at the store.
     pub async fn connect(&self) -> PgConnection {
+        self.connect_to("postgres").await
+    }
+
+    /// Somebody else at a database.
+    pub async fn connect_to(&self, database: &str) -> PgConnection {
         let password = fs::read_to_string(self.file("password")).unwrap();
         let options = PgConnectOptions::new_without_pgpass()
             .host("localhost")
             .port(self.port())
             .username("guard")
             .password(password.trim())
-            .database("postgres")
+            .database(database)
             .ssl_mode(PgSslMode::VerifyFull)
             .ssl_root_cert(self.file("ca.pem"));
         PgConnection::connect_with(&options).await.unwrap()

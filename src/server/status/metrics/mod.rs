@@ -11,7 +11,7 @@
 //! | `requests_total` | counter | `class` `decision` `code` | requests, by what became of them |
 //! | `stage_seconds` | histogram | `stage` | how long each part of a request's path took; `total` is all of it |
 //! | `changes_open` | gauge | | changes on record without an outcome that are worked on |
-//! | `changes_watched` | gauge | | accepted changes that do not show yet |
+//! | `changes_watched` | gauge | | changes that do not show and may yet |
 //! | `connections_total` | counter | `listener` | connections served |
 //! | `connections_open` | gauge | `listener` | connections open |
 //! | `connections_refused_total` | counter | `listener` `reason` | closed at once: `total`, `source`, `proxy` |
@@ -137,7 +137,7 @@ impl Measurements {
         )?;
         let open = family("changes_open", "Changes on record without an outcome that are worked on");
         page.gauge(open, number(guard.open_changes))?;
-        page.gauge(family("changes_watched", "Accepted changes that do not show yet"), number(guard.watched))
+        page.gauge(family("changes_watched", "Changes that do not show and may yet"), number(guard.watched))
     }
 
     fn listeners(&self, page: &mut Page<'_>) -> fmt::Result {
