@@ -15,7 +15,7 @@ use crate::{
     diagnostic::{Fault, Faults},
     limit::Limiter,
     notice::Templates,
-    notify::Channels,
+    notify::{Channels, Streams},
     policy::{Policy, Signers, Terms},
     secret::{HashKey, Seal},
     server::Tls,
@@ -41,6 +41,8 @@ pub struct Assembly {
     pub limiter: Limiter,
     /// The ways to people.
     pub channels: Arc<Channels>,
+    /// Who is brought every record.
+    pub streams: Arc<Streams>,
     /// The notices' templates.
     pub templates: Arc<Templates>,
     /// The sealing keys.
@@ -96,21 +98,23 @@ impl Assembly {
         let session_tls = parts::session_tls(config, &secrets, now, &mut faults);
         let status_tls = parts::status_tls(config, &secrets, now, &mut faults);
         let channels = parts::channels(config, &secrets, clock.clone(), &mut faults);
+        let streams = parts::streams(config, &secrets, clock.clone(), &mut faults);
         let hash = secrets.hash.as_ref().map(HashKey::new);
         let seal = parts::seal(config, secrets.seal, &mut faults);
-        match (policy, signers, keys, sessions, limiter, channels, templates, seal, hash) {
+        match (policy, signers, keys, sessions, limiter, (channels, streams), templates, seal, hash) {
             (
                 Some(policy),
                 Ok(signers),
                 Some(keys),
                 Ok(sessions),
                 Some(limiter),
-                Some(channels),
+                (Some(channels), Some(streams)),
                 Some(templates),
                 Some(seal),
                 Some(hash),
             ) if !faults.fatal() => {
-                let (channels, templates) = (Arc::new(channels), Arc::new(templates));
+                let (channels, streams, templates) =
+                    (Arc::new(channels), Arc::new(streams), Arc::new(templates));
                 let assembly = Self {
                     policy,
                     signers,
@@ -121,6 +125,7 @@ impl Assembly {
                     status_tls,
                     limiter,
                     channels,
+                    streams,
                     templates,
                     seal,
                     hash,

@@ -26,16 +26,26 @@ const DAYS_BEFORE: [i64; 2] = [3, 14];
 
 /// Tells people what the calendar says.
 pub(super) struct Calendar {
-    pub(super) guard: Arc<Guard>,
-    pub(super) ledger: Ledger,
-    pub(super) courier: Arc<Courier>,
-    pub(super) teller: Teller,
-    pub(super) clock: Clock,
+    guard: Arc<Guard>,
+    ledger: Ledger,
+    courier: Arc<Courier>,
+    teller: Teller,
+    clock: Clock,
     /// What was handed over to be told, by its key: nobody needs to be asked again whether it was.
-    pub(super) told: BTreeSet<String>,
+    told: BTreeSet<String>,
 }
 
 impl Calendar {
+    /// One that has told nothing yet.
+    pub(super) fn new(
+        (guard, ledger, courier): (&Arc<Guard>, &Ledger, &Arc<Courier>),
+        teller: Teller,
+        clock: Clock,
+    ) -> Self {
+        let (guard, ledger, courier) = (guard.clone(), ledger.clone(), courier.clone());
+        Self { guard, ledger, courier, teller, clock, told: BTreeSet::new() }
+    }
+
     /// Looks until `shutdown` resolves.
     pub(super) async fn run(mut self, shutdown: impl Future<Output = ()>) {
         let mut shutdown = pin!(shutdown);

@@ -15,6 +15,7 @@ mod said;
 mod served;
 mod service;
 mod standing;
+mod started;
 mod teller;
 mod watched;
 mod wording;
@@ -22,7 +23,7 @@ mod wording;
 pub use assembly::{Assembly, Correspondence};
 pub use directory::{configuration, policy_files};
 
-use std::{collections::BTreeSet, error::Error, fmt, net::SocketAddr, sync::Arc, time::Duration};
+use std::{error::Error, fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, oneshot};
@@ -32,11 +33,12 @@ use self::{
     doors::Doors,
     evidence::Evidence,
     freezes::Freezes,
-    reload::{Known, Reload, changed_meanwhile},
+    reload::{Known, Reload},
     renewal::Renewal,
     served::{Served, fingerprint},
     standing::{Phase, Standing},
-    teller::{Telling, teller},
+    started::started,
+    teller::{Teller, Telling, teller},
     watched::Watch,
 };
 use crate::{
@@ -47,10 +49,8 @@ use crate::{
     guard::{Guard, Parts, Settling},
     ledger::{Ledger, LedgerOptions, Unwritten},
     limit::Limiter,
-    notice::Routing,
-    notify::{Announcer, Channels, Courier, Post},
+    notify::{Announcer, Channels, Courier, Post, Streams},
     operation::Sites,
-    policy::{Policy, epoch_in},
     secret::{HashKey, Seal},
     server::{StatusServer, supervisor},
     session::{Exchange, ExchangeParts},
@@ -88,6 +88,8 @@ pub struct App {
     telling: Telling,
     evidence: Evidence,
     channels: Arc<Channels>,
+    streams: Arc<Streams>,
+    teller: Teller,
     kept: EvidencePlace,
     retention: Option<RetentionPlace>,
 }
@@ -127,7 +129,7 @@ impl App {
         let files = fingerprint(&config);
         let assembly = assembled(&config, &clock)?;
         let Assembly { policy, keys, sessions, tls, session_tls, status_tls, limiter, .. } = assembly;
-        let Assembly { channels, templates, seal, hash, signers, .. } = assembly;
+        let Assembly { channels, streams, templates, seal, hash, signers, .. } = assembly;
         let signers = Arc::new(ArcSwap::from_pointee(signers));
         let limiter = Arc::new(limiter);
         let ledger = opened(&config, seal, hash, &clock).await?;
@@ -136,6 +138,7 @@ impl App {
         let (teller, telling) = teller(ledger.clone(), routes.clone());
         let evidence =
             Evidence::begin(&ledger, (&channels, &teller, &clock), config.evidence.clone()).await?;
+        streams.begin(&ledger).await.map_err(|fault| failed("streams cannot begin", &fault))?;
         started(&ledger, &policy, &config.notify.routing).await?;
         let guard = Guard::new(Parts {
             keys: Arc::new(keys),
@@ -160,6 +163,7 @@ impl App {
             guard: guard.clone(),
             ledger: ledger.clone(),
             courier: courier.clone(),
+            streams: streams.clone(),
             standing: standing.clone(),
             exchange: exchange.clone(),
             listeners: doors.counts(),
@@ -195,24 +199,21 @@ impl App {
                 guard: guard.clone(),
                 exchange: exchange.clone(),
                 channels: channels.clone(),
+                streams: streams.clone(),
+                ledger: ledger.clone(),
                 routes,
                 standing: standing.clone(),
                 clock: clock.clone(),
             },
             renewal_again,
             renew: Renew { policy: policy_again, material: material_again, standing: standing.clone() },
-            calendar: Calendar {
-                guard: guard.clone(),
-                ledger: ledger.clone(),
-                courier: courier.clone(),
-                teller,
-                clock,
-                told: BTreeSet::new(),
-            },
+            calendar: Calendar::new((&guard, &ledger, &courier), teller.clone(), clock),
             freezes,
             telling,
             evidence,
             channels,
+            streams,
+            teller,
             guard,
             ledger,
             courier,
@@ -278,58 +279,6 @@ async fn opened(config: &Config, seal: Seal, hash: HashKey, clock: &Clock) -> Re
         clock: clock.clone(),
     };
     Ledger::open(options).await.map_err(|fault| failed("the ledger cannot be opened", &fault))
-}
-
-/// Records the start. A policy that is not the last one on record was put there while nobody looked: people are told of it
-/// first, so that an end between the two repeats it and does not swallow it. One that is older by its epoch is not taken.
-async fn started(ledger: &Ledger, policy: &Policy, routing: &Routing) -> Result<(), NotStarted> {
-    let before = ledger.last_policy().await?;
-    if let Some(before) = &before {
-        let least = epoch_in(&ledger.kept_policy(before).await?);
-        if let Some(least) = least.filter(|least| policy.epoch() < Some(*least)) {
-            return Err(NotStarted::Older(least));
-        }
-    }
-    match ledger.at_epoch(policy.epoch()).await {
-        Err(Unwritten::Behind) => return Err(NotStarted::Behind),
-        other => other?,
-    }
-    let (policy, texts) = (policy.digest(), policy.texts());
-    ledger.keep_policy(policy, &texts).await?;
-    if let Some(event) = before.and_then(|before| changed_meanwhile(before, policy)) {
-        tracing::warn!(digest = %policy, "the policy was changed while no guard was running");
-        ledger.say(&event, routing, None).await?;
-    }
-    Ok(ledger.started(policy).await?)
-}
-
-/// Why a start is not on record.
-enum NotStarted {
-    /// The policy is older than the last one in force, whose epoch this is.
-    Older(u64),
-    /// The policy is older than one that was in force on another replica.
-    Behind,
-    /// The ledger cannot be written or read.
-    Unwritten(Unwritten),
-}
-
-impl From<Unwritten> for NotStarted {
-    fn from(unwritten: Unwritten) -> Self {
-        Self::Unwritten(unwritten)
-    }
-}
-
-impl From<NotStarted> for AppFault {
-    fn from(why: NotStarted) -> Self {
-        match why {
-            NotStarted::Older(least) => failed(
-                "the policy cannot be taken",
-                &format!("its epoch is lower than {least}, that of the last one in force"),
-            ),
-            NotStarted::Behind => failed("the policy cannot be taken", &Unwritten::Behind),
-            NotStarted::Unwritten(unwritten) => failed("the start cannot be recorded", &unwritten),
-        }
-    }
 }
 
 async fn asked(part: &mpsc::Sender<Again>) {

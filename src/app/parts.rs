@@ -2,16 +2,22 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fs,
     path::PathBuf,
     sync::Arc,
 };
 
 use crate::{
     caller::{GuardKey, KeyRing, KeyRingFault, Ring, SessionKeys},
+    client::Presented,
     clock::{Clock, Now},
-    config::{Config, HookPlace, HookSecrets, Listen, Located, Secrets},
+    config::{
+        Config, HookPlace, HookSecrets, Listen, Located, Secrets, StreamPlace, StreamReceiver, StreamSecrets,
+    },
     diagnostic::{Fault, Faults, Place},
-    notify::{Channels, Hook, HookOptions, Mail, MailOptions},
+    notify::{
+        Channels, Hook, HookOptions, Mail, MailOptions, StreamOptions, StreamTo, Streams, SyslogOptions,
+    },
     secret::{Seal, Secret},
     server::{Tls, TlsFault},
 };
@@ -223,6 +229,49 @@ pub(super) fn hook_options(place: &HookPlace, secrets: &HookSecrets) -> HookOpti
         private: place.private.clone(),
         timeout: place.timeout,
     }
+}
+
+/// The streams: all of them or none.
+pub(super) fn streams(
+    config: &Config,
+    secrets: &Secrets,
+    clock: Clock,
+    faults: &mut Faults,
+) -> Option<Streams> {
+    let of = config.streams.iter().zip(&secrets.streams);
+    let options = of.map(|(place, secrets)| stream_options(place, secrets.as_ref()?));
+    let options = options.collect::<Option<Vec<_>>>()?;
+    // Linux says it here; a machine that does not has none in its messages.
+    let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let streams = Streams::new(options, clock, host.trim().to_owned()).map_err(|(name, fault)| {
+        let message = format!("the stream `{name}` cannot be set up: {fault}");
+        faults.push(match config.streams.iter().find(|place| place.name == name) {
+            Some(place) => Fault::error(message, place.place.clone()),
+            None => Fault::bare(message),
+        });
+    });
+    streams.ok()
+}
+
+/// What a stream is set up with; none where its secrets are another kind's.
+pub(super) fn stream_options(place: &StreamPlace, secrets: &StreamSecrets) -> Option<StreamOptions> {
+    let to = match (&place.to, secrets) {
+        (StreamReceiver::Syslog(to), StreamSecrets::Syslog(pair)) => StreamTo::Syslog(SyslogOptions {
+            host: to.host.clone(),
+            port: to.port,
+            ca_file: to.ca_file.as_ref().map(|file| file.value.clone()),
+            presented: pair.clone().map(|(chain, key)| Presented { chain, key }),
+            facility: to.facility,
+        }),
+        (StreamReceiver::Webhook(to), StreamSecrets::Webhook(secrets)) => {
+            StreamTo::Webhook(hook_options(to, secrets))
+        }
+        (StreamReceiver::Syslog(_), StreamSecrets::Webhook(_))
+        | (StreamReceiver::Webhook(_), StreamSecrets::Syslog(_)) => return None,
+    };
+    let StreamPlace { name, required, timeout, kinds, .. } = place;
+    let (name, kinds) = (name.clone(), kinds.clone());
+    Some(StreamOptions { name, to, required: *required, timeout: *timeout, kinds })
 }
 
 fn mail_options(config: &Config, secrets: &Secrets) -> MailOptions {

@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 use super::{
     Again, Reread,
     assembly::signers,
-    parts::{AtFault, hook_options, key_ring, mail_credentials, session_keys},
+    parts::{AtFault, hook_options, key_ring, mail_credentials, session_keys, stream_options},
     reload::SignersInForce,
     said::{first, report},
     served::{Served, files, fingerprint},
@@ -31,8 +31,9 @@ use crate::{
     config::{Config, Secrets},
     diagnostic::{Fault, Faults},
     guard::Guard,
+    ledger::Ledger,
     notice::{Before, Recipient, Routing},
-    notify::Channels,
+    notify::{Channels, Streams},
     secret::Digest,
     session::Exchange,
 };
@@ -53,6 +54,8 @@ pub(super) struct Renewal {
     pub(super) guard: Arc<Guard>,
     pub(super) exchange: Option<Arc<Exchange>>,
     pub(super) channels: Arc<Channels>,
+    pub(super) streams: Arc<Streams>,
+    pub(super) ledger: Ledger,
     pub(super) routes: Routes,
     pub(super) standing: Arc<Standing>,
     pub(super) clock: Clock,
@@ -122,6 +125,7 @@ impl Renewal {
         self.callers(&config, &secrets, faults);
         self.signing(&config, &secrets);
         self.people(&config, &secrets);
+        self.streaming(&config, &secrets);
         self.standing.renewed_only(&self.named(&config));
         self.config.store(config);
         served
@@ -169,6 +173,8 @@ impl Renewal {
             BTreeSet::from(["configuration", "callers", "signers", "mail", "routes"].map(str::to_owned));
         names.extend(self.served.iter().flat_map(|served| [served.door.what(), served.door.list()]));
         names.extend(config.notify.hooks.iter().map(|place| format!("hook:{}", place.name)));
+        let streams = config.streams.iter().map(|place| place.name.as_str());
+        names.extend(streams.chain(self.streams.names()).map(|name| format!("stream:{name}")));
         names
     }
 
@@ -280,6 +286,28 @@ impl Renewal {
             };
             self.renewed(&format!("hook:{}", place.name), fault);
         }
+    }
+
+    /// Where records are streamed to, and whether a change waits for that. What cannot be used keeps what is in force: a
+    /// stream that has to take intents is not given up by a configuration that names it no more.
+    fn streaming(&self, config: &Config, secrets: &Secrets) {
+        for (place, secrets) in config.streams.iter().zip(&secrets.streams) {
+            let options = secrets.as_ref().and_then(|secrets| stream_options(place, secrets));
+            let fault = match options.map(|options| self.streams.replace(&options)) {
+                Some(Ok(true)) => None,
+                Some(Ok(false)) => Some("it is new: it is streamed to from the next start on".into()),
+                Some(Err(fault)) => Some(fault.to_string()),
+                None => Some("its secrets cannot be read".into()),
+            };
+            self.renewed(&format!("stream:{}", place.name), fault);
+        }
+        for name in self.streams.names() {
+            if !config.streams.iter().any(|place| place.name == name) {
+                let fault = "it is not named any more: it is streamed to until the next start";
+                self.renewed(&format!("stream:{name}"), Some(fault.into()));
+            }
+        }
+        self.ledger.require(self.streams.required());
     }
 
     /// Who is told what. A route to a hook that there was not at the start is none yet, and somebody would be told nothing

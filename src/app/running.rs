@@ -61,6 +61,8 @@ impl App {
             telling,
             evidence,
             channels,
+            streams,
+            teller,
             kept,
             retention,
         } = self;
@@ -72,6 +74,9 @@ impl App {
         let mut mail = Working::default();
         mail.part("courier", |stopped| courier.clone().run(stopped));
         mail.part("teller", |stopped| telling.run(stopped));
+        mail.part("streams", |stopped| {
+            streams.run(ledger.clone(), Arc::new(move |event| teller.tell(event)), stopped)
+        });
         let mut serving = Working::default();
         serving.servers(gateways, &Arc::new(Gateway::new(guard.clone())));
         if let Some(exchange) = exchange {

@@ -7,7 +7,7 @@ use crate::{
     clock::{Clock, Now},
     guard::Guard,
     ledger::Ledger,
-    notify::Courier,
+    notify::{Courier, Streams},
     server::{Counts, Measurements, PolicyState, Reason, Tls, Watched},
     session::Exchange,
 };
@@ -17,6 +17,7 @@ pub(super) struct Watch {
     pub(super) guard: Arc<Guard>,
     pub(super) ledger: Ledger,
     pub(super) courier: Arc<Courier>,
+    pub(super) streams: Arc<Streams>,
     pub(super) standing: Arc<Standing>,
     pub(super) exchange: Option<Arc<Exchange>>,
     pub(super) listeners: Vec<(SocketAddr, Arc<Counts>)>,
@@ -111,6 +112,7 @@ impl Watched for Watch {
             outbox: self.ledger.outbox().await.unwrap_or_default(),
             ledger: self.ledger.stats(),
             courier: self.courier.stats(),
+            streams: self.streams.stats(self.ledger.head().seq),
             limiter: self.guard.rates(),
             connect: self.guard.connect().map(|(site, counts)| (site.to_owned(), counts)).collect(),
             listeners: self

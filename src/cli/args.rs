@@ -165,6 +165,9 @@ pub(super) enum ConfigCommand {
         /// The configuration file; `CONNECT_GUARD_CONFIG` names it otherwise.
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
+        /// Connect to the mail server, to every webhook and to every stream as well, with TLS and credentials; send nothing.
+        #[arg(long)]
+        online: bool,
     },
     /// Show every value in force and where it comes from; no secret is read.
     #[command(after_help = "Example: connect-guard config show --config /etc/connect-guard/config.toml")]

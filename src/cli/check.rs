@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Exit, args::Format, output::Output};
+use super::{Exit, args::Format, output::Output, serve::runtime};
 use crate::{
     app::{Assembly, configuration},
     clock::Clock,
@@ -79,16 +79,60 @@ pub(super) fn reread(named: Option<&Path>) -> Result<Config, Faults> {
 }
 
 /// `config check`
-pub(super) fn config(named: Option<&Path>, output: Output) -> Exit {
+pub(super) fn config(named: Option<&Path>, online: bool, output: Output) -> Exit {
     let (config, mut faults) = match read(named) {
         Ok(read) => read,
         Err(Unread::Unnamed) => return unnamed(output),
         Err(Unread::Faults(faults)) => return conclude(&faults, "", output),
     };
-    match Assembly::of(&config, &Clock::system()) {
-        Ok((_, more)) | Err(more) => faults.extend(more),
+    let assembly = match Assembly::of(&config, &Clock::system()) {
+        Ok((assembly, more)) => {
+            faults.extend(more);
+            Some(assembly)
+        }
+        Err(more) => {
+            faults.extend(more);
+            None
+        }
+    };
+    let exit = conclude(&faults, "the configuration, its secrets and the policy hold", output);
+    match assembly {
+        Some(assembly) if online && exit == Exit::Done => reached(&config, assembly, output),
+        Some(_) | None => exit,
     }
-    conclude(&faults, "the configuration, its secrets and the policy hold", output)
+}
+
+/// Whether everybody answers whom the guard tells anything, one after the other.
+fn reached(config: &Config, assembly: Assembly, output: Output) -> Exit {
+    let runtime = match runtime() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            output.error(&format!("nothing can be tried: {error}"));
+            return Exit::Failed;
+        }
+    };
+    let Assembly { channels, streams, .. } = assembly;
+    let exit = runtime.block_on(async {
+        let mut exit = Exit::Done;
+        let mut said = |name: String, result: Result<(), String>| match result {
+            Ok(()) => output.say(&format!("{name} is reached")),
+            Err(why) => {
+                output.error(&format!("{name} is not reached: {why}"));
+                exit = Exit::Failed;
+            }
+        };
+        for channel in channels.all() {
+            let checked = channels.check(&channel).await;
+            said(channel.to_string(), checked.map_err(|unsent| unsent.to_string()));
+        }
+        for stream in &config.streams {
+            let checked = streams.check(&stream.name).await;
+            said(format!("stream:{}", stream.name), checked.map_err(|untaken| untaken.to_string()));
+        }
+        exit
+    });
+    runtime.shutdown_background();
+    exit
 }
 
 fn unnamed(output: Output) -> Exit {

@@ -59,7 +59,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Unfreeze(args) => freeze::unfreeze(&args, output),
         #[cfg(feature = "demo")]
         Command::Demo { once } => demo::demo(once, output),
-        Command::Config(ConfigCommand::Check { config }) => check::config(config.as_deref(), output),
+        Command::Config(ConfigCommand::Check { config, online }) => {
+            check::config(config.as_deref(), online, output)
+        }
         Command::Config(ConfigCommand::Show { config }) => config::show(config.as_deref(), output),
         Command::Policy(command) => policy::run(command, output),
         Command::Caller(CallerCommand::Issue { principal, days }) => caller::issue(&principal, days, output),

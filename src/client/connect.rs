@@ -14,7 +14,7 @@ use tokio::{
     net::TcpStream,
     time::{Instant, timeout_at},
 };
-use tokio_rustls::TlsConnector;
+use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use super::{
     Endpoint, Failure,
@@ -55,6 +55,7 @@ impl Dial {
         within: Duration,
         reach: Reach,
         presented: Option<&Presented>,
+        protocol: Option<&[u8]>,
     ) -> Result<Self, Unusable> {
         let host = endpoint.host.as_str();
         let bracketed = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
@@ -63,7 +64,7 @@ impl Dial {
         if endpoint.port == 0 {
             return Err(Unusable::Port);
         }
-        let tls = tls::connector(endpoint.ca_file.as_deref(), presented)?;
+        let tls = tls::connector(endpoint.ca_file.as_deref(), presented, protocol)?;
         let names = Names::System;
         Ok(Self { name, port: endpoint.port, address: endpoint.address, tls, within, reach, names })
     }
@@ -75,18 +76,26 @@ impl Dial {
         if self.port == 443 { host } else { format!("{host}:{}", self.port) }
     }
 
-    /// A new connection, verified for the name even when another address is connected to.
+    /// A new connection for HTTP/1.1.
     pub(super) async fn open(&self) -> Result<Connection, Failure> {
+        Connection::over(self.stream(|_| ()).await?).await
+    }
+
+    /// A new stream, verified for the name even when another address is connected to. Nothing is written on it yet.
+    pub(super) async fn stream(
+        &self,
+        prepare: impl FnOnce(&TcpStream),
+    ) -> Result<TlsStream<TcpStream>, Failure> {
         let deadline = Instant::now() + self.within;
         let addresses = self.reached(self.addresses(deadline).await?)?;
         let tcp = tcp(&addresses, deadline).await?;
         // Requests are small and written at once; waiting for more would only delay them. A failure costs time only.
         drop(tcp.set_nodelay(true));
-        let tls = timeout_at(deadline, self.tls.connect(self.name.clone(), tcp))
+        prepare(&tcp);
+        timeout_at(deadline, self.tls.connect(self.name.clone(), tcp))
             .await
             .map_err(|_| Failure::Timeout("tls handshake"))?
-            .map_err(|error| Failure::Tls(chain(&error)))?;
-        Connection::over(tls).await
+            .map_err(|error| Failure::Tls(chain(&error)))
     }
 
     async fn addresses(&self, deadline: Instant) -> Result<Vec<SocketAddr>, Failure> {

@@ -28,6 +28,7 @@ mod connect;
 mod connection;
 mod fault;
 mod flow;
+mod line;
 mod outgoing;
 mod pool;
 mod probe;
@@ -40,6 +41,7 @@ mod transport;
 
 pub use connect::Unusable;
 pub use fault::{ClientError, Failure};
+pub(crate) use line::Line;
 pub(crate) use probe::probe;
 pub(crate) use reach::Reach;
 pub use stats::ClientStats;
@@ -176,7 +178,7 @@ impl Client {
         presented: Option<&Presented>,
     ) -> Result<Self, Unusable> {
         let bounds = bounds.capped();
-        let dial = Dial::new(endpoint, bounds.connect, reach, presented)?;
+        let dial = Dial::new(endpoint, bounds.connect, reach, presented, Some(b"http/1.1"))?;
         Ok(Self {
             authority: dial.authority(),
             dial,

@@ -62,16 +62,18 @@ pub(crate) struct Presented {
     pub(crate) key: Secret,
 }
 
-/// A connector for HTTP/1.1 that shows a certificate where the server asks for one.
+/// A connector for one protocol, by its name where it has one (RFC 7301), that shows a certificate where the server asks for
+/// one.
 pub(super) fn connector(
     ca_file: Option<&Path>,
     presented: Option<&Presented>,
+    protocol: Option<&[u8]>,
 ) -> Result<TlsConnector, Unusable> {
     let mut config = trusting(ca_file).map_err(Unusable::Trust)?;
     if let Some(presented) = presented {
         config.client_auth_cert_resolver = resolver(&config, presented).map_err(Unusable::Certificate)?;
     }
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = protocol.into_iter().map(<[u8]>::to_vec).collect();
     Ok(TlsConnector::from(Arc::new(config)))
 }
 

@@ -11,6 +11,7 @@ use std::{
 use ipnet::IpNet;
 use jiff::Timestamp;
 
+use super::StreamPlace;
 use crate::{
     caller::{CertificateName, Principal},
     diagnostic::Place,
@@ -49,6 +50,8 @@ pub struct Config {
     pub max_stale: Duration,
     /// The ledger's store.
     pub store: StorePlace,
+    /// Who is brought every record as it is made, in the order of the configuration.
+    pub streams: Vec<StreamPlace>,
     /// Who keeps what proves the ledger.
     pub evidence: EvidencePlace,
     /// When old records leave the store; never when absent.

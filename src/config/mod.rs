@@ -8,6 +8,7 @@ mod read;
 mod relay;
 mod secrets;
 mod show;
+mod streams;
 
 pub use meant::{
     AwsOptions, CallerKey, Caps, Config, Drain, EvidencePlace, HookPlace, Listen, Located, LogFormat,
@@ -16,8 +17,9 @@ pub use meant::{
 };
 pub(crate) use read::endpoint;
 pub(crate) use relay::{Person, RelayAt, RelayFile, RelayListen};
-pub use secrets::{HookSecrets, Secrets};
+pub use secrets::{HookSecrets, Secrets, StreamSecrets};
 pub use show::{Origin, Setting};
+pub use streams::{StreamPlace, StreamReceiver, SyslogPlace};
 
 use crate::{
     clock::Now,

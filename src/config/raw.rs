@@ -33,6 +33,8 @@ pub(super) struct Raw {
     #[serde(default)]
     pub(super) notify: Notify,
     #[serde(default)]
+    pub(super) stream: Vec<Spanned<Stream>>,
+    #[serde(default)]
     pub(super) evidence: Evidence,
     #[serde(default)]
     pub(super) retention: Retention,
@@ -335,6 +337,36 @@ pub(super) struct Hook {
     pub(super) private: Option<Spanned<Vec<Text>>>,
     pub(super) masked: Option<bool>,
     pub(super) timeout: Option<Text>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct Stream {
+    pub(super) name: Text,
+    pub(super) kind: Text,
+    pub(super) address: Option<Text>,
+    pub(super) facility: Option<Text>,
+    pub(super) certificate: Option<File>,
+    pub(super) key_file: Option<File>,
+    pub(super) key_credential: Option<Text>,
+    pub(super) url: Option<Text>,
+    pub(super) url_file: Option<File>,
+    pub(super) url_credential: Option<Text>,
+    pub(super) url_command: Option<Words>,
+    pub(super) url_env: Option<Text>,
+    pub(super) secret_file: Option<File>,
+    pub(super) secret_credential: Option<Text>,
+    pub(super) secret_command: Option<Words>,
+    pub(super) secret_env: Option<Text>,
+    pub(super) previous_file: Option<File>,
+    pub(super) previous_credential: Option<Text>,
+    pub(super) previous_command: Option<Words>,
+    pub(super) previous_env: Option<Text>,
+    pub(super) private: Option<Spanned<Vec<Text>>>,
+    pub(super) ca_file: Option<File>,
+    pub(super) required: Option<bool>,
+    pub(super) timeout: Option<Text>,
+    pub(super) kinds: Option<Spanned<Vec<Text>>>,
 }
 
 #[derive(Deserialize, Default)]

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Config, HookPlace, Listen, Located, UrlPlace};
+use super::{Config, HookPlace, Listen, Located, StreamPlace, StreamReceiver, UrlPlace};
 use crate::{
     diagnostic::{Fault, Faults, Place, Source},
     notify::{HookUrl, HookUrlFault},
@@ -41,6 +41,16 @@ pub struct Secrets {
     pub status_client_ca: Vec<Option<Vec<u8>>>,
     /// The URL and the secrets of each hook, in the order of the configuration.
     pub hooks: Vec<Option<HookSecrets>>,
+    /// What is secret about each stream, in the order of the configuration.
+    pub streams: Vec<Option<StreamSecrets>>,
+}
+
+/// What is secret about a stream.
+pub enum StreamSecrets {
+    /// The certificate chain that a receiver of syslog is shown, and its key, PEM.
+    Syslog(Option<(Vec<u8>, Secret)>),
+    /// Those of a webhook.
+    Webhook(HookSecrets),
 }
 
 /// What is secret about a hook.
@@ -78,6 +88,7 @@ impl Config {
         let status_client_ca =
             self.status.iter().map(|status| file(status.client_ca.as_ref()?, "CAs", faults)).collect();
         let hooks = self.notify.hooks.iter().map(|place| hook(place, faults)).collect();
+        let streams = self.streams.iter().map(|place| stream(place, faults)).collect();
         Secrets {
             seal,
             hash,
@@ -94,6 +105,7 @@ impl Config {
             status_tls,
             status_client_ca,
             hooks,
+            streams,
         }
     }
 
@@ -163,6 +175,19 @@ fn hook(place: &HookPlace, faults: &mut Faults) -> Option<HookSecrets> {
     };
     let secrets: Vec<Option<Secret>> = place.secrets.iter().map(|at| read(at, faults)).collect();
     Some(HookSecrets { url: url?, secrets: secrets.into_iter().collect::<Option<_>>()? })
+}
+
+/// What is secret about a stream: all of it or none.
+fn stream(place: &StreamPlace, faults: &mut Faults) -> Option<StreamSecrets> {
+    match &place.to {
+        StreamReceiver::Webhook(to) => hook(to, faults).map(StreamSecrets::Webhook),
+        StreamReceiver::Syslog(to) => match &to.certificate {
+            None => Some(StreamSecrets::Syslog(None)),
+            Some((certificate, key)) => {
+                pair(certificate, key, faults).map(|pair| StreamSecrets::Syslog(Some(pair)))
+            }
+        },
+    }
 }
 
 /// A hook cannot be posted to there.

@@ -1,23 +1,29 @@
 //! Announcing: whoever has to know of a change before it is made is told, and waited for. Without their acknowledgement,
-//! on record, there is no leave to send it.
+//! on record, there is no leave to send it. Before that every stream that has to has taken its record.
 
 use std::time::Duration;
 
-use super::{Guard, Stage, tally::Spent};
+use super::{Guard, Stage, Stop, tally::Spent};
 use crate::{
     crash::{Point, point},
-    ledger::{Cleared, Intent},
+    ledger::{Cleared, Intent, Uncleared},
     notice::{Before, Delivery, Routing},
 };
 
 impl Guard {
-    /// Leave to send an intent, or the intent and why not, without addresses.
+    /// Leave to send an intent, or the intent and why not.
     pub(super) async fn announced(
         &self,
         intent: Intent,
         routing: &Routing,
         spent: &Spent,
-    ) -> Result<Cleared, (Intent, String)> {
+    ) -> Result<Cleared, (Intent, Stop)> {
+        if self.ledger.is_streamed_first() {
+            let streamed = self.ledger.taken_by_streams(&intent);
+            if let Err(unstreamed) = self.tally.stage(Stage::Stream, spent, streamed).await {
+                return Err((intent, Stop::Unstreamed(unstreamed)));
+            }
+        }
         let deliveries = intent.announcement(self.clock.now());
         let taken = if deliveries.is_empty() {
             Vec::new()
@@ -28,10 +34,16 @@ impl Guard {
                     point(Point::Announced);
                     taken
                 }
-                Err(why) => return Err((intent, why)),
+                Err(why) => return Err((intent, Stop::Unannounced(why))),
             }
         };
-        self.ledger.clear(intent, &taken).await.map_err(|(intent, uncleared)| (intent, uncleared.to_string()))
+        self.ledger.clear(intent, &taken).await.map_err(|(intent, uncleared)| {
+            let stop = match uncleared {
+                Uncleared::Unstreamed(unstreamed) => Stop::Unstreamed(unstreamed),
+                Uncleared::Untold | Uncleared::Unwritten(_) => Stop::Unannounced(uncleared.to_string()),
+            };
+            (intent, stop)
+        })
     }
 
     /// Hands over what has to be acknowledged.

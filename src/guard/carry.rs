@@ -89,11 +89,12 @@ impl Guard {
     ) -> Result<Recorded, Stop> {
         let cleared = match self.announced(intent, &routing, &spent).await {
             Ok(cleared) => cleared,
-            Err((intent, why)) => {
-                let open = intent.sent(Sent::NotSent(format!("not announced: {why}")));
+            Err((intent, stop)) => {
+                let why = stop.why().unwrap_or_default();
+                let why = if let Stop::Unannounced(_) = stop { format!("not announced: {why}") } else { why };
                 // On record, and told to whoever may have heard of it.
-                drop(self.conclude(open, &spent).await?);
-                return Err(Stop::Unannounced(why));
+                drop(self.conclude(intent.sent(Sent::NotSent(why)), &spent).await?);
+                return Err(stop);
             }
         };
         point(Point::Cleared);

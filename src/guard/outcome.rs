@@ -167,6 +167,8 @@ outcomes! {
     NobodyTold = Unavailable "nobody-told",
     /// Somebody who has to know first did not acknowledge it.
     Unannounced = Unavailable "unannounced",
+    /// A stream that has to did not take its record.
+    Unstreamed = Unavailable "unstreamed",
     /// What holds at once changed since it was decided.
     Withdrawn = Unavailable "withdrawn",
     /// Its caller hung up before it was decided, or before its answer; what was begun goes on.
@@ -208,6 +210,7 @@ impl From<&Stop> for Outcome {
             Stop::Unintended(Unintended::Repeated) | Stop::StillOpen => Self::StillOpen,
             Stop::NobodyTold => Self::NobodyTold,
             Stop::Unannounced(_) => Self::Unannounced,
+            Stop::Unstreamed(_) => Self::Unstreamed,
             Stop::Withdrawn(_) => Self::Withdrawn,
             Stop::Superseded => Self::Superseded,
             Stop::Unrecorded => Self::Unrecorded,

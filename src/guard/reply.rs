@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::{
     caller::Unverified,
-    ledger::{Recorded, Unintended, Unwritten},
+    ledger::{Recorded, Unintended, Unstreamed, Unwritten},
     limit::Limited,
     operation::{Unrecognised, Why},
     policy::{Code, Refused},
@@ -33,6 +33,8 @@ pub enum Stop {
     NobodyTold,
     /// Somebody who has to know first did not acknowledge it; why, without addresses.
     Unannounced(String),
+    /// A stream that has to did not take its record.
+    Unstreamed(Unstreamed),
     /// What holds at once (`revoked.toml`, `deny.d`, a freeze) changed since it was decided; why.
     Withdrawn(&'static str),
     /// As many changes as may be are under way.
@@ -71,6 +73,7 @@ impl Stop {
             | Self::Unintended(Unintended::Unwritten(_))
             | Self::NobodyTold
             | Self::Unannounced(_)
+            | Self::Unstreamed(_)
             | Self::Withdrawn(_) => (ErrorType::ServiceUnavailable, None),
             Self::Unseen(Unseen::Overloaded) | Self::Overloaded => {
                 (ErrorType::ServiceUnavailable, Some(OVERLOADED))
@@ -121,6 +124,7 @@ impl Stop {
             | Self::Unintended(Unintended::Unwritten(_))
             | Self::NobodyTold
             | Self::Unannounced(_)
+            | Self::Unstreamed(_)
             | Self::Withdrawn(_) => format!("The request was not sent to Amazon Connect. Request id: {id}"),
             Self::Unintended(Unintended::InUse) => denied(id),
             Self::Unintended(Unintended::Busy) => {
@@ -140,6 +144,7 @@ impl Stop {
             Self::Unseen(Unseen::Credentials(why) | Unseen::Unavailable(why)) | Self::Unannounced(why) => {
                 Some(why.clone())
             }
+            Self::Unstreamed(why) => Some(why.to_string()),
             Self::Withdrawn(why) => Some((*why).to_owned()),
             Self::Unwritten(unwritten) | Self::Unintended(Unintended::Unwritten(unwritten)) => {
                 Some(unwritten.to_string())
@@ -178,6 +183,7 @@ impl Stop {
             | Self::Unintended(_)
             | Self::NobodyTold
             | Self::Unannounced(_)
+            | Self::Unstreamed(_)
             | Self::Withdrawn(_)
             | Self::Overloaded
             | Self::Superseded

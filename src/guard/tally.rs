@@ -49,6 +49,8 @@ stages! {
     Decide = "decide",
     /// The intent, until it is on disk.
     Intent = "intent",
+    /// Waiting until streams that have to have taken the intent.
+    Stream = "stream",
     /// Those who have to know before it is made.
     Announce = "announce",
     /// Sending it, until Connect's answer was read.

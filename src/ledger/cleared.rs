@@ -1,4 +1,5 @@
-//! Leave to send: whoever has to know of a change before it is made has acknowledged it, and that is on record.
+//! Leave to send: whoever has to know of a change before it is made has acknowledged it, and that is on record; and every
+//! stream that has to has taken the record of its intent.
 
 use std::{error::Error, fmt};
 
@@ -10,7 +11,7 @@ use crate::{
 };
 
 use super::{
-    Ledger, Unwritten,
+    Ledger, Unstreamed, Unwritten,
     token::{Intent, Open, Sent},
 };
 
@@ -24,6 +25,8 @@ pub struct Cleared(Intent);
 pub enum Uncleared {
     /// Somebody who has to know has not acknowledged it.
     Untold,
+    /// A stream that has to has not taken its record.
+    Unstreamed(Unstreamed),
     /// That somebody has could not be recorded.
     Unwritten(Unwritten),
 }
@@ -37,7 +40,8 @@ impl Intent {
 
 impl Ledger {
     /// Records who acknowledged an intent (`taken`: what was handed over, and what was answered), and clears it when that
-    /// is everybody who has to. Where nobody has to, nothing is written and nothing is waited for.
+    /// is everybody who has to, and every stream has its record that has to ([`Ledger::taken_by_streams`]). Where nobody
+    /// has to, nothing is written and nothing is waited for.
     ///
     /// # Errors
     /// The intent comes back, to be closed as not sent.
@@ -48,6 +52,9 @@ impl Ledger {
     ) -> Result<Cleared, (Intent, Uncleared)> {
         if !everybody(announced(&intent.held), &intent.record, taken.iter().map(|(delivery, _)| delivery)) {
             return Err((intent, Uncleared::Untold));
+        }
+        if let Err(unstreamed) = self.is_streamed(&intent) {
+            return Err((intent, Uncleared::Unstreamed(unstreamed)));
         }
         for (delivery, reply) in taken {
             if let Err(unwritten) = self.acknowledged(&intent.record, delivery, reply).await {
@@ -110,6 +117,7 @@ impl fmt::Display for Uncleared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Untold => f.write_str("somebody who has to know has not acknowledged it"),
+            Self::Unstreamed(unstreamed) => unstreamed.fmt(f),
             Self::Unwritten(unwritten) => write!(f, "an acknowledgement could not be recorded: {unwritten}"),
         }
     }
@@ -118,7 +126,7 @@ impl fmt::Display for Uncleared {
 impl Error for Uncleared {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Untold => None,
+            Self::Untold | Self::Unstreamed(_) => None,
             Self::Unwritten(unwritten) => Some(unwritten),
         }
     }

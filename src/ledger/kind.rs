@@ -5,7 +5,7 @@ use std::{error::Error, fmt, str::FromStr};
 use serde::Serialize;
 
 /// What a record is of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// The guard started: version, replica, policy.

@@ -46,6 +46,7 @@ mod retention;
 mod rule_text;
 mod sessions;
 mod stats;
+mod stream;
 mod submit;
 mod summary;
 #[cfg(test)]
@@ -71,6 +72,8 @@ pub use options::{Earlier, LedgerOptions, Stranger};
 pub use outbox::{Claimed, DeliveryOutcome, OutboxStats, Queue};
 pub use retention::{Segment, Unclosed};
 pub use stats::{Broken, Failure, LedgerStats, Reserve};
+pub use stream::Unstreamed;
+pub(crate) use stream::{Grade, Required, Streamed};
 pub use token::{Answered, Closed, Intent, Noted, Open, Recorded, Sent, Told};
 pub use verify::{Evidence, Flaw, ProofFault, Seen, SegmentFault, Verification, Witness};
 pub use watch::{Orphan, Since, Watch};

@@ -10,7 +10,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::sync::{Notify, oneshot};
+use arc_swap::ArcSwap;
+use tokio::sync::{Notify, oneshot, watch};
 
 use crate::{
     notice::RecordRef,
@@ -19,7 +20,7 @@ use crate::{
     timing::Timer,
 };
 
-use super::{Broken, Failure, Reserve, Stranger, Unwritten, record::SourcePart, sessions::Uses};
+use super::{Broken, Failure, Required, Reserve, Stranger, Unwritten, record::SourcePart, sessions::Uses};
 
 /// Kinds of strangers kept at most until the next summary: what is beyond is only counted.
 const STRANGERS: usize = 4_096;
@@ -111,6 +112,10 @@ pub(super) struct Shared {
     pub(super) epoch: AtomicI64,
     /// The highest on record, of all replicas.
     pub(super) highest: AtomicI64,
+    /// Streams that have to take an intent before it is sent.
+    pub(super) required: ArcSwap<Vec<Required>>,
+    /// Where the chain ends, for whoever waits for it to grow.
+    pub(super) grown: watch::Sender<u64>,
     /// Notices were written.
     pub(super) notices: Notify,
     /// Outcomes were written.
@@ -254,6 +259,7 @@ impl Shared {
     /// The chain ends here now.
     pub(super) fn set_head(&self, head: Head) {
         *lock(&self.head) = Some(head);
+        self.grown.send_replace(head.seq);
     }
 }
 

@@ -19,19 +19,21 @@ use super::{
 
 type Script = (i64, &'static str, &'static str);
 
-const SQLITE: [Script; 5] = [
+const SQLITE: [Script; 6] = [
     (1, "ledger", include_str!("migrations/sqlite/0001_ledger.sql")),
     (2, "watches", include_str!("migrations/sqlite/0002_watches.sql")),
     (3, "queues", include_str!("migrations/sqlite/0003_queues.sql")),
     (4, "sessions", include_str!("migrations/sqlite/0004_sessions.sql")),
     (5, "evidence", include_str!("migrations/sqlite/0005_evidence.sql")),
+    (6, "streams", include_str!("migrations/sqlite/0006_streams.sql")),
 ];
 
 /// The first has what `SQLite` has after its fourth.
-const POSTGRES: [Script; 3] = [
+const POSTGRES: [Script; 4] = [
     (1, "ledger", include_str!("migrations/postgres/0001_ledger.sql")),
     (2, "replicas", include_str!("migrations/postgres/0002_replicas.sql")),
     (3, "evidence", include_str!("migrations/postgres/0003_evidence.sql")),
+    (4, "streams", include_str!("migrations/postgres/0004_streams.sql")),
 ];
 
 /// Brings the tables up to date; refuses a store that a later version made. One of several that try is first, and the
@@ -95,7 +97,7 @@ mod tests {
         migrator(&SQLITE[..2]).run_direct(None, own, false).await.unwrap();
         let pool = location.pool(Duration::from_secs(5), 1);
         let error = check(&pool).await.unwrap_err();
-        assert!(matches!(error, StoreError::Schema { found: Some(2), known: 5 }), "{error}");
+        assert!(matches!(error, StoreError::Schema { found: Some(2), known: 6 }), "{error}");
         let rows = "INSERT INTO records VALUES ('c', 1, x'00'); \
              INSERT INTO outbox (chain, seq, person, urgency, state, due_at, created_at, key_id, sealed) \
              VALUES ('c', 1, 'p', 0, 'due', 5, 5, 'k', x'00'); \

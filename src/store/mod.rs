@@ -36,6 +36,7 @@ mod server;
 mod sessions;
 mod statement;
 mod steps;
+mod streams;
 mod tenure;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -60,3 +61,4 @@ pub(crate) use rows::{
 pub(crate) use segments::NewSegment;
 pub(crate) use sessions::SessionPick;
 pub(crate) use steps::{Append, Bounds, Compose, Composed, Done, Others, Place, Step, Weight};
+pub(crate) use streams::{NewClaim, StreamRow};

@@ -3,6 +3,7 @@
 use super::{
     rows::{AddressRow, IntentRef, PolicyFileRow},
     segments::NewSegment,
+    streams::NewClaim,
 };
 use crate::secret::Sealed;
 
@@ -125,6 +126,26 @@ pub(crate) enum Op {
     Epoch {
         /// Which; 0 for none.
         epoch: i64,
+    },
+    /// A stream claims chains for this process, whose own chain this is.
+    ClaimStream(NewClaim),
+    /// A stream brought a chain so far.
+    Streamed {
+        /// Which.
+        stream: String,
+        /// Whose.
+        owner: String,
+        /// The chain.
+        chain: String,
+        /// Its last record that was brought.
+        seq: u64,
+    },
+    /// A stream holds nothing for this process any more.
+    ReleaseStream {
+        /// Which.
+        stream: String,
+        /// Whose.
+        owner: String,
     },
     /// Forgets a person: the data key, the addresses, the permissions, and notices already settled.
     Erase {

@@ -7,7 +7,7 @@ use super::{
     dialect::{Connection, Row},
     epochs, freezes, intents, nonces, outbox, segments, sessions,
     statement::{query, query_scalar},
-    versions, watch,
+    streams, versions, watch,
 };
 
 pub(super) fn signed(seq: u64) -> i64 {
@@ -67,6 +67,11 @@ async fn one(connection: &mut Connection, (chain, seq): (&str, u64), op: Op) -> 
         Op::Policy { policy, files } => versions::keep(connection, &policy, files).await,
         Op::Segment(segment) => segments::close(connection, (chain, seq), segment).await,
         Op::Epoch { epoch } => epochs::raise(connection, epoch).await,
+        Op::ClaimStream(claim) => streams::claim(connection, chain, claim).await,
+        Op::Streamed { stream, owner, chain, seq } => {
+            streams::keep(connection, (&stream, &owner), (&chain, seq)).await
+        }
+        Op::ReleaseStream { stream, owner } => streams::release(connection, &stream, &owner).await,
         Op::Erase { person } => erase(connection, &person).await,
     }
 }

@@ -64,6 +64,16 @@ impl Outsider {
         self.0.plain(sqlx::AssertSqlSafe(sql)).await.unwrap();
     }
 
+    /// Writes a record that nobody made.
+    pub(crate) async fn record(&mut self, chain: &str, seq: u32, text: &str) {
+        let bytes = match &self.0 {
+            Connection::Sqlite(_) => format!("CAST('{text}' AS BLOB)"),
+            Connection::Postgres(_) => format!("convert_to('{text}', 'UTF8')"),
+        };
+        let sql = format!("INSERT INTO records (chain, seq, bytes) VALUES ('{chain}', {seq}, {bytes})");
+        self.0.plain(sqlx::AssertSqlSafe(sql)).await.unwrap();
+    }
+
     /// The first column of the one row.
     pub(crate) async fn read(&mut self, sql: &'static str) -> Option<i64> {
         self.value(sql).await

@@ -91,6 +91,18 @@ ALERTS = {
         BOTH,
         "Where the ledger of guard-0 ends is not kept elsewhere. Nobody would see that it was put back.",
     ),
+    "ConnectGuardStreamBehind": Alert(
+        {
+            of("stream_lag_records", stream="siem"): "5x60",
+            of("stream_failing_since_timestamp_seconds", stream="siem"): "1000x60",
+        },
+        {
+            of("stream_lag_records", stream="siem"): "5x60",
+            of("stream_failing_since_timestamp_seconds", stream="siem"): "1500x60",
+        },
+        {**BOTH, "stream": "siem"},
+        "The stream siem of guard-0 is 5 records behind. The SIEM does not see them.",
+    ),
     "ConnectGuardLedgerDiskNearlyFull": Alert(
         {of("ledger_free_bytes"): "67108864x60"},
         {of("ledger_free_bytes"): "268435456x60"},

@@ -19,6 +19,7 @@ use quote::ToTokens;
 const FAMILIES: &[(&[&str], &[&str])] = &[
     (&["hyper", "hyper_util", "http_body_util"], &["client", "server", "demo"]),
     (&["rustls", "tokio_rustls", "rustls_platform_verifier"], &["client", "server", "notify", "demo", "app"]),
+    (&["socket2"], &["client"]),
     (&["x509_parser"], &["server"]),
     (&["aws_sigv4"], &["sigv4"]),
     (&["aws_credential_types"], &["sigv4", "upstream", "relay"]),

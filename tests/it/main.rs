@@ -37,6 +37,7 @@ mod secrets;
 mod status;
 mod stop;
 mod storm;
+mod stream;
 mod store;
 mod supervisor;
 mod switches;

@@ -35,7 +35,7 @@ impl Reader<'_> {
         found
     }
 
-    fn hook(&mut self, spanned: &Spanned<raw::Hook>) -> Option<HookPlace> {
+    pub(super) fn hook(&mut self, spanned: &Spanned<raw::Hook>) -> Option<HookPlace> {
         let place = self.place(spanned.span());
         let raw = spanned.get_ref();
         let format = self.hook_format(&raw.format);

@@ -12,6 +12,7 @@ mod relay;
 mod routes;
 mod session;
 mod status;
+mod streams;
 mod upstream;
 mod values;
 
@@ -71,6 +72,7 @@ impl<'a> Reader<'a> {
             .section(raw.mail.as_ref(), "mail", "without somebody to tell, no change is made")
             .and_then(|mail| self.mail(mail));
         let notify = self.notify(&raw, mail.as_ref());
+        let streams = self.streams(&raw.stream);
         let evidence = self.evidence(&raw.evidence, &notify.hooks);
         let retention = self.retention(&raw.retention);
         let rates = self.rates(&raw.limits);
@@ -90,6 +92,7 @@ impl<'a> Reader<'a> {
                     policy,
                     max_stale,
                     store,
+                    streams,
                     evidence,
                     retention,
                     seal,

@@ -64,7 +64,7 @@ impl Reader<'_> {
     }
 
     /// Words of a list in which `"*"` stands for all and then stands alone; all is the empty set.
-    fn words<T: Ord>(
+    pub(super) fn words<T: Ord>(
         &mut self,
         raw: &Spanned<Vec<Text>>,
         key: &str,

@@ -2,6 +2,7 @@
 
 mod sections;
 mod sessions;
+mod streams;
 
 use std::{fmt, time::Duration};
 

@@ -34,6 +34,7 @@ impl Shown<'_> {
         self.say("evidence.every", duration(config.evidence.every));
         self.say("evidence.heads_file", config.evidence.heads_file.as_deref().map(path));
         self.say("evidence.heads_webhook", config.evidence.heads_webhook.as_deref());
+        self.streams(config);
         let retention = config.retention.as_ref();
         let days = retention.map(|retention| format!("{}d", retention.records.as_secs() / 86_400));
         self.say("retention.records", days);
@@ -285,7 +286,7 @@ impl Shown<'_> {
 }
 
 /// Whoever knows the URL of a chat may post there; elsewhere the query may hold a key.
-fn shown_url(url: &str, format: HookFormat) -> String {
+pub(super) fn shown_url(url: &str, format: HookFormat) -> String {
     match (format, url.split_once('?')) {
         (HookFormat::Slack | HookFormat::Teams, _) => "<secret from this file>".to_owned(),
         (HookFormat::CloudEvents | HookFormat::PagerDuty, Some((before, _))) => format!("{before}?<hidden>"),
@@ -301,7 +302,7 @@ pub(super) fn path(path: &Path) -> Value {
     path.display().to_string().into()
 }
 
-fn file(at: Option<&Located<std::path::PathBuf>>) -> Value {
+pub(super) fn file(at: Option<&Located<std::path::PathBuf>>) -> Value {
     at.map_or(Value::Null, |at| path(&at.value))
 }
 

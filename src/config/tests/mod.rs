@@ -1,6 +1,7 @@
 //! Every fault a configuration can have, the example, and what the environment may set.
 
 mod shown;
+mod streams;
 
 use std::{
     collections::BTreeSet,

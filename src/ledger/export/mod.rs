@@ -57,8 +57,8 @@ pub(in crate::ledger) struct End {
 }
 
 /// The line of a record, with its end.
-fn line(row: &RecordRow, hash: Digest) -> serde_json::Result<Vec<u8>> {
-    let plain = is_object(&row.bytes) && !row.bytes.contains(&b'\n');
+pub(in crate::ledger) fn line(row: &RecordRow, hash: Digest) -> serde_json::Result<Vec<u8>> {
+    let plain = is_object(&row.bytes) && !row.bytes.iter().any(|octet| *octet < b' ');
     let base64 = (!plain).then(|| STANDARD.encode(&row.bytes));
     let before = Row { chain: row.chain.clone(), seq: row.seq, hash: hash.hex(), base64 };
     let mut line = serde_json::to_vec(&before)?;

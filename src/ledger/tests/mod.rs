@@ -19,6 +19,7 @@ mod privacy;
 mod recovery;
 mod replicas;
 mod sessions;
+mod streams;
 mod tamper;
 mod upkeep;
 mod watch;

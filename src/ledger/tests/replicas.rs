@@ -4,7 +4,7 @@ use super::*;
 use crate::{ledger::Told, store::StoreError};
 
 /// Two replicas; none where a store is one guard's alone.
-async fn two(bench: &Bench) -> Option<(Ledger, Ledger)> {
+pub(super) async fn two(bench: &Bench) -> Option<(Ledger, Ledger)> {
     if !testing::is_server() {
         return None;
     }

@@ -162,6 +162,16 @@ impl Hook {
         let request = aim.outgoing(id.to_owned(), "application/json", document.into(), now);
         aim.exchange(request, now).await.map(|_| ())
     }
+
+    /// Posts records, a line each.
+    ///
+    /// # Errors
+    /// As for a notice.
+    pub(super) async fn post_lines(&self, id: &str, lines: Vec<u8>, now: Now) -> Result<(), Unsent> {
+        let aim = self.aim.load_full();
+        let request = aim.outgoing(signature::id(id), "application/x-ndjson", lines.into(), now);
+        aim.exchange(request, now).await.map(|_| ())
+    }
 }
 
 impl Aim {

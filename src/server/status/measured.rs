@@ -9,7 +9,7 @@ use crate::{
     guard::GuardStats,
     ledger::{LedgerStats, OutboxStats},
     limit::LimiterStats,
-    notify::CourierStats,
+    notify::{CourierStats, StreamStats},
     server::counts::ServerStats,
     session::ExchangeStats,
 };
@@ -55,6 +55,8 @@ pub(crate) struct Measurements {
     pub outbox: Vec<OutboxStats>,
     /// The courier, by channel.
     pub courier: CourierStats,
+    /// Streams.
+    pub streams: Vec<StreamStats>,
     /// Rates.
     pub limiter: LimiterStats,
     /// Connect, by site.

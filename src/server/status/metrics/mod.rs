@@ -54,6 +54,11 @@
 //! | `outbox_dead` | gauge | `channel` `urgency` | deliveries that were given up |
 //! | `deliveries_total` | counter | `channel` `result` | attempts: `delivered`, `retried`, `dead` |
 //! | `channel_failing_since_timestamp_seconds` | gauge | `channel` | since when a channel fails; absent while it works |
+//! | `stream_lag_records` | gauge | `stream` | records that a stream has not brought yet |
+//! | `stream_failing_since_timestamp_seconds` | gauge | `stream` | since when a stream brings nothing; absent while it works |
+//! | `stream_records_total` | counter | `stream` | records brought, those that were brought again among them |
+//! | `stream_repeated_total` | counter | `stream` | records that a session may have lost, and that are brought again |
+//! | `stream_failures_total` | counter | `stream` | sessions that ended, calls that were not taken |
 //! | `policy_info` | info | `digest` | the policy in force |
 //! | `policy_since_timestamp_seconds` | gauge | | since when it is |
 //! | `policy_stale_since_timestamp_seconds` | gauge | | since when the directory cannot be taken; absent while it can |
@@ -115,6 +120,7 @@ impl Collector for Measurements {
         self.limiter(&mut page)?;
         self.ledger(&mut page)?;
         self.notices(&mut page)?;
+        self.streams(&mut page)?;
         self.policy(&mut page)?;
         let unrenewed = self.unrenewed.iter().map(|what| ([("what", what.as_str())], truth(true)));
         page.gauges(family("renewal_failed", "What could not be read again and is used as it was"), unrenewed)
@@ -289,6 +295,21 @@ impl Measurements {
             family("channel_failing_since_timestamp", "Since when a channel fails").seconds(),
             failing,
         )
+    }
+
+    fn streams(&self, page: &mut Page<'_>) -> fmt::Result {
+        let streams = || self.streams.iter().map(|of| ([("stream", of.name.as_str())], of));
+        let lag = family("stream_lag_records", "Records that a stream has not brought yet");
+        page.gauges(lag, streams().map(|(of, it)| (of, number(it.lag))))?;
+        let failing =
+            family("stream_failing_since_timestamp", "Since when a stream brings nothing").seconds();
+        page.gauges(failing, streams().filter_map(|(of, it)| Some((of, seconds(it.failing_since?)))))?;
+        let sent = family("stream_records", "Records brought");
+        page.counters(sent, streams().map(|(of, it)| (of, it.sent)))?;
+        let repeated = family("stream_repeated", "Records that a session may have lost");
+        page.counters(repeated, streams().map(|(of, it)| (of, it.repeated)))?;
+        let failures = family("stream_failures", "Sessions that ended, calls that were not taken");
+        page.counters(failures, streams().map(|(of, it)| (of, it.failures)))
     }
 
     fn policy(&self, page: &mut Page<'_>) -> fmt::Result {

@@ -7,7 +7,7 @@ use crate::{
     ledger::{LedgerStats, OutboxStats},
     limit::LimiterStats,
     notice::{Channel, Urgency},
-    notify::{ChannelStats, CourierStats},
+    notify::{ChannelStats, CourierStats, StreamStats},
     server::{Counts, counts::ServerStats},
     session::{Answered, ExchangeStats, IssuerStats},
     timing::Timer,
@@ -58,6 +58,12 @@ pub(super) fn measurements() -> Measurements {
         courier: CourierStats {
             channels: vec![channel("mail", None), channel("hook:chat", Some(1_700_000_000_000))],
         },
+        streams: vec![StreamStats {
+            name: "siem".to_owned(),
+            lag: 3,
+            failing_since: Some(1_700_000_000_000),
+            ..StreamStats::default()
+        }],
         sessions: Some(ExchangeStats {
             answers: vec![Answered { route: "sts", code: "done", count: 2 }],
             issuers: vec![IssuerStats {
