@@ -151,9 +151,9 @@ points! {
 }
 
 #[cfg(feature = "failpoints")]
-pub(crate) use with::{hastened, point};
+pub(crate) use with::{hastened, is_later, point};
 #[cfg(not(feature = "failpoints"))]
-pub(crate) use without::{hastened, point};
+pub(crate) use without::{hastened, is_later, point};
 
 #[cfg(not(feature = "failpoints"))]
 mod without {
@@ -170,6 +170,12 @@ mod without {
     pub(crate) const fn hastened(wait: Duration) -> Duration {
         wait
     }
+
+    /// It is what it is.
+    #[inline]
+    pub(crate) const fn is_later() -> bool {
+        false
+    }
 }
 
 #[cfg(feature = "failpoints")]
@@ -182,6 +188,9 @@ mod with {
 
     /// How many times faster the guard waits for what Connect may show late.
     const HASTE: &str = "haste";
+
+    /// Whether this program is as the one after it could be.
+    const LATER: &str = "later";
 
     static READY: Once = Once::new();
 
@@ -209,6 +218,12 @@ mod with {
         ready();
         let times = fail::eval(HASTE, |times| times.and_then(|times| times.parse().ok())).flatten();
         wait / times.unwrap_or(1)
+    }
+
+    /// Whether this is to be a later version of the program: one that adds to the tables.
+    pub(crate) fn is_later() -> bool {
+        ready();
+        fail::eval(LATER, |_| ()).is_some()
     }
 
     /// All of the process, until it is told to go on.

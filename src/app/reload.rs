@@ -69,8 +69,8 @@ pub(super) struct Known {
     fault: Option<AtFault>,
     /// What came into force and is not on record yet.
     unrecorded: Option<Arc<Policy>>,
-    /// Who gains and who loses by what is not on record yet, and people were not told.
-    untold: Vec<Event>,
+    /// Who gains and who loses by what is not on record yet, and people were not told; with the key by which it is said once.
+    untold: Vec<(Event, Option<String>)>,
 }
 
 /// The directory is at fault.
@@ -194,8 +194,9 @@ impl Reload {
             return;
         }
         tracing::warn!(digest = %after.digest(), before = %before.digest(), frozen, "a policy came into force");
+        let once = said_once((&before.digest().hex(), before.epoch()), &after);
+        self.known.untold.extend(changed.map(|changed| (changed, once)));
         self.known.unrecorded = Some(after);
-        self.known.untold.extend(changed);
         self.record().await;
     }
 
@@ -215,8 +216,8 @@ impl Reload {
     async fn written(&mut self, unrecorded: &Policy) -> Result<(), Unwritten> {
         self.ledger.at_epoch(unrecorded.epoch()).await?;
         self.ledger.keep_policy(unrecorded.digest(), &unrecorded.texts()).await?;
-        while let Some(event) = self.known.untold.first() {
-            self.ledger.say(event, &self.routes.load_full(), None).await?;
+        while let Some((event, once)) = self.known.untold.first() {
+            self.ledger.say(event, &self.routes.load_full(), once.as_deref()).await?;
             self.known.untold.remove(0);
         }
         self.ledger.in_force(unrecorded.digest()).await
@@ -259,6 +260,13 @@ impl Reload {
         let faults = vec![STALE.to_owned()];
         self.teller.tell(Event::PolicyFailed { faults, since: fault.since.millis(), changes_refused: true });
     }
+}
+
+/// The key by which several guards that share a ledger say once that a policy came into force: where it raised the epoch, it
+/// cannot be another time. Without that each of them says it.
+pub(super) fn said_once(before: (&str, Option<u64>), after: &Policy) -> Option<String> {
+    let raised = after.epoch().filter(|_| after.epoch() > before.1)?;
+    Some(format!("policy/{raised}/{}/{}", before.0, after.digest()))
 }
 
 /// What is told when a guard starts with another policy than the last one on record: nobody saw it come.

@@ -1,6 +1,6 @@
 //! The start, on record; and why it cannot be.
 
-use super::{AppFault, failed, reload::changed_meanwhile};
+use super::{AppFault, failed, reload::{changed_meanwhile, said_once}};
 use crate::{
     ledger::{Ledger, Unwritten},
     notice::Routing,
@@ -11,11 +11,13 @@ use crate::{
 /// first, so that an end between the two repeats it and does not swallow it. One that is older by its epoch is not taken.
 pub(super) async fn started(ledger: &Ledger, policy: &Policy, routing: &Routing) -> Result<(), NotStarted> {
     let before = ledger.last_policy().await?;
+    let mut once = None;
     if let Some(before) = &before {
         let least = epoch_in(&ledger.kept_policy(before).await?);
         if let Some(least) = least.filter(|least| policy.epoch() < Some(*least)) {
             return Err(NotStarted::Older(least));
         }
+        once = said_once((before, least), policy);
     }
     match ledger.at_epoch(policy.epoch()).await {
         Err(Unwritten::Behind) => return Err(NotStarted::Behind),
@@ -25,7 +27,7 @@ pub(super) async fn started(ledger: &Ledger, policy: &Policy, routing: &Routing)
     ledger.keep_policy(policy, &texts).await?;
     if let Some(event) = before.and_then(|before| changed_meanwhile(before, policy)) {
         tracing::warn!(digest = %policy, "the policy was changed while no guard was running");
-        ledger.say(&event, routing, None).await?;
+        ledger.say(&event, routing, once.as_deref()).await?;
     }
     Ok(ledger.started(policy).await?)
 }

@@ -6,7 +6,7 @@ use super::standing::{Known, Phase, Standing};
 use crate::{
     clock::{Clock, Now},
     guard::Guard,
-    ledger::Ledger,
+    ledger::{Ledger, Reserve},
     notify::{Courier, Streams},
     server::{Counts, Measurements, PolicyState, Reason, Tls, Watched},
     session::Exchange,
@@ -73,7 +73,11 @@ impl Watched for Watch {
         }
         let ledger = self.ledger.stats();
         if !ledger.writable {
-            reasons.push(because("ledger", "the last write failed: changes are refused".into()));
+            let why = match ledger.reserve {
+                Reserve::Last => "there is no room for more changes: they are refused",
+                Reserve::Untouched | Reserve::Begun => "the last write failed: changes are refused",
+            };
+            reasons.push(because("ledger", why.into()));
         }
         if let Some(highest) = ledger.behind {
             reasons.push(because(

@@ -18,9 +18,12 @@ use crate::{
 /// Whom to erase, and why.
 #[derive(clap::Args)]
 pub(super) struct EraseArgs {
-    /// The user's id.
-    #[arg(long, value_name = "ID")]
-    user: String,
+    /// The user's id: goes with everything recorded under its Username, too.
+    #[arg(long, value_name = "ID", required_unless_present = "username")]
+    user: Option<String>,
+    /// The Username of somebody who was never created, or of whom no id is known.
+    #[arg(long, value_name = "NAME", conflicts_with = "user")]
+    username: Option<String>,
     /// The instance's id.
     #[arg(long, value_name = "ID")]
     instance: String,
@@ -59,7 +62,7 @@ pub(super) struct AcceptArgs {
 
 /// `audit erase`
 pub(super) fn erase(args: &EraseArgs, output: Output) -> Exit {
-    let (Some(user), Some(instance)) = (UserId::read(&args.user), InstanceId::read(&args.instance)) else {
+    let (Some(subject), Some(instance)) = (subject(args), InstanceId::read(&args.instance)) else {
         output.error("this is no id of a user and of an instance");
         output.hint("bare ids, as Connect and the ledger write them");
         return Exit::Usage;
@@ -69,7 +72,7 @@ pub(super) fn erase(args: &EraseArgs, output: Output) -> Exit {
         return Exit::Usage;
     }
     with_desk(args.config.as_deref(), output, async |desk, hash, config| {
-        let targets = targets(config, &user, &instance);
+        let targets = targets(config, &subject, &instance);
         if targets.is_empty() {
             output
                 .error(&format!("no upstream of the configuration has the instance `{}`", instance.as_str()));
@@ -93,8 +96,17 @@ pub(super) fn erase(args: &EraseArgs, output: Output) -> Exit {
     })
 }
 
+/// Whom: by id, or by Username.
+fn subject(args: &EraseArgs) -> Option<Subject> {
+    match (&args.user, &args.username) {
+        (Some(user), _) => UserId::read(user).map(Subject::User),
+        (None, Some(username)) => Some(Subject::Username(username.clone())),
+        (None, None) => None,
+    }
+}
+
 /// An instance may have replicas in other Regions: there the user is another target.
-fn targets(config: &Config, user: &UserId, instance: &InstanceId) -> Vec<Target> {
+fn targets(config: &Config, subject: &Subject, instance: &InstanceId) -> Vec<Target> {
     let sites = config.upstream.iter().map(|upstream| &upstream.site);
     let of = sites.filter(|site| site.instances.contains(instance)).map(|site| Target {
         site: site.name.clone(),
@@ -102,7 +114,7 @@ fn targets(config: &Config, user: &UserId, instance: &InstanceId) -> Vec<Target>
         account: site.account.clone(),
         region: site.region.clone(),
         instance: Some(instance.clone()),
-        subject: Subject::User(user.clone()),
+        subject: subject.clone(),
     });
     of.collect()
 }

@@ -154,6 +154,8 @@ outcomes! {
     StillOpen = Conflict "still-open",
     /// It was answered before, and another change came after it.
     Superseded = Conflict "superseded",
+    /// It was sent before and did not show, or cannot be shown: what was found is on record, and it is not sent again.
+    Settled = Conflict "settled",
 
     /// The guard has no credentials.
     NoCredentials = Unavailable "no-credentials",
@@ -226,6 +228,7 @@ impl From<&Recorded> for Outcome {
             // Connect's 429, 401 and 403 on a change are answered in the guard's name, and are refusals of Connect's.
             Ok(_) | Err(ErrorType::Throttling) => Self::ConnectRefused,
             Err(ErrorType::ServiceUnavailable) => Self::NotSent,
+            Err(ErrorType::Conflict) => Self::Settled,
             Err(_) => Self::Unknown,
         }
     }

@@ -229,6 +229,8 @@ pub fn answer(recorded: &Recorded, id: &RequestId) -> Reply {
         Err(error) => {
             let message = if error == ErrorType::InternalService {
                 unknown(id)
+            } else if error == ErrorType::Conflict {
+                format!("This request was received before, and is not sent again. Request id: {id}")
             } else {
                 format!("The request was not carried out. Request id: {id}")
             };

@@ -8,7 +8,10 @@
 //! | refused otherwise | Connect's own error | yes |
 //! | not sent | `ServiceUnavailableException` | no: nothing was done |
 //! | unknown, found to be applied | 200, for the one operation whose answer has no body | yes |
-//! | unknown otherwise | `InternalServiceException` | yes |
+//! | unknown otherwise | `InternalServiceException` | as `ConflictException` |
+//!
+//! Whoever comes again after the last of these is not told that something broke: an SDK would come again and again. The change
+//! is not sent a second time, and a request of its own may be made once somebody has looked.
 //!
 //! What is not remembered counts for no quota either.
 
@@ -96,7 +99,7 @@ pub(super) fn seal(seal: &Seal, reply: &Result<Answered, ErrorType>) -> Result<S
     seal.seal(PURPOSE, &plain).map_err(Misfit::seal("answer"))
 }
 
-/// Opens an answer; what does not open is an internal error, never a success.
+/// Opens an answer for whoever comes again; what does not open is an internal error, never a success.
 pub(super) fn open(seal: &Seal, sealed: &Sealed) -> Result<Answered, ErrorType> {
     let plain = seal.open(PURPOSE, sealed).map_err(|_| ErrorType::InternalService)?;
     let kept: Kept = serde_json::from_slice(plain.expose()).map_err(|_| ErrorType::InternalService)?;
@@ -109,6 +112,8 @@ pub(super) fn open(seal: &Seal, sealed: &Sealed) -> Result<Answered, ErrorType> 
         }),
         (None, Some(503)) => Err(ErrorType::ServiceUnavailable),
         (None, Some(429)) => Err(ErrorType::Throttling),
+        // The first arrival was told that it is not known what became of it.
+        (None, Some(500)) => Err(ErrorType::Conflict),
         (None | Some(_), _) => Err(ErrorType::InternalService),
     }
 }
@@ -173,7 +178,9 @@ mod tests {
             Err(ErrorType::InternalService),
         ] {
             let sealed = seal(&keys(1), &reply).unwrap();
-            assert_eq!(open(&keys(1), &sealed), reply);
+            let again =
+                if reply == Err(ErrorType::InternalService) { Err(ErrorType::Conflict) } else { reply };
+            assert_eq!(open(&keys(1), &sealed), again);
             assert_eq!(open(&keys(2), &sealed), Err(ErrorType::InternalService));
         }
     }

@@ -11,7 +11,7 @@ use crate::{
     clock::Now,
     crash::{Point, point},
     notice::{Finding, Plan, Shows},
-    operation::{Change, Effect, Ordinary, Target},
+    operation::{Change, Effect, Ordinary},
     policy::{Permit, Refused},
     secret::Digest,
     store::{Done, IntentRef, Reader, Step},
@@ -28,7 +28,7 @@ use super::{
     queue::{Note, Purpose, Request, Shared},
     record::Kind,
     refusal,
-    submit::{head_of, outcome_of, unexpected},
+    submit::{outcome_of, unexpected},
     summary,
 };
 
@@ -182,18 +182,6 @@ impl Ledger {
     /// Counts a stranger.
     pub fn stranger(&self, stranger: Stranger) {
         self.inner.shared.stranger(&stranger, self.inner.core.now());
-    }
-
-    /// Erases what the ledger holds of a target: its data key, and with it everything sealed under that; what is known
-    /// of its addresses and permissions; its notices that are settled. The chain still verifies. Refused while a change
-    /// of it is open or watched.
-    pub async fn erase(&self, target: &Target) -> Result<(), Unintended> {
-        let step = summary::erasure(&self.inner.core, target);
-        let done = self.submit(step, Purpose::Plain).await.map_err(Unintended::Unwritten)?;
-        if matches!(done, Done::Busy) {
-            return Err(Unintended::Busy);
-        }
-        head_of(done).map(|_| ()).map_err(Unintended::Unwritten)
     }
 
     /// Writes what waits, records the stop, and gives the store back.

@@ -5,9 +5,9 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     caller::{Attempt, Principal},
     clock::Clock,
-    operation::{Address, Target},
+    operation::{Address, Subject, Target},
     secret::{HashKey, Seal},
-    store::{AddressRow, Misfit, NewPerson, Others, Place},
+    store::{AddressRow, Misfit, NewPerson, Op, Others, Place},
 };
 
 use super::{
@@ -42,6 +42,12 @@ impl Core {
     /// The name under which tables know a target.
     pub(super) fn target(&self, target: &Target) -> String {
         self.hash.hash("target", target.to_string().as_bytes()).hex()
+    }
+
+    /// That a user has this Username: `CreateUser` is recorded under a target of that.
+    pub(super) fn named(&self, user: &Target, username: &str) -> Op {
+        let by_name = Target { subject: Subject::Username(username.to_owned()), ..user.clone() };
+        Op::Named { person: self.target(user), name: self.target(&by_name) }
     }
 
     /// The name under which tables know the guard itself: what it says of its own accord is sealed with a key of its own.

@@ -1,4 +1,4 @@
-//! Erasing a person, by an operator: their data key goes, and with it everything that is sealed under it, in the store and
+//! Erasing a person, by an operator: their data keys go, and with them everything that is sealed under them, in the store and
 //! in every copy of it. The chain still verifies: its hashes are over sealed bytes. Who erased, and why, is on record.
 
 use crate::{
@@ -45,8 +45,9 @@ impl Desk {
         Ok(ToErase { known, open, watched, waiting })
     }
 
-    /// Erases a person: the data key, what is known of addresses and permissions, settled notices, and remembered answers.
-    /// What happened is on record, with who and why. False when something is open, watched or queued: that is on record too.
+    /// Erases a person: the data keys, what is known of addresses and permissions, settled notices, and remembered answers.
+    /// A user goes with what stands under its Username, which `CreateUser` is recorded under. What happened is on record,
+    /// with who and why. False when something is open, watched or queued: that is on record too.
     ///
     /// # Errors
     /// When it cannot be written: nothing is erased then.
@@ -62,11 +63,7 @@ impl Desk {
         let itself = hash.hash("guard", CHAIN.as_bytes()).hex();
         let itself =
             new_person(&self.seal, itself).map_err(|why| LedgerFault::Kept(Misfit::seal("data key")(why)))?;
-        let checks = vec![
-            Check::Free { target: person.clone() },
-            Check::Unwatched { target: person.clone() },
-            Check::Told { person: person.clone() },
-        ];
+        let checks = vec![Check::Over { person: person.clone() }];
         let seal = self.seal.clone();
         let (operator, about) = (who.part(), parts::target(target).0);
         let inputs = Inputs { words: Some(reason.to_owned()), ..Inputs::default() };

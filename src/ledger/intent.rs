@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
     notice::{Held, Plan},
-    operation::{Change, ChangeKind, Class, Field, Identity, Target},
+    operation::{Change, ChangeKind, Class, Field, Identity, Target, User},
     policy::{Code, Permit, QuotaClaim, QuotaOf},
     secret::Digest,
     store::{AddressRow, Append, Check, Composed, Misfit, NewIntent, Op, Place, Step, Verdict, Weight},
@@ -146,6 +146,8 @@ struct Draft {
     part: TargetPart,
     quotas: Vec<QuotaClaim>,
     held: Vec<Held>,
+    /// The Username of the user that was seen.
+    named: Option<Op>,
     known: Vec<Op>,
 }
 
@@ -168,6 +170,7 @@ impl Draft {
         body.basis = Some(parts::basis(permit.basis()));
         Self {
             now,
+            named: seen(permit).map(|user| core.named(change.target(), &user.username)),
             known: known(core, permit, &name, now),
             target: name,
             body,
@@ -194,7 +197,7 @@ impl Draft {
         body.refusal = refusal(&place.verdict, &self.quotas)?;
         if body.refusal.is_some() {
             let record = core.record(place, self.now, Kind::Refusal, body)?;
-            return Ok(Composed { record: Some(record), ops: Vec::new() });
+            return Ok(Composed { record: Some(record), ops: self.named.into_iter().collect() });
         }
         let lease_until = self.now.saturating_add(core.lease);
         body.lease_until = Some(instant(lease_until));
@@ -212,6 +215,7 @@ impl Draft {
             held: notices::seal_held(&core.seal, &self.held)?,
         };
         let mut ops = vec![Op::Intent(intent), Op::Wanted { rows: given }];
+        ops.extend(self.named);
         ops.extend(self.known);
         Ok(Composed { record: Some(record), ops })
     }
@@ -236,12 +240,16 @@ fn refusal(verdict: &Verdict, quotas: &[QuotaClaim]) -> Result<Option<RefusalPar
     })
 }
 
+/// The user that is to be changed, as it was seen.
+fn seen(permit: &Permit<Change>) -> Option<&User> {
+    let target = permit.operation().target();
+    permit.seen().user.as_ref().filter(|user| target.user() == Some(&user.id))
+}
+
 /// What was seen of the user: the addresses, and the permissions it has.
 fn known(core: &Core, permit: &Permit<Change>, name: &str, now: i64) -> Vec<Op> {
     let target = permit.operation().target();
-    let Some(user) = permit.seen().user.as_ref().filter(|user| target.user() == Some(&user.id)) else {
-        return Vec::new();
-    };
+    let Some(user) = seen(permit) else { return Vec::new() };
     let mut ops =
         vec![Op::Addresses { target: name.into(), rows: addresses(core, target, &user.identity), at: now }];
     let names: BTreeSet<&str> = permit

@@ -163,7 +163,7 @@ fn connect(answer: &Answered) -> ConnectPart {
     ConnectPart { status: answer.status, error: answer.error.clone(), request_id: answer.request_id.clone() }
 }
 
-/// What is known of addresses after this finding.
+/// What is known of addresses after this finding, and of the Username of a user that was made.
 pub(super) fn known(core: &Core, open: &Open, finding: &Finding, name: &str) -> Vec<Op> {
     let Some(wanted) = &open.wanted else { return Vec::new() };
     let now = Identity::new(Field::ALL.into_iter().filter_map(|field| {
@@ -182,11 +182,15 @@ pub(super) fn known(core: &Core, open: &Open, finding: &Finding, name: &str) -> 
     };
     let rows = addresses(core, target, &now);
     let at = finding.at.millis();
-    match finding.effect {
+    let mut ops = match finding.effect {
         Effect::Applied | Effect::InferredApplied => vec![Op::Addresses { target: name, rows, at }],
         Effect::Unknown | Effect::Undetermined => vec![Op::PerhapsAddresses { target: name, rows, at }],
         Effect::NotApplied | Effect::InferredNotApplied => Vec::new(),
+    };
+    if let (Some(user), Subject::Username(username)) = (&created, &open.target().subject) {
+        ops.push(core.named(user, username));
     }
+    ops
 }
 
 /// The user that `CreateUser` made, as Connect's answer names it.

@@ -77,7 +77,7 @@ pub(super) struct Strangers {
 /// How the store does.
 #[derive(Default, Clone)]
 pub(super) struct StoreState {
-    pub(super) free_bytes: u64,
+    pub(super) free_bytes: Option<u64>,
     pub(super) reserve: Reserve,
     pub(super) last_failure: Option<Failure>,
     pub(super) broken: Option<Broken>,

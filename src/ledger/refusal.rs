@@ -6,7 +6,7 @@ use crate::{
     caller::Caller,
     operation::{Field, Ordinary, Target},
     policy::{Permit, Refused},
-    store::{Append, Compose, Composed, Misfit, Place, Step, Weight},
+    store::{Append, Compose, Composed, Misfit, Op, Place, Step, Weight},
 };
 
 use super::{
@@ -28,11 +28,16 @@ pub(super) fn step(core: &Arc<Core>, refused: &Refused, plan: &Plan) -> Result<S
     let held: Vec<Held> = plan.held().to_vec();
     let core_in = Arc::clone(core);
     let name = person.clone();
+    let named = named(core, refused);
     Ok(Step::Append(Append {
         weight: Weight::Ordinary,
         person: Some(core.new_person(person)?),
         checks: Vec::new(),
-        compose: Box::new(move |place| refusal(&core_in, place, now, &name, (body, inputs), &held)),
+        compose: Box::new(move |place| {
+            let (record, mut ops) = refusal(&core_in, place, now, &name, (body, inputs), &held)?;
+            ops.extend(named);
+            Ok(Composed { record: Some(record), ops })
+        }),
     }))
 }
 
@@ -43,14 +48,20 @@ fn refusal(
     person: &str,
     (mut body, inputs): (Body, Inputs),
     held: &[Held],
-) -> Result<Composed, Misfit> {
+) -> Result<(Vec<u8>, Vec<Op>), Misfit> {
     let key = core.data_key(place)?;
     body.inputs = Some(key.seal(&core.chain, place.seq, &inputs)?);
     body.notices = notices::part(&key, held.iter().map(|held| held.recipient.as_str()));
     let record = core.record(place, now, Kind::Refusal, body)?;
     let written = notices::written(&core.chain, place.seq, &record);
     let all = held.iter().map(|held| held.refusal(&written)).collect();
-    Ok(Composed { record: Some(record), ops: notices::deliver(core, person, now, all)? })
+    Ok((record, notices::deliver(core, person, now, all)?))
+}
+
+/// The Username of the user that it is about, where that was read.
+fn named(core: &Core, refused: &Refused) -> Option<Op> {
+    let (target, user) = (refused.target.as_ref()?, refused.user()?);
+    (target.user() == Some(&user.id)).then(|| core.named(target, &user.username))
 }
 
 /// The compact record of a refusal that nobody waits for: without anything sealed, and without what could be a name.

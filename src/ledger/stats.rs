@@ -26,7 +26,7 @@ pub struct LedgerStats {
     pub last_failure: Option<Failure>,
     /// Ordinary operations not recorded singly so far.
     pub gaps: u64,
-    /// Whether the last write went through.
+    /// Whether the last write went through, and the next change has room.
     pub writable: bool,
     /// Whether somebody who keeps heads did not take the last ones.
     pub heads_unkept: bool,
@@ -34,8 +34,8 @@ pub struct LedgerStats {
     pub heads_failures: u64,
     /// How long commits took.
     pub sync: Timing,
-    /// Bytes that are free: on the disk, and as far as the store may grow.
-    pub free_bytes: u64,
+    /// Bytes that are free: on the disk, and as far as the store may grow. None on a server, of which nobody can say.
+    pub free_bytes: Option<u64>,
     /// Whether the reserve of space is begun.
     pub reserve: Reserve,
     /// Whether another process continues the chain: this one was away for too long, and writes nothing any more.
@@ -106,7 +106,7 @@ impl Ledger {
             failures: shared.failures.load(Ordering::Relaxed),
             last_failure: state.last_failure,
             gaps: shared.gaps.load(Ordering::Relaxed),
-            writable: !shared.unwritable.load(Ordering::Relaxed),
+            writable: !shared.unwritable.load(Ordering::Relaxed) && state.reserve != Reserve::Last,
             heads_unkept: shared.heads_unkept.load(Ordering::Relaxed),
             heads_failures: shared.heads_failures.load(Ordering::Relaxed),
             sync: shared.sync.read(),

@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use crate::{
-    operation::{Effect, Target},
+    operation::Effect,
     secret::Digest,
-    store::{Append, Check, Composed, IntentRef, Op, Step, Verdict, Weight},
+    store::{Append, Check, Composed, IntentRef, Op, Step, Weight},
 };
 
 use super::{
     core::Core,
     heads, parts,
     queue::{Gap, Strangers},
-    record::{Body, GapPart, Kind, RefPart, RefusalPart, StrangersPart, instant},
+    record::{Body, GapPart, Kind, RefPart, StrangersPart, instant},
 };
 
 /// The guard started, or a policy came into force.
@@ -85,31 +85,6 @@ pub(super) fn abandoned(core: &Arc<Core>, now: i64, intent: &IntentRef, hash: &s
         compose: Box::new(move |place| {
             let record = core.record(place, now, Kind::Outcome, body)?;
             Ok(Composed { record: Some(record), ops: vec![Op::Close { intent: of, at: now, answer: None }] })
-        }),
-    })
-}
-
-/// Erases what the ledger holds of a target.
-pub(super) fn erasure(core: &Arc<Core>, target: &Target) -> Step {
-    let now = core.now();
-    let person = core.target(target);
-    let part = parts::target(target).0;
-    let checks = vec![Check::Free { target: person.clone() }, Check::Unwatched { target: person.clone() }];
-    let core = Arc::clone(core);
-    Step::Append(Append {
-        weight: Weight::Vital,
-        person: None,
-        checks,
-        compose: Box::new(move |place| {
-            let refusal = match place.verdict {
-                Verdict::Clear => None,
-                Verdict::Busy | Verdict::InUse | Verdict::BySame | Verdict::Quota { .. } => {
-                    Some(RefusalPart { code: "busy".into(), rule: None, place: None, fields: Vec::new() })
-                }
-            };
-            let ops = if refusal.is_none() { vec![Op::Erase { person }] } else { Vec::new() };
-            let body = Body { target: Some(part), refusal, ..Body::default() };
-            Ok(Composed { record: Some(core.record(place, now, Kind::Erasure, body)?), ops })
         }),
     })
 }

@@ -43,8 +43,8 @@ pub(crate) struct Appended {
 /// How much room there is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Space {
-    /// Bytes that are free: on the disk, and as far as the store may grow.
-    pub(crate) free: u64,
+    /// Bytes that are free: on the disk, and as far as the store may grow. Of a server nobody can say.
+    pub(crate) free: Option<u64>,
     /// For whom.
     pub(crate) room: Room,
 }
@@ -57,7 +57,7 @@ pub(crate) enum Room {
     /// For changes and what follows from them: the reserve is begun.
     Changes,
     /// For what follows from changes that were begun: the last quarter of the reserve, so that no change is made whose
-    /// outcome cannot be written.
+    /// outcome cannot be written. On a server, since it was full.
     Ends,
 }
 
@@ -122,7 +122,13 @@ impl Writer {
         deadline: Instant,
     ) -> Result<Appended, StoreError> {
         let patience = self.patience(deadline.saturating_duration_since(Instant::now()));
-        within(patience, self.transaction(chain, expected, steps, deadline)).await
+        let done = within(patience, self.transaction(chain, expected, steps, deadline)).await;
+        if done.as_ref().is_err_and(StoreError::is_full) {
+            // Whoever has to record what became of a change comes again.
+            let patience = self.patience(self.busy);
+            let _ = within(patience, self.hold.make_room(&mut self.connection)).await;
+        }
+        done
     }
 
     /// Whether what is held still is, and how much room there is.

@@ -7,24 +7,11 @@ use super::{
     Append, DeskStore, Done, Head, Location, Reader, RecordRow, StoreError,
     append::{head, one},
     desk::BUSY,
-    dialect::{Connection, On},
+    dialect::On,
     ops::signed,
     read::record_row,
     statement::{query, query_scalar},
 };
-
-/// What there is of a person.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct LeftRow {
-    /// Whether there is a data key.
-    pub(crate) known: bool,
-    /// Changes that are open.
-    pub(crate) open: u64,
-    /// Changes that are watched.
-    pub(crate) watched: u64,
-    /// Notices that wait.
-    pub(crate) waiting: u64,
-}
 
 /// Where every chain ends, by their names in order. One look into the key for each chain, however long they are.
 pub(super) async fn heads(mut on: On<'_>) -> Result<Vec<(String, Head)>, StoreError> {
@@ -44,16 +31,6 @@ async fn after(on: On<'_>, chain: &str) -> Result<Option<String>, StoreError> {
         .fetch_one(on)
         .await
         .map_err(StoreError::at("chains"))
-}
-
-/// Whether something waits to be delivered that is about this person.
-pub(super) async fn is_to_be_told(connection: &mut Connection, person: &str) -> Result<bool, StoreError> {
-    let found: Option<i64> = query_scalar("SELECT 1 FROM outbox WHERE person = $1 AND state = 'due' LIMIT 1")
-        .bind(person)
-        .fetch_optional(connection)
-        .await
-        .map_err(StoreError::at("outbox"))?;
-    Ok(found.is_some())
 }
 
 impl Reader {
@@ -164,26 +141,6 @@ impl DeskStore {
     /// The same connections, for whoever reads chains.
     pub(crate) fn reader(&self) -> Reader {
         Reader::new(self.pool().clone())
-    }
-
-    /// What there is of a person.
-    pub(crate) async fn left(&self, person: &str) -> Result<LeftRow, StoreError> {
-        let mut counts = [0; 4];
-        for (count, sql) in counts.iter_mut().zip([
-            "SELECT COUNT(*) FROM people WHERE person = $1",
-            "SELECT COUNT(*) FROM intents WHERE target = $1 AND state <> 'closed'",
-            "SELECT COUNT(*) FROM watches w JOIN intents i ON i.id = w.intent WHERE i.target = $1",
-            "SELECT COUNT(*) FROM outbox WHERE person = $1 AND state = 'due'",
-        ]) {
-            let found: i64 = query_scalar(sql)
-                .bind(person)
-                .fetch_one(self.pool())
-                .await
-                .map_err(StoreError::at("person"))?;
-            *count = found.unsigned_abs();
-        }
-        let [people, open, watched, waiting] = counts;
-        Ok(LeftRow { known: people > 0, open, watched, waiting })
     }
 
     /// Whether the store is a file, which can be copied.

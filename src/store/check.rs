@@ -62,11 +62,6 @@ pub(crate) enum Check {
         /// Whose.
         owner: String,
     },
-    /// No change of this target is watched.
-    Unwatched {
-        /// The target.
-        target: String,
-    },
     /// This intent is watched, and by this owner.
     Watched {
         /// Which.
@@ -103,8 +98,8 @@ pub(crate) enum Check {
     },
     /// Always holds: the step names where every chain ends.
     Heads,
-    /// Nothing waits to be delivered that is about this person.
-    Told {
+    /// No change of this person is open or watched, and nothing waits to be delivered that is about them.
+    Over {
         /// The person.
         person: String,
     },

@@ -5,7 +5,7 @@ use super::{
     dialect::Connection,
     epochs, freezes, nonces,
     ops::{self, signed, state},
-    outbox,
+    outbox, people,
     statement::{query, query_scalar},
     watch,
 };
@@ -84,7 +84,6 @@ async fn one(
             }
             Holding::Not(done) => Some(Not::Done(done)),
         },
-        Check::Unwatched { target } => busy(watch::is_target(connection, &target).await?),
         Check::Watched { intent, owner } => match watch::owner(connection, &intent).await? {
             Some(holder) if holder == owner => None,
             Some(_) => Some(Not::Done(Done::Lost)),
@@ -104,7 +103,7 @@ async fn one(
             named.heads = chains::heads(connection.into()).await?;
             None
         }
-        Check::Told { person } => busy(chains::is_to_be_told(connection, &person).await?),
+        Check::Over { person } => busy(people::is_under_way(connection, &person).await?),
         Check::Frozen { id, account } => match freezes::in_force(connection, &id).await? {
             None => Some(Not::Done(Done::Already)),
             Some(freeze) => {

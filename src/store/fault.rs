@@ -152,6 +152,12 @@ impl StoreError {
         move |source| Self::Database { step, source }
     }
 
+    /// Whether the disk of a server is full (`53100`).
+    pub(super) fn is_full(&self) -> bool {
+        let Self::Database { source, .. } = self else { return false };
+        source.as_database_error().is_some_and(|error| error.code().is_some_and(|code| code == "53100"))
+    }
+
     /// A stable word for it, for status.
     pub(crate) fn word(&self) -> &'static str {
         match self {
@@ -195,6 +201,11 @@ impl fmt::Display for StoreError {
             }
             Self::Late => f.write_str("given up: it took too long"),
             Self::Row(what) => write!(f, "a row of `{what}` is not of a known form"),
+            Self::Schema { found: Some(found), known } if found > known => write!(
+                f,
+                "its tables are of version {found}, and this program knows version {known}\n\
+                 hint: a later version of the program made them: use that one, or put back a copy of before"
+            ),
             Self::Schema { found: Some(found), known } => {
                 write!(f, "its tables are of version {found}, and this program knows version {known}")
             }

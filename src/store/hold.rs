@@ -1,9 +1,9 @@
 //! What a writer has: the store's files, for this process alone; or a chain of a store that several share.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{
-    Location, Medium, Room, Space, StoreError,
+    Location, Medium, Room, Space, StoreError, ballast,
     dialect::{Connection, Pool},
     home::Home,
     migrate::migrate,
@@ -14,11 +14,15 @@ use super::{
     tenure::Tenure,
 };
 
-/// What a writer has. Dropping it gives the files back; [`Hold::end`] gives the chain back.
+/// What a writer has. Dropping it gives the files back; [`Hold::end`] gives the chain back. With a chain, when room was
+/// looked for last.
 pub(super) enum Hold {
     Files(Home),
-    Chain(Server, Tenure),
+    Chain(Server, Tenure, Instant),
 }
+
+/// How often is tried whether a server that was full has room again.
+const ROOM: Duration = Duration::from_secs(5);
 
 impl Hold {
     /// Takes the store, or a chain of it, with its tables made or brought up to date, and connects.
@@ -41,10 +45,11 @@ impl Hold {
                 let mut maker = server.maker(busy).await?;
                 server.fit(&mut maker, medium).await?;
                 migrate(&mut maker).await?;
+                ballast::fill(&mut maker).await?;
                 maker.close().await.map_err(StoreError::at("open"))?;
                 let mut connection = server.connect(busy).await?;
                 let tenure = Tenure::take(&mut connection, name, owner).await?;
-                Ok((Self::Chain(server, tenure), connection))
+                Ok((Self::Chain(server, tenure, Instant::now()), connection))
             }
         }
     }
@@ -53,7 +58,7 @@ impl Hold {
     pub(super) fn chain(&self, name: &str) -> String {
         match self {
             Self::Files(_) => name.to_owned(),
-            Self::Chain(_, tenure) => tenure.chain.clone(),
+            Self::Chain(_, tenure, _) => tenure.chain.clone(),
         }
     }
 
@@ -75,7 +80,7 @@ impl Hold {
         connection.begin().await.map_err(StoreError::at("begin"))?;
         match self {
             Self::Files(_) => Ok(()),
-            Self::Chain(_, tenure) => {
+            Self::Chain(_, tenure, _) => {
                 let renewed = tenure.renew(connection).await;
                 if renewed.is_err() {
                     // The others wait for this transaction.
@@ -104,7 +109,7 @@ impl Hold {
                 }
                 Ok(())
             }
-            Self::Chain(server, _) => {
+            Self::Chain(server, ..) => {
                 server.renew(pool, busy)?;
                 // The one before may still be at its commit: it has the lock until that is decided.
                 *connection = server.connect(busy).await?;
@@ -114,9 +119,13 @@ impl Hold {
         }
     }
 
-    /// How much room there is, and for whom. A server keeps no reserve, and nobody can say what is left of its disk.
+    /// How much room there is, and for whom. Nobody can say what is left of a server's disk; since it was full, it has room
+    /// for ends only.
     pub(super) async fn space(&self, connection: &mut Connection) -> Result<Space, StoreError> {
-        let Self::Files(home) = self else { return Ok(Space { free: u64::MAX, room: Room::All }) };
+        let Self::Files(home) = self else {
+            let room = if ballast::is_there(connection).await? { Room::All } else { Room::Ends };
+            return Ok(Space { free: None, room });
+        };
         let reserve = home.location().reserve;
         let free = free(home, connection).await?;
         let room = if free >= reserve {
@@ -126,14 +135,28 @@ impl Hold {
         } else {
             Room::Ends
         };
-        Ok(Space { free, room })
+        Ok(Space { free: Some(free), room })
+    }
+
+    /// The disk of the server is full: gives back what is kept there for that.
+    pub(super) async fn make_room(&self, connection: &mut Connection) -> Result<(), StoreError> {
+        match self {
+            Self::Files(_) => Ok(()),
+            Self::Chain(..) => ballast::give_back(connection).await,
+        }
     }
 
     /// Shows a store that is gone, even when nothing is to be written; keeps what is held.
     pub(super) async fn look(&mut self, connection: &mut Connection) -> Result<Space, StoreError> {
         match self {
             Self::Files(home) => home.check()?,
-            Self::Chain(_, tenure) => tenure.renew(connection).await?,
+            Self::Chain(_, tenure, looked) => {
+                tenure.renew(connection).await?;
+                if looked.elapsed() >= ROOM {
+                    *looked = Instant::now();
+                    ballast::fill(connection).await?;
+                }
+            }
         }
         self.space(connection).await
     }
@@ -142,7 +165,7 @@ impl Hold {
     pub(super) async fn end(self, mut connection: Connection) -> Result<(), StoreError> {
         let ended = match &self {
             Self::Files(_) => Ok(()),
-            Self::Chain(_, tenure) => tenure.end(&mut connection).await,
+            Self::Chain(_, tenure, _) => tenure.end(&mut connection).await,
         };
         connection.close().await.map_err(StoreError::at("close"))?;
         ended

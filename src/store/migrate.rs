@@ -2,71 +2,112 @@
 //!
 //! Scripts only add. So a guard that runs goes on when a later version of the program adds to the tables beside it (one
 //! after another of several guards is replaced), and no guard starts on tables that a later version made: what it does not
-//! know of it could not keep.
+//! know of it could not keep. A script waits until no guard is in the middle of a transaction, and all wait for it.
 
 use std::borrow::Cow;
 
 use sqlx::{
-    SqlSafeStr,
-    migrate::{Migration, MigrationType, Migrator},
+    AssertSqlSafe, SqlSafeStr,
+    migrate::{MigrateError, Migration, MigrationType, Migrator},
 };
 
 use super::{
     StoreError,
-    dialect::{Connection, Pool},
+    dialect::{Connection, On, Pool},
     statement::query_scalar,
 };
+use crate::crash::is_later;
 
 type Script = (i64, &'static str, &'static str);
 
-const SQLITE: [Script; 6] = [
+const SQLITE: [Script; 7] = [
     (1, "ledger", include_str!("migrations/sqlite/0001_ledger.sql")),
     (2, "watches", include_str!("migrations/sqlite/0002_watches.sql")),
     (3, "queues", include_str!("migrations/sqlite/0003_queues.sql")),
     (4, "sessions", include_str!("migrations/sqlite/0004_sessions.sql")),
     (5, "evidence", include_str!("migrations/sqlite/0005_evidence.sql")),
     (6, "streams", include_str!("migrations/sqlite/0006_streams.sql")),
+    (7, "names", include_str!("migrations/sqlite/0007_names.sql")),
 ];
 
 /// The first has what `SQLite` has after its fourth.
-const POSTGRES: [Script; 4] = [
+const POSTGRES: [Script; 5] = [
     (1, "ledger", include_str!("migrations/postgres/0001_ledger.sql")),
     (2, "replicas", include_str!("migrations/postgres/0002_replicas.sql")),
     (3, "evidence", include_str!("migrations/postgres/0003_evidence.sql")),
     (4, "streams", include_str!("migrations/postgres/0004_streams.sql")),
+    (5, "names", include_str!("migrations/postgres/0005_names.sql")),
 ];
+
+/// What a later version could add, of the kinds of things that scripts do: tests run such a one beside this one.
+const LATER: &str = "CREATE TABLE later (id BIGINT NOT NULL PRIMARY KEY); \
+     ALTER TABLE intents ADD COLUMN later TEXT; CREATE INDEX records_later ON records (operation, at)";
+/// From this script on, those for a server are run while nobody is in the middle of a transaction: what they lock one after
+/// another a guard that is at work would lock in another order.
+const ALONE: i64 = 4;
 
 /// Brings the tables up to date; refuses a store that a later version made. One of several that try is first, and the
 /// others wait for it.
 pub(super) async fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
-    match connection {
-        Connection::Sqlite(connection) => migrator(&SQLITE).run_direct(None, connection, false).await,
-        Connection::Postgres(connection) => migrator(&POSTGRES).run_direct(None, connection, false).await,
+    let (scripts, done) = match connection {
+        Connection::Sqlite(connection) => {
+            let scripts = known(&SQLITE);
+            let done = migrator(&scripts, i64::MAX).run_direct(None, connection, false).await;
+            (scripts, done)
+        }
+        Connection::Postgres(connection) => {
+            let scripts = known(&POSTGRES);
+            let done = migrator(&scripts, ALONE).run_direct(None, connection, false).await;
+            (scripts, done)
+        }
+    };
+    match done {
+        Ok(()) => Ok(()),
+        Err(MigrateError::VersionMissing(_)) => {
+            Err(StoreError::Schema { found: found(&mut *connection).await?, known: last(&scripts) })
+        }
+        Err(fault) => Err(StoreError::Tables(fault)),
     }
-    .map_err(StoreError::Tables)
 }
 
 /// Whether the tables are exactly those of this version: who reads beside a running guard changes nothing.
 pub(super) async fn check(pool: &Pool) -> Result<(), StoreError> {
     let known = match pool {
-        Pool::Sqlite(_) => last(&SQLITE),
-        Pool::Postgres(_) => last(&POSTGRES),
+        Pool::Sqlite(_) => last(&known(&SQLITE)),
+        Pool::Postgres(_) => last(&known(&POSTGRES)),
     };
     if !pool.has_table("_sqlx_migrations").await.map_err(StoreError::at("tables"))? {
         return Err(StoreError::Schema { found: None, known });
     }
-    let found: Option<i64> = query_scalar("SELECT MAX(version) FROM _sqlx_migrations WHERE success")
-        .fetch_one(pool)
-        .await
-        .map_err(StoreError::at("tables"))?;
+    let found = found(pool).await?;
     if found == Some(known) { Ok(()) } else { Err(StoreError::Schema { found, known }) }
 }
 
-fn migrator(scripts: &[Script]) -> Migrator {
+/// The version of the tables.
+async fn found<'c>(on: impl Into<On<'c>>) -> Result<Option<i64>, StoreError> {
+    query_scalar("SELECT MAX(version) FROM _sqlx_migrations WHERE success")
+        .fetch_one(on)
+        .await
+        .map_err(StoreError::at("tables"))
+}
+
+/// The scripts that this program knows.
+fn known(own: &[Script]) -> Vec<Script> {
+    let later = is_later().then(|| (last(own) + 1, "later", LATER));
+    own.iter().copied().chain(later).collect()
+}
+
+/// Scripts from `alone` on wait until nobody is in the middle of a transaction.
+fn migrator(scripts: &[Script], alone: i64) -> Migrator {
     let steps: Vec<_> = scripts
         .iter()
         .map(|(version, name, sql)| {
-            Migration::new(*version, Cow::Borrowed(*name), MigrationType::Simple, sql.into_sql_str(), false)
+            let sql = if *version < alone {
+                sql.into_sql_str()
+            } else {
+                AssertSqlSafe(format!("LOCK TABLE turn IN EXCLUSIVE MODE;\n{sql}")).into_sql_str()
+            };
+            Migration::new(*version, Cow::Borrowed(*name), MigrationType::Simple, sql, false)
         })
         .collect();
     Migrator::with_migrations(steps)
@@ -94,10 +135,10 @@ mod tests {
             Connection::Sqlite(own) => own,
             Connection::Postgres(_) => panic!(),
         };
-        migrator(&SQLITE[..2]).run_direct(None, own, false).await.unwrap();
+        migrator(&SQLITE[..2], i64::MAX).run_direct(None, own, false).await.unwrap();
         let pool = location.pool(Duration::from_secs(5), 1);
         let error = check(&pool).await.unwrap_err();
-        assert!(matches!(error, StoreError::Schema { found: Some(2), known: 6 }), "{error}");
+        assert!(matches!(error, StoreError::Schema { found: Some(2), known: 7 }), "{error}");
         let rows = "INSERT INTO records VALUES ('c', 1, x'00'); \
              INSERT INTO outbox (chain, seq, person, urgency, state, due_at, created_at, key_id, sealed) \
              VALUES ('c', 1, 'p', 0, 'due', 5, 5, 'k', x'00'); \

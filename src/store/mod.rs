@@ -8,6 +8,7 @@
 mod addresses;
 mod alone;
 mod append;
+mod ballast;
 mod chains;
 mod check;
 mod checks;
@@ -26,6 +27,7 @@ mod nonces;
 mod op;
 mod ops;
 mod outbox;
+mod people;
 mod place;
 mod prune;
 mod read;
@@ -44,7 +46,6 @@ mod versions;
 mod watch;
 
 pub(crate) use append::{Room, Space, Writer};
-pub(crate) use chains::LeftRow;
 pub(crate) use check::{Check, Verdict};
 pub(crate) use desk::{DeskStore, ListedRow, Pick, Which};
 pub(crate) use fault::StoreError;
@@ -52,6 +53,7 @@ pub(crate) use location::{Location, Medium};
 pub(crate) use misfit::Misfit;
 pub(crate) use op::{Letter, NewFreeze, NewIntent, NewSession, Op, Settled};
 pub(crate) use outbox::LONGEST as FOLD_LONGEST;
+pub(crate) use people::LeftRow;
 pub(crate) use read::Reader;
 pub(crate) use records::{PrincipalPick, RecordPick, WrittenRow};
 pub(crate) use rows::{

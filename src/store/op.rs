@@ -147,7 +147,14 @@ pub(crate) enum Op {
         /// Whose.
         owner: String,
     },
-    /// Forgets a person: the data key, the addresses, the permissions, and notices already settled.
+    /// A person has this Username, or had it.
+    Named {
+        /// Who.
+        person: String,
+        /// The target by Username.
+        name: String,
+    },
+    /// Forgets a person, by id and by every name: the data keys, the addresses, the permissions, and notices already settled.
     Erase {
         /// The keyed hash of the person.
         person: String,

@@ -5,7 +5,7 @@ use crate::secret::Sealed;
 use super::{
     NewPerson, Op, PersonRow, State, StoreError, addresses,
     dialect::{Connection, Row},
-    epochs, freezes, intents, nonces, outbox, segments, sessions,
+    epochs, freezes, intents, nonces, outbox, people, segments, sessions,
     statement::{query, query_scalar},
     streams, versions, watch,
 };
@@ -72,7 +72,8 @@ async fn one(connection: &mut Connection, (chain, seq): (&str, u64), op: Op) -> 
             streams::keep(connection, (&stream, &owner), (&chain, seq)).await
         }
         Op::ReleaseStream { stream, owner } => streams::release(connection, &stream, &owner).await,
-        Op::Erase { person } => erase(connection, &person).await,
+        Op::Named { person, name } => people::named(connection, &person, &name).await,
+        Op::Erase { person } => people::erase(connection, &person).await,
     }
 }
 
@@ -115,19 +116,6 @@ pub(super) async fn is_said(connection: &mut Connection, key: &str) -> Result<bo
         .await
         .map_err(StoreError::at("said"))?;
     Ok(found.is_some())
-}
-
-async fn erase(connection: &mut Connection, person: &str) -> Result<(), StoreError> {
-    for sql in [
-        "DELETE FROM people WHERE person = $1",
-        "DELETE FROM addresses WHERE target = $1",
-        "DELETE FROM permissions WHERE target = $1",
-        "DELETE FROM outbox WHERE person = $1 AND state <> 'due'",
-        "UPDATE intents SET answer = NULL, answer_key_id = NULL WHERE target = $1 AND state = 'closed'",
-    ] {
-        query(sql).bind(person).execute(&mut *connection).await.map_err(StoreError::at("erase"))?;
-    }
-    Ok(())
 }
 
 /// The row of a person.

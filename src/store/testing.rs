@@ -6,7 +6,7 @@ use std::{path::Path, time::Duration};
 use super::{
     Location,
     dialect::Connection,
-    statement::{Column, query_scalar},
+    statement::{Column, query, query_scalar},
 };
 use crate::secret::Digest;
 
@@ -72,6 +72,17 @@ impl Outsider {
         };
         let sql = format!("INSERT INTO records (chain, seq, bytes) VALUES ('{chain}', {seq}, {bytes})");
         self.0.plain(sqlx::AssertSqlSafe(sql)).await.unwrap();
+    }
+
+    /// Writes a record, as whoever has its chain.
+    pub(crate) async fn append(&mut self, chain: &str, seq: i64, bytes: &[u8]) {
+        query("INSERT INTO records (chain, seq, bytes) VALUES ($1, $2, $3)")
+            .bind(chain)
+            .bind(seq)
+            .bind(bytes)
+            .execute(&mut self.0)
+            .await
+            .unwrap();
     }
 
     /// The first column of the one row.

@@ -65,17 +65,6 @@ pub(super) async fn owner(
     .map_err(StoreError::at("watch"))
 }
 
-/// Whether an intent of this target is watched.
-pub(super) async fn is_target(connection: &mut Connection, target: &str) -> Result<bool, StoreError> {
-    let found: Option<i64> =
-        query_scalar("SELECT 1 FROM watches w JOIN intents i ON i.id = w.intent WHERE i.target = $1 LIMIT 1")
-            .bind(target)
-            .fetch_optional(connection)
-            .await
-            .map_err(StoreError::at("watches"))?;
-    Ok(found.is_some())
-}
-
 /// Renews the lease of a watch.
 pub(super) async fn renew(
     connection: &mut Connection,

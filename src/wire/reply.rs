@@ -40,7 +40,7 @@ pub enum ErrorType {
     HeadTooLarge,
     /// 404: unknown to Connect.
     ResourceNotFound,
-    /// 409: another change of this user is open; a superseded retry.
+    /// 409: another change of this user is open; a retry that is superseded, or whose first arrival had no known outcome.
     Conflict,
     /// 429: rate or quota.
     Throttling,

@@ -1,7 +1,5 @@
 //! What the guard says of itself; and what is handed over before its change.
 
-use std::fs;
-
 use super::*;
 use crate::notice::{Event, Kind};
 
@@ -75,15 +73,11 @@ async fn at_once_only_one_says_it() {
 
 #[tokio::test]
 async fn what_could_not_be_written_was_not_said() {
-    if testing::is_server() {
-        return;
-    }
     let bench = Bench::new();
     let ledger = bench.ledger().await;
-    let switch = bench.file().with_extension("fail");
-    fs::write(&switch, "").unwrap();
+    faults::failing(&bench).await;
     assert!(ledger.say(&expiring(), &routing(), Some("k")).await.is_err());
-    fs::remove_file(&switch).unwrap();
+    faults::mended(&bench).await;
     assert!(ledger.say(&expiring(), &routing(), Some("k")).await.unwrap());
     assert_eq!(bench.kinds().await, ["event"]);
 }

@@ -204,10 +204,7 @@ async fn old_records_leave_for_segments_and_verify_from_the_first() {
     let early = ledger.close_old(&directory).await.unwrap();
     assert!(early.as_ref().is_none_or(|segment| segment.last < 2), "{early:?}");
     for claimed in claim(&ledger, 100).await {
-        ledger
-            .delivered(&claimed, super::super::DeliveryOutcome::Delivered { reply: "250".into() })
-            .await
-            .unwrap();
+        ledger.delivered(&claimed, DeliveryOutcome::Delivered { reply: "250".into() }).await.unwrap();
     }
     let open = intend(&ledger, permit(&bench, 2, "b")).await.ok().unwrap();
     let held = ledger.head().seq;
@@ -295,20 +292,14 @@ async fn an_operator_erases_a_user_and_that_is_on_record() {
     assert!(left.known && left.waiting > 0 && !left.is_free(), "{left:?}");
     assert!(!desk.erase(&hash(), &target, "she left", &operator()).await.unwrap());
     for claimed in claim(&ledger, 100).await {
-        ledger
-            .delivered(&claimed, super::super::DeliveryOutcome::Delivered { reply: "250".into() })
-            .await
-            .unwrap();
+        ledger.delivered(&claimed, DeliveryOutcome::Delivered { reply: "250".into() }).await.unwrap();
     }
     let again = permit_from(&bench, 1, &new_of(1), "mary3@example.org", "z", Vec::new());
     let open = intend(&ledger, again).await.ok().unwrap();
     assert!(!desk.erase(&hash(), &target, "she left", &operator()).await.unwrap(), "a change is open");
     close(&ledger, open.sent(Sent::Accepted(answered(200))), bench.finding(Effect::Applied)).await;
     for claimed in claim(&ledger, 100).await {
-        ledger
-            .delivered(&claimed, super::super::DeliveryOutcome::Delivered { reply: "250".into() })
-            .await
-            .unwrap();
+        ledger.delivered(&claimed, DeliveryOutcome::Delivered { reply: "250".into() }).await.unwrap();
     }
     assert!(desk.erase(&hash(), &target, "she left", &operator()).await.unwrap());
     assert!(!desk.to_erase(&hash(), &target).await.unwrap().known);

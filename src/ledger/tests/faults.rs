@@ -3,22 +3,65 @@
 
 use std::fs;
 
-use sqlx::{Connection as _, SqliteConnection};
-
 use super::*;
 use crate::store::StoreError;
 
-/// A short patience.
+/// A short patience. A server answers many times for one step.
 fn hasty(bench: &Bench) -> LedgerOptions {
-    LedgerOptions { timeout: Duration::from_millis(800), ..bench.options() }
+    LedgerOptions {
+        timeout: Duration::from_millis(if testing::is_server() { 4_000 } else { 800 }),
+        ..bench.options()
+    }
 }
 
-async fn outsider(bench: &Bench) -> SqliteConnection {
-    SqliteConnection::connect(&format!("sqlite:{}", bench.file().display())).await.unwrap()
+/// The next commit lasts longer than anybody waits for it, and goes through.
+async fn slow(bench: &Bench) {
+    if !testing::is_server() {
+        fs::write(bench.file().with_extension("slow"), "").unwrap();
+        return;
+    }
+    // No statement lasts longer than the server lets it; both together last longer than whoever waits.
+    let sql = "CREATE TABLE slow (); \
+        CREATE FUNCTION slowly() RETURNS TRIGGER LANGUAGE plpgsql AS $$ BEGIN \
+        IF to_regclass('slow') IS NOT NULL THEN PERFORM pg_sleep(1); END IF; RETURN NEW; END $$; \
+        CREATE FUNCTION slowly_at_last() RETURNS TRIGGER LANGUAGE plpgsql AS $$ BEGIN \
+        IF to_regclass('slow') IS NOT NULL THEN PERFORM pg_sleep(3.3); DROP TABLE slow; END IF; \
+        RETURN NULL; END $$; \
+        CREATE TRIGGER slowly BEFORE INSERT ON records FOR EACH ROW EXECUTE FUNCTION slowly(); \
+        CREATE CONSTRAINT TRIGGER slowly_at_last AFTER INSERT ON records DEFERRABLE INITIALLY DEFERRED \
+        FOR EACH ROW EXECUTE FUNCTION slowly_at_last()";
+    bench.outsider().await.run(sql).await.unwrap();
 }
 
-async fn run(connection: &mut SqliteConnection, sql: &'static str) {
-    sqlx::raw_sql(sql).execute(connection).await.unwrap();
+/// Commits fail from now on.
+pub(super) async fn failing(bench: &Bench) {
+    if !testing::is_server() {
+        fs::write(bench.file().with_extension("fail"), "").unwrap();
+        return;
+    }
+    let sql = "CREATE FUNCTION fails() RETURNS TRIGGER LANGUAGE plpgsql AS $$ BEGIN \
+        RAISE EXCEPTION 'the commit fails'; END $$; \
+        CREATE CONSTRAINT TRIGGER fails AFTER INSERT ON records DEFERRABLE INITIALLY DEFERRED \
+        FOR EACH ROW EXECUTE FUNCTION fails()";
+    bench.outsider().await.run(sql).await.unwrap();
+}
+
+/// They do no more.
+pub(super) async fn mended(bench: &Bench) {
+    if !testing::is_server() {
+        fs::remove_file(bench.file().with_extension("fail")).unwrap();
+        return;
+    }
+    bench.outsider().await.run("DROP TRIGGER fails ON records; DROP FUNCTION fails()").await.unwrap();
+}
+
+/// Nobody else can write while this one is there.
+async fn in_the_way(bench: &Bench) -> Outsider {
+    let mut other = bench.outsider().await;
+    let sql =
+        if testing::is_server() { "BEGIN; LOCK TABLE turn IN EXCLUSIVE MODE" } else { "BEGIN EXCLUSIVE" };
+    other.run(sql).await.unwrap();
+    other
 }
 
 fn is_unwritten(why: &Unintended) -> bool {
@@ -40,19 +83,15 @@ async fn written_again(bench: &Bench, ledger: &Ledger, signature: &str) -> Inten
 
 #[tokio::test]
 async fn i1_a_store_that_hangs_is_a_failing_store() {
-    if testing::is_server() {
-        return;
-    }
     let bench = Bench::new();
     let ledger = bench.opened(hasty(&bench)).await;
     ledger.started(Digest::of(b"policy")).await.unwrap();
-    let mut other = outsider(&bench).await;
-    run(&mut other, "BEGIN EXCLUSIVE").await;
+    let mut other = in_the_way(&bench).await;
     let begun = std::time::Instant::now();
     assert!(is_unwritten(&not_intended(&ledger, permit(&bench, 1, "a")).await));
-    assert!(begun.elapsed() < Duration::from_secs(2));
+    assert!(begun.elapsed() < hasty(&bench).timeout * 2);
     assert!(!ledger.stats().writable);
-    run(&mut other, "ROLLBACK").await;
+    other.run("ROLLBACK").await.unwrap();
     // No restart: the next attempt goes through, and there is one intent.
     let intent = written_again(&bench, &ledger, "a").await;
     assert!(ledger.stats().writable);
@@ -64,12 +103,9 @@ async fn i1_a_store_that_hangs_is_a_failing_store() {
 
 #[tokio::test]
 async fn i1_a_commit_that_goes_through_too_late_is_closed_as_never_sent() {
-    if testing::is_server() {
-        return;
-    }
     let bench = Bench::new();
     let ledger = bench.opened(hasty(&bench)).await;
-    fs::write(bench.file().with_extension("slow"), "").unwrap();
+    slow(&bench).await;
     assert_eq!(
         not_intended(&ledger, permit(&bench, 1, "a")).await,
         Unintended::Unwritten(Unwritten::Timeout)
@@ -90,13 +126,10 @@ async fn i1_a_commit_that_goes_through_too_late_is_closed_as_never_sent() {
 
 #[tokio::test]
 async fn i1_an_outcome_that_was_written_too_late_is_found_by_the_second_try() {
-    if testing::is_server() {
-        return;
-    }
     let bench = Bench::new();
     let ledger = bench.opened(hasty(&bench)).await;
     let intent = intend(&ledger, permit(&bench, 1, "a")).await.ok().unwrap();
-    fs::write(bench.file().with_extension("slow"), "").unwrap();
+    slow(&bench).await;
     let finding = bench.finding(Effect::Applied);
     let mut open = match ledger.close(intent.sent(Sent::Accepted(answered(200))), finding.clone()).await {
         Err((open, Unwritten::Timeout)) => open,
@@ -118,17 +151,13 @@ async fn i1_an_outcome_that_was_written_too_late_is_found_by_the_second_try() {
 
 #[tokio::test]
 async fn i1_a_commit_that_fails_leaves_nothing() {
-    if testing::is_server() {
-        return;
-    }
     let bench = Bench::new();
     let ledger = bench.ledger().await;
-    let switch = bench.file().with_extension("fail");
-    fs::write(&switch, "").unwrap();
+    failing(&bench).await;
     assert!(is_unwritten(&not_intended(&ledger, permit(&bench, 1, "a")).await));
     assert!(is_unwritten(&not_intended(&ledger, permit(&bench, 1, "a")).await));
     assert!(ledger.stats().failures >= 2);
-    fs::remove_file(&switch).unwrap();
+    mended(&bench).await;
     let intent = intend(&ledger, permit(&bench, 1, "a")).await.ok().unwrap();
     assert_eq!(intent.record().seq, 1);
     assert_eq!(bench.sound().await, 1);
@@ -136,35 +165,23 @@ async fn i1_a_commit_that_fails_leaves_nothing() {
 
 #[tokio::test]
 async fn i1_a_failed_commit_that_is_on_disk_after_all_is_closed() {
-    if testing::is_server() {
-        return;
-    }
     let bench = Bench::new();
     let ledger = bench.ledger().await;
     let first = intend(&ledger, permit(&bench, 1, "a")).await.ok().unwrap();
     close(&ledger, first.sent(Sent::NotSent("no route".into())), bench.finding(Effect::NotApplied)).await;
-    let switch = bench.file().with_extension("fail");
-    fs::write(&switch, "").unwrap();
+    failing(&bench).await;
     assert!(is_unwritten(&not_intended(&ledger, permit(&bench, 2, "b")).await));
-    fs::remove_file(&switch).unwrap();
+    mended(&bench).await;
     // What the disk did with it: record and intent are there.
     let last = rows(&bench.url()).await.pop().unwrap();
     let mut record = bench.records().await.remove(0);
     record["seq"] = 3.into();
     record["prev"] = Digest::of(&last.bytes).hex().into();
-    let bytes = record.to_string().into_bytes();
-    let mut other = outsider(&bench).await;
-    sqlx::query("INSERT INTO records (chain, seq, bytes) VALUES ('gw-1', 3, $1)")
-        .bind(bytes)
-        .execute(&mut other)
-        .await
-        .unwrap();
-    run(
-        &mut other,
-        "INSERT INTO intents (chain, seq, target, state, owner, lease_until, at) \
-         SELECT chain, 3, 'ghost', 'open', owner, lease_until, at FROM intents WHERE seq = 1",
-    )
-    .await;
+    let mut other = bench.outsider().await;
+    other.append("gw-1", 3, record.to_string().as_bytes()).await;
+    let sql = "INSERT INTO intents (chain, seq, target, state, owner, lease_until, at) \
+         SELECT chain, 3, 'ghost', 'open', owner, lease_until, at FROM intents WHERE seq = 1";
+    other.run(sql).await.unwrap();
     let intent = intend(&ledger, permit(&bench, 2, "b")).await.ok().unwrap();
     let records = bench.records().await;
     assert_eq!(
@@ -177,18 +194,18 @@ async fn i1_a_failed_commit_that_is_on_disk_after_all_is_closed() {
 
 #[tokio::test]
 async fn i4_a_chain_that_another_hand_continued_or_cut_is_not_continued() {
-    if testing::is_server() {
-        return;
-    }
-    for sql in [
-        "INSERT INTO records (chain, seq, bytes) SELECT chain, seq + 1, bytes FROM records WHERE seq = 1",
-        "DROP TRIGGER records_are_not_deleted; PRAGMA foreign_keys = OFF; DELETE FROM records WHERE seq = 1",
-    ] {
+    let cut = if testing::is_server() {
+        "ALTER TABLE records DISABLE TRIGGER USER; DELETE FROM records WHERE seq = 1"
+    } else {
+        "DROP TRIGGER records_are_not_deleted; PRAGMA foreign_keys = OFF; DELETE FROM records WHERE seq = 1"
+    };
+    let continued =
+        "INSERT INTO records (chain, seq, bytes) SELECT chain, seq + 1, bytes FROM records WHERE seq = 1";
+    for sql in [continued, cut] {
         let bench = Bench::new();
         let ledger = bench.ledger().await;
         ledger.started(Digest::of(b"policy")).await.unwrap();
-        let mut other = outsider(&bench).await;
-        run(&mut other, sql).await;
+        bench.outsider().await.run(sql).await.unwrap();
         let why = not_intended(&ledger, permit(&bench, 1, "a")).await;
         let Unintended::Unwritten(Unwritten::Store(error)) = &why else { panic!("{why:?}") };
         assert!(matches!(**error, StoreError::Moved { expected: 1, .. }), "{why:?}");
@@ -223,9 +240,6 @@ async fn o3_a_file_that_vanished_or_was_replaced_takes_no_change() {
 
 #[tokio::test]
 async fn o3_a_ledger_without_requests_sees_by_itself_that_its_store_went_and_came_back() {
-    if testing::is_server() {
-        return;
-    }
     let bench = Bench::new();
     let lease = Duration::from_millis(150);
     let ledger = bench.opened(LedgerOptions { lease, ..bench.options() }).await;
@@ -234,21 +248,28 @@ async fn o3_a_ledger_without_requests_sees_by_itself_that_its_store_went_and_cam
         let mut tries = 0;
         while ledger.stats().writable != writable {
             tries += 1;
-            assert!(tries < 500);
+            assert!(tries < 3_000);
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
     until(true).await;
     let aside = bench.directory.path().join("aside");
-    fs::rename(bench.file(), &aside).unwrap();
+    if testing::is_server() {
+        bench.outsider().await.run("ALTER TABLE chains RENAME TO aside").await.unwrap();
+    } else {
+        fs::rename(bench.file(), &aside).unwrap();
+    }
     until(false).await;
-    fs::rename(&aside, bench.file()).unwrap();
+    if testing::is_server() {
+        bench.outsider().await.run("ALTER TABLE aside RENAME TO chains").await.unwrap();
+    } else {
+        fs::rename(&aside, bench.file()).unwrap();
+    }
     until(true).await;
-    let switch = bench.file().with_extension("fail");
-    fs::write(&switch, "").unwrap();
+    failing(&bench).await;
     assert!(is_unwritten(&not_intended(&ledger, permit(&bench, 1, "a")).await));
     until(false).await;
-    fs::remove_file(&switch).unwrap();
+    mended(&bench).await;
     until(true).await;
     assert_eq!(bench.sound().await, 0);
 }
@@ -307,9 +328,6 @@ async fn only_what_matters_may_use_the_reserve() {
 
 #[tokio::test]
 async fn o3_a_store_that_is_read_only_takes_no_change() {
-    if testing::is_server() {
-        return;
-    }
     let bench = Bench::new();
     let ledger = bench.ledger().await;
     ledger.stop().await.unwrap();
@@ -317,7 +335,9 @@ async fn o3_a_store_that_is_read_only_takes_no_change() {
     let medium = crate::store::Medium::Any;
     let (mut writer, _reader) =
         crate::store::Writer::open(location, medium, Duration::from_secs(1), ("gw-1", "o")).await.unwrap();
-    writer.run("PRAGMA query_only = 1").await.unwrap();
+    let sql =
+        if testing::is_server() { "SET default_transaction_read_only = on" } else { "PRAGMA query_only = 1" };
+    writer.run(sql).await.unwrap();
     let head = writer.head("gw-1").await.unwrap();
     let step = crate::store::Step::Append(crate::store::Append {
         weight: crate::store::Weight::Vital,
@@ -325,7 +345,7 @@ async fn o3_a_store_that_is_read_only_takes_no_change() {
         checks: Vec::new(),
         compose: Box::new(|_| Ok(crate::store::Composed { record: Some(b"{}".to_vec()), ops: Vec::new() })),
     });
-    let until = std::time::Instant::now() + Duration::from_secs(1);
+    let until = std::time::Instant::now() + Duration::from_secs(5);
     assert!(writer.append("gw-1", head, vec![step], until).await.is_err());
     writer.settle().await.unwrap();
     assert_eq!(writer.head("gw-1").await.unwrap(), head);
@@ -333,14 +353,10 @@ async fn o3_a_store_that_is_read_only_takes_no_change() {
 
 #[tokio::test]
 async fn who_went_away_before_it_was_written_gets_no_record() {
-    if testing::is_server() {
-        return;
-    }
     let bench = Bench::new();
     let ledger = bench.opened(hasty(&bench)).await;
     ledger.started(Digest::of(b"policy")).await.unwrap();
-    let mut other = outsider(&bench).await;
-    run(&mut other, "BEGIN IMMEDIATE").await;
+    let mut other = in_the_way(&bench).await;
     let all = (0..8).map(|n| {
         let (ledger, permit) = (ledger.clone(), permit(&bench, n, "s"));
         tokio::spawn(async move { intend(&ledger, permit).await.is_ok() })
@@ -348,7 +364,7 @@ async fn who_went_away_before_it_was_written_gets_no_record() {
     for task in all.collect::<Vec<_>>() {
         assert!(!task.await.unwrap());
     }
-    run(&mut other, "ROLLBACK").await;
+    other.run("ROLLBACK").await.unwrap();
     let intent = written_again(&bench, &ledger, "later").await;
     assert_eq!(bench.sound().await, 1);
     drop(intent);

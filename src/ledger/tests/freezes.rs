@@ -103,15 +103,12 @@ async fn of_many_hands_one_lifts() {
 
 #[tokio::test]
 async fn a_freeze_that_cannot_be_written_is_an_error() {
-    if testing::is_server() {
-        return;
-    }
     let bench = Bench::new();
     let ledger = bench.ledger().await;
-    std::fs::write(bench.file().with_extension("fail"), "").unwrap();
+    faults::failing(&bench).await;
     let by = of_role("Desk", "kim");
     assert!(ledger.freeze(&FreezeScope::All, "SEC-1", &by, &routing()).await.is_err());
-    std::fs::remove_file(bench.file().with_extension("fail")).unwrap();
+    faults::mended(&bench).await;
     assert_eq!(ledger.freezes().await.unwrap(), []);
     assert!(claim(&ledger, 10).await.is_empty());
 }

@@ -4,6 +4,7 @@ mod addresses;
 mod audit;
 mod chain;
 mod desk;
+mod erasure;
 mod events;
 mod evidence;
 mod faults;
@@ -19,6 +20,7 @@ mod privacy;
 mod recovery;
 mod replicas;
 mod sessions;
+mod size;
 mod streams;
 mod tamper;
 mod upkeep;
@@ -31,15 +33,15 @@ use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
 
 use super::{
-    Answered, Claimed, Earlier, Intent, Ledger, LedgerFault, LedgerOptions, Open, Orphan, Queue, Recorded,
-    Sent, Unintended, Unwritten,
+    Answered, Claimed, DeliveryOutcome, Desk, Earlier, Intent, Ledger, LedgerFault, LedgerOptions, Open,
+    Operator, Orphan, Queue, Recorded, Sent, Unintended, Unwritten,
 };
 use crate::{
     caller::Attempt,
     clock::Clock,
     notice::{Channel, Finding, Plan, Routing, Shows, Urgency},
     operation::{
-        Address, Change, Effect, Field, Identity, Profile, Seen, User, UserId,
+        Address, Change, Effect, Field, Identity, Profile, Seen, Target, User, UserId,
         testing::{INSTANCE, caller, change},
     },
     policy::{FieldChange, Permit, QuotaClaim, QuotaOf, RuleRef},
@@ -246,6 +248,30 @@ async fn claim(ledger: &Ledger, most: usize) -> Vec<Claimed> {
     let mut claimed = ledger.claim(&queue(Urgency::Now), most).await.unwrap();
     claimed.extend(ledger.claim(&queue(Urgency::Later), most - claimed.len()).await.unwrap());
     claimed
+}
+
+/// Everything that is due is delivered.
+async fn told(ledger: &Ledger) {
+    for claimed in claim(ledger, 1_000).await {
+        let reply = format!("250 2.1.5 <{}> ok", claimed.delivery.recipient);
+        ledger.delivered(&claimed, DeliveryOutcome::Delivered { reply }).await.unwrap();
+    }
+}
+
+/// An operator erases a user; whether that was done.
+async fn erased(bench: &Bench, target: &Target) -> bool {
+    let hash = HashKey::new(&Secret::new(vec![9; 32]));
+    let who = Operator {
+        uid: 0,
+        user: Some("root".into()),
+        login_uid: None,
+        login: None,
+        host: Some("desk-1".into()),
+    };
+    let desk = Desk::open(&bench.url(), bench.options().seal, bench.clock.clone()).await.unwrap();
+    let done = desk.erase(&hash, target, "she left", &who).await.unwrap();
+    desk.close().await;
+    done
 }
 
 async fn intend(ledger: &Ledger, permit: Permit<Change>) -> Result<Intent, Unintended> {

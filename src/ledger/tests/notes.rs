@@ -28,7 +28,7 @@ pub(super) fn refused(n: Option<u32>) -> Refused {
     }
 }
 
-fn pass(bench: &Bench) -> Permit<Ordinary> {
+pub(super) fn pass(bench: &Bench) -> Permit<Ordinary> {
     let operation = ordinary("GET", &format!("/users/{INSTANCE}/{}", user(1)), "");
     let who = (caller(), attempt("a", ""), operation);
     Permit::for_tests(who, Seen::default(), Vec::new(), Vec::new(), bench.clock.now())
@@ -113,20 +113,16 @@ async fn what_finds_no_place_is_counted_and_the_count_is_on_record() {
 
 #[tokio::test]
 async fn what_a_failing_store_lost_is_in_the_gap() {
-    if testing::is_server() {
-        return;
-    }
     let bench = Bench::new();
     let ledger = bench.ledger().await;
-    let switch = bench.file().with_extension("fail");
-    std::fs::write(&switch, "").unwrap();
+    faults::failing(&bench).await;
     for _ in 0..5 {
         let _ = ledger.note(pass(&bench));
     }
     while ledger.stats().failures == 0 {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    std::fs::remove_file(&switch).unwrap();
+    faults::mended(&bench).await;
     applied(&bench, &ledger, permit(&bench, 1, "a")).await;
     let records = bench.records().await;
     assert_eq!((records[0]["kind"].as_str(), records[0]["gap"]["count"].as_u64()), (Some("gap"), Some(5)));

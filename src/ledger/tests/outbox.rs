@@ -191,9 +191,11 @@ async fn o6_deliveries_wait_behind_changes() {
     while waiting(&ledger) < 300 {
         tokio::task::yield_now().await;
     }
-    let intent = intend(&ledger, permit(&bench, 1, "a")).await.ok().unwrap();
+    let asked = intend(&ledger, permit(&bench, 1, "a"));
+    let (intent, is_busy) = tokio::join!(asked, async { ledger.is_busy() });
+    let intent = intent.ok().unwrap();
     assert!(waiting(&ledger) >= 200, "{} of 400 are left", waiting(&ledger));
-    assert!(ledger.is_busy());
+    assert!(is_busy);
     assert_eq!(reports.join_all().await.len(), 400);
     drop(intent);
 }

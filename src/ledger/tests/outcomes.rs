@@ -177,17 +177,13 @@ async fn told(ledger: &Ledger) -> usize {
 
 #[tokio::test]
 async fn nobody_hears_that_it_was_not_changed_after_all_who_did_not_hear_that_it_may_be() {
-    if testing::is_server() {
-        return;
-    }
     let bench = Bench::new();
     let ledger = bench.ledger().await;
     let intent = intend(&ledger, permit(&bench, 1, "a")).await.ok().unwrap();
     let open = intent.sent(Sent::Unknown("reset".into()));
-    let switch = bench.file().with_extension("fail");
-    std::fs::write(&switch, "").unwrap();
+    faults::failing(&bench).await;
     assert!(ledger.unknown(&open, bench.clock.now()).await.is_err());
-    std::fs::remove_file(&switch).unwrap();
+    faults::mended(&bench).await;
     // The finder believes that people were told.
     let finding = Finding { told_unknown: true, ..bench.finding(Effect::InferredNotApplied) };
     close(&ledger, open, finding).await;
@@ -219,4 +215,23 @@ async fn who_heard_that_it_may_be_hears_how_it_ended_whatever_the_finder_believe
     }
     // The four of before were claimed and not reported: they are due again.
     assert_eq!(told(&ledger).await, 4 + 4);
+}
+
+#[tokio::test]
+async fn a_retry_of_what_was_not_found_to_be_made_is_a_conflict() {
+    for effect in [Effect::InferredNotApplied, Effect::Undetermined] {
+        let bench = Bench::new();
+        let ledger = bench.ledger().await;
+        let open = intend(&ledger, permit(&bench, 1, "a")).await.ok().unwrap();
+        let open = open.sent(Sent::Unknown("reset".into()));
+        let _ = ledger.unknown(&open, bench.clock.now()).await.unwrap();
+        // Whoever still waits for it learns that it is not known; whoever comes again, that it is not sent again.
+        let recorded = closed(&ledger, open, bench.finding(effect)).await;
+        assert_eq!(recorded.reply(), Err(ErrorType::InternalService));
+        let Earlier::Answered(again) = earlier(&ledger, 1, "a", AT_ONCE).await else { panic!() };
+        assert_eq!(again.reply(), Err(ErrorType::Conflict));
+        assert_eq!(again.record(), recorded.record());
+        // Asked anew it is another change.
+        let _ = intend(&ledger, permit(&bench, 1, "b")).await.ok().unwrap();
+    }
 }

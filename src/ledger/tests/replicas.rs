@@ -1,7 +1,10 @@
 //! Several guards on one store. Where the tests have files there is one guard only, and nothing to be seen.
 
 use super::*;
-use crate::{ledger::Told, store::StoreError};
+use crate::{
+    ledger::{Reserve, Told},
+    store::StoreError,
+};
 
 /// Two replicas; none where a store is one guard's alone.
 pub(super) async fn two(bench: &Bench) -> Option<(Ledger, Ledger)> {
@@ -183,4 +186,45 @@ async fn a_chain_that_begins_knows_the_policy_that_was_last_in_force_for_any() {
     bench.pass(1);
     one.in_force(Digest::of(b"latest")).await.unwrap();
     assert_eq!(other.last_policy().await.unwrap(), Some(Digest::of(b"of its own").hex()));
+}
+
+#[tokio::test]
+async fn i1_a_full_server_records_what_was_begun_and_begins_nothing() {
+    let bench = Bench::new();
+    let Some((one, other)) = two(&bench).await else { return };
+    let intent = intend(&one, permit(&bench, 1, "a")).await.ok().unwrap();
+    // It has no room but what is given back.
+    let full = "CREATE FUNCTION full_now() RETURNS TRIGGER LANGUAGE plpgsql AS $$ BEGIN \
+        IF EXISTS (SELECT 1 FROM ballast) OR TG_TABLE_NAME = 'ballast' THEN \
+        RAISE EXCEPTION 'could not extend file: no space left on device' USING ERRCODE = 'disk_full'; END IF; \
+        RETURN NEW; END $$; \
+        CREATE TRIGGER full_now BEFORE INSERT ON records FOR EACH ROW EXECUTE FUNCTION full_now(); \
+        CREATE TRIGGER full_now BEFORE INSERT ON ballast FOR EACH ROW EXECUTE FUNCTION full_now()";
+    bench.outsider().await.run(full).await.unwrap();
+    let finding = bench.finding(Effect::Applied);
+    let (open, _) = one.close(intent.sent(Sent::Accepted(answered(200))), finding).await.err().unwrap();
+    close(&one, open, bench.finding(Effect::Applied)).await;
+    told(&one).await;
+    // Nothing is begun, on neither of them, while there is no more room.
+    for ledger in [&one, &other] {
+        let why = not_intended(ledger, permit(&bench, 2, "b")).await;
+        assert_eq!(why, Unintended::Unwritten(Unwritten::Reserve));
+        let stats = ledger.stats();
+        assert_eq!((stats.reserve, stats.writable), (Reserve::Last, false));
+    }
+    // A guard that starts then serves what it may.
+    let third = Ledger::open(bench.options()).await.unwrap();
+    let why = not_intended(&third, permit(&bench, 2, "b")).await;
+    assert_eq!(why, Unintended::Unwritten(Unwritten::Reserve));
+    third.stop().await.unwrap();
+    let room = "DROP TRIGGER full_now ON records; DROP TRIGGER full_now ON ballast; DROP FUNCTION full_now()";
+    bench.outsider().await.run(room).await.unwrap();
+    let mut tries = 0;
+    while intend(&other, permit(&bench, 2, "b")).await.is_err() {
+        tries += 1;
+        assert!(tries < 600);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(intend(&one, permit(&bench, 3, "c")).await.is_ok());
+    assert_eq!(bench.sound().await, 2);
 }

@@ -77,3 +77,34 @@ async fn fault_13_a_server_that_is_full_takes_no_change_until_there_is_room() {
     assert_eq!(place.server.count(applied).await, i64::try_from(made + 1).unwrap());
     place.sound();
 }
+
+/// Says that the disk is full for whatever makes a table longer, but for what is written once the ballast was given back.
+const FULL: &str = "CREATE FUNCTION full_now() RETURNS TRIGGER LANGUAGE plpgsql AS $$ BEGIN \
+    RAISE EXCEPTION 'could not extend file: no space left on device' USING ERRCODE = 'disk_full'; END $$; \
+    CREATE FUNCTION full_at_last() RETURNS TRIGGER LANGUAGE plpgsql AS $$ BEGIN \
+    IF NEW.kind = 'outcome' AND EXISTS (SELECT 1 FROM ballast) THEN \
+    RAISE EXCEPTION 'could not extend file: no space left on device' USING ERRCODE = 'disk_full'; END IF; \
+    RETURN NULL; END $$; \
+    CREATE TRIGGER full_now BEFORE INSERT ON ballast FOR EACH ROW EXECUTE FUNCTION full_now(); \
+    CREATE TRIGGER full_at_last AFTER INSERT ON records FOR EACH ROW EXECUTE FUNCTION full_at_last()";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fault_13_a_server_that_is_full_gives_back_what_the_outcome_of_a_change_needs() {
+    let place = Place::with(4, Setting::default()).await;
+    let (one, other) = (place.guard().await, place.guard().await);
+    assert_eq!(place.status(&one, 1).await, Some(200), "{}", one.log());
+    place.server.run(FULL).await;
+    // Its intent has room, its outcome has none but that.
+    assert_eq!(place.status(&one, 2).await, Some(200), "{}", one.log());
+    assert_eq!(place.server.count("SELECT count(*) FROM ballast").await, 0);
+    for guard in [&one, &other] {
+        assert_eq!(place.status(guard, 3).await, Some(503), "{}", guard.log());
+        assert_eq!(place.looks(guard).await, 200);
+    }
+    assert_eq!((place.made(2), place.made(3)), (1, 0));
+    place.server.run("DROP TRIGGER full_at_last ON records; DROP TRIGGER full_now ON ballast").await;
+    until("a change", || async { (place.status(&other, 3).await == Some(200)).then_some(()) }).await;
+    assert_eq!(place.status(&one, 4).await, Some(200), "{}", one.log());
+    assert_eq!(place.server.count("SELECT pg_relation_size('ballast')").await, 8 * 1024 * 1024);
+    place.sound();
+}

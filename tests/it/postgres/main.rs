@@ -6,10 +6,12 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod directories;
 mod faults;
 mod own;
 mod server;
 mod together;
+mod versions;
 
 use std::{
     fs,

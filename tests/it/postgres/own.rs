@@ -1,8 +1,14 @@
 //! Which servers a guard takes for its own, how it gets in, and what it makes there.
 
-use connect_guard::demo::stage::Setting;
+use std::process::Stdio;
 
-use crate::Place;
+use connect_guard::demo::stage::Setting;
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader},
+    time::timeout,
+};
+
+use crate::{LIMIT, Place, program, user};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_is_the_one_that_its_roots_and_its_name_say() {
@@ -108,4 +114,30 @@ async fn o2_tables_are_made_brought_up_to_date_and_refused_when_they_are_later()
     assert_eq!(place.status(&guard, 2).await, Some(200), "{}", guard.log());
     let why = place.refusal().await;
     assert!(why.contains("99"), "{why}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_to_a_server_is_shown_as_it_comes_from_every_guard() {
+    let place = Place::with(4, Setting::default()).await;
+    let guards = [place.guard().await, place.guard().await];
+    assert_eq!(place.status(&guards[0], 1).await, Some(200), "{}", guards[0].log());
+    let config = place.stage.config();
+    let mut follow = tokio::process::Command::new(program())
+        .args(["--format", "json", "audit", "show", "--kind", "intent", "--follow", "--config"])
+        .arg(config)
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut shown = BufReader::new(follow.stdout.take().unwrap()).lines();
+    for number in 1..=4 {
+        let line = timeout(LIMIT, shown.next_line()).await.unwrap().unwrap().unwrap();
+        let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(line.pointer("/record/target/id/0"), Some(&user(number).id.into()), "{line}");
+        // The next one comes only now, from the other guard.
+        if number < 4 {
+            let guard = &guards[number % 2];
+            assert_eq!(place.status(guard, number + 1).await, Some(200), "{}", guard.log());
+        }
+    }
 }

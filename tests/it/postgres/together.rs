@@ -124,7 +124,7 @@ async fn a_freeze_at_one_replica_holds_at_the_other_until_it_is_lifted_there() {
 }
 
 /// Asks something at a guard's session listener.
-async fn at_sessions(place: &Place, guard: &Process, role: &str, path: &str, body: &Value) -> Answer {
+pub async fn at_sessions(place: &Place, guard: &Process, role: &str, path: &str, body: &Value) -> Answer {
     let caller = place.stage.caller(role, guard.sessions().unwrap()).unwrap();
     caller.send(&Request::new("POST", path, body.to_string().as_bytes())).await.unwrap()
 }

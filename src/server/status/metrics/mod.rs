@@ -41,14 +41,14 @@
 //! | `ledger_waiting` | gauge | | what waits for the writer |
 //! | `ledger_waiting_limit` | gauge | | what may wait for the writer; more is refused |
 //! | `ledger_commit_seconds` | histogram | | how long commits took |
-//! | `ledger_free_bytes` | gauge | | room on the disk, and as far as the store may grow |
+//! | `ledger_free_bytes` | gauge | | room on the disk, and as far as the store may grow; absent on a server |
 //! | `ledger_broken` | gauge | | 1 once the chain was found broken |
 //! | `ledger_commits_total` | counter | | transactions committed |
 //! | `ledger_failures_total` | counter | | writes that failed |
 //! | `ledger_gaps_total` | counter | | ordinary operations not recorded singly |
 //! | `ledger_heads_unkept` | gauge | | 1 while somebody who keeps heads did not take the last ones |
 //! | `ledger_heads_failures_total` | counter | | how often that was so |
-//! | `ledger_writable` | gauge | | 1 while the last write went through |
+//! | `ledger_writable` | gauge | | 1 while the last write went through and the next change has room |
 //! | `outbox_waiting` | gauge | `channel` `urgency` | deliveries that wait |
 //! | `outbox_oldest_timestamp_seconds` | gauge | `channel` `urgency` | when the oldest of them was written; absent without one |
 //! | `outbox_dead` | gauge | `channel` `urgency` | deliveries that were given up |
@@ -254,7 +254,7 @@ impl Measurements {
         )?;
         page.timings(family("ledger_commit", "How long commits took"), [([], ledger.sync)])?;
         let free = family("ledger_free", "Room on the disk, and as far as the store may grow").bytes();
-        page.gauge(free, number(ledger.free_bytes))?;
+        page.gauges(free, ledger.free_bytes.map(|free| ([], number(free))))?;
         page.gauge(
             family("ledger_broken", "1 once the chain was found broken"),
             truth(ledger.broken.is_some()),
@@ -270,7 +270,10 @@ impl Measurements {
         page.counter(family("ledger_commits", "Transactions committed"), ledger.commits)?;
         page.counter(family("ledger_failures", "Writes that failed"), ledger.failures)?;
         page.counter(family("ledger_gaps", "Ordinary operations not recorded singly"), ledger.gaps)?;
-        page.gauge(family("ledger_writable", "1 while the last write went through"), truth(ledger.writable))
+        page.gauge(
+            family("ledger_writable", "1 while the last write went through and the next change has room"),
+            truth(ledger.writable),
+        )
     }
 
     fn notices(&self, page: &mut Page<'_>) -> fmt::Result {

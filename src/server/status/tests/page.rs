@@ -47,7 +47,7 @@ pub(super) fn measurements() -> Measurements {
             writable: true,
             queue_capacity: 64,
             sync: timer.read(),
-            free_bytes: 1 << 30,
+            free_bytes: Some(1 << 30),
             ..LedgerStats::default()
         },
         outbox: vec![
