@@ -45,5 +45,8 @@ mod app;
 #[doc(hidden)]
 pub mod demo;
 mod cli;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 
 pub use cli::run;

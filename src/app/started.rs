@@ -1,6 +1,9 @@
 //! The start, on record; and why it cannot be.
 
-use super::{AppFault, failed, reload::{changed_meanwhile, said_once}};
+use super::{
+    AppFault, failed,
+    reload::{changed_meanwhile, said_once},
+};
 use crate::{
     ledger::{Ledger, Unwritten},
     notice::Routing,

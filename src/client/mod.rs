@@ -280,12 +280,34 @@ impl Client {
     async fn hand_on(&self, request: Outgoing, more: &[(String, String)]) -> Result<Streaming, ClientError> {
         let permit = self.place()?;
         let (response, connection) = self.timed(&request, more, &|| true).await?;
+        Ok(self.streaming(response, connection, permit))
+    }
+
+    fn streaming(
+        &self,
+        response: http::Response<Incoming>,
+        connection: Connection,
+        permit: OwnedSemaphorePermit,
+    ) -> Streaming {
         let (head, incoming) = response.into_parts();
         let occupied = Held { connection, permit };
         let body =
             Flow::new(incoming, occupied, self.bounds.idle_body, self.pool.clone(), self.tally.clone());
         let headers = answer::fields(&head.headers);
-        Ok(Streaming { status: head.status.as_u16(), headers, body: Box::pin(body) })
+        Streaming { status: head.status.as_u16(), headers, body: Box::pin(body) }
+    }
+
+    /// As [`Client::stream`], over a stream that somebody has made: see `crate::fuzzing`.
+    #[cfg(feature = "fuzzing")]
+    pub(crate) async fn stream_over<S>(&self, stream: S, request: Outgoing) -> Result<Streaming, ClientError>
+    where
+        S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+    {
+        let permit = self.place()?;
+        let request = outgoing::build(&request, &[], &self.authority).map_err(unsent)?;
+        let connection = Connection::over(stream).await.map_err(unsent)?;
+        let (response, connection) = connection.exchange(request, self.bounds.answer).await?;
+        Ok(self.streaming(response, connection, permit))
     }
 
     async fn timed(

@@ -19,6 +19,8 @@ mod event;
 mod export;
 mod fault;
 mod freezes;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 #[cfg(feature = "demo")]
 mod ground;
 mod heads;

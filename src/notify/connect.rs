@@ -32,7 +32,7 @@ use super::{
 };
 use crate::client::trusting;
 
-/// Longest reply in clear, in octets.
+/// Longest reply, in octets.
 const LONGEST_REPLY: usize = 16 * 1024;
 /// After STARTTLS the server greets no more, and lettre waits for a greeting.
 const GREETING: &[u8] = b"220 \r\n";
@@ -48,11 +48,18 @@ pub(super) struct Connector {
     hello: String,
 }
 
-/// A stream inside TLS, as lettre wants it.
-struct Inside {
-    stream: TlsStream<TcpStream>,
+/// What SMTP is spoken over.
+pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Sync + Unpin> Stream for S {}
+
+/// A stream inside TLS, as lettre wants it. lettre reads a line to its end, however long it gets: the end is here.
+struct Inside<S = TlsStream<TcpStream>> {
+    stream: S,
     peer: SocketAddr,
     greeting: &'static [u8],
+    /// Octets that came since something was asked.
+    said: usize,
 }
 
 impl Connector {
@@ -78,49 +85,80 @@ impl Connector {
         let peer = stream.peer_addr().map_err(Unsent::Unreachable)?;
         let greeting = match self.tls {
             MailTls::StartTls => {
-                self.start_tls(&mut stream, pace).await?;
+                start_tls(&mut stream, &self.hello, pace).await?;
                 GREETING
             }
             MailTls::Implicit => &[],
         };
         let shaking = self.trust.connect(self.name.clone(), stream);
         let stream = pace.step(Step::Tls, shaking).await?.map_err(Unsent::Tls)?;
-        let inside = Box::new(Inside { stream, peer, greeting });
-        let hello = ClientId::Domain(self.hello.clone());
-        pace.step(Step::Hello, AsyncSmtpConnection::connect_with_transport(inside, &hello))
-            .await?
-            .map_err(|source| Unsent::Refused { step: Step::Hello, source })
-    }
-
-    async fn start_tls(&self, stream: &mut TcpStream, pace: &Pace) -> Result<(), Unsent> {
-        expect(&pace.step(Step::Greeting, reply(stream)).await??, "220")?;
-        let hello = format!("EHLO {}\r\n", self.hello);
-        let offers = pace.step(Step::Hello, ask(stream, &hello)).await??;
-        expect(&offers, "250")?;
-        if !offers.iter().skip(1).any(|(_, text)| text.eq_ignore_ascii_case("STARTTLS")) {
-            return Err(Unsent::NoStartTls);
-        }
-        match pace.step(Step::StartTls, ask(stream, "STARTTLS\r\n")).await??.as_slice() {
-            [(code, _)] if code == "220" => Ok(()),
-            _ => Err(Unsent::NoStartTls),
-        }
+        Inside { stream, peer, greeting, said: 0 }.greeted(&self.hello, pace).await
     }
 }
 
-impl AsyncTokioStream for Inside {
+/// From the greeting in clear to the reply to STARTTLS; reads not one octet more.
+pub(super) async fn start_tls(stream: &mut impl Stream, hello: &str, pace: &Pace) -> Result<(), Unsent> {
+    expect(&pace.step(Step::Greeting, reply(stream)).await??, "220")?;
+    let hello = format!("EHLO {hello}\r\n");
+    let offers = pace.step(Step::Hello, ask(stream, &hello)).await??;
+    expect(&offers, "250")?;
+    if !offers.iter().skip(1).any(|(_, text)| text.eq_ignore_ascii_case("STARTTLS")) {
+        return Err(Unsent::NoStartTls);
+    }
+    match pace.step(Step::StartTls, ask(stream, "STARTTLS\r\n")).await??.as_slice() {
+        [(code, _)] if code == "220" => Ok(()),
+        _ => Err(Unsent::NoStartTls),
+    }
+}
+
+impl<S: Stream + 'static> Inside<S> {
+    /// As far as EHLO.
+    async fn greeted(self, hello: &str, pace: &Pace) -> Result<AsyncSmtpConnection, Unsent> {
+        let hello = ClientId::Domain(hello.to_owned());
+        pace.step(Step::Hello, AsyncSmtpConnection::connect_with_transport(Box::new(self), &hello))
+            .await?
+            .map_err(|source| Unsent::Refused { step: Step::Hello, source })
+    }
+}
+
+/// As far as EHLO over a stream that somebody has made, on which TLS changes nothing: see `crate::fuzzing`.
+#[cfg(feature = "fuzzing")]
+pub(super) async fn over(
+    mut stream: impl Stream + 'static,
+    tls: MailTls,
+    pace: &Pace,
+) -> Result<AsyncSmtpConnection, Unsent> {
+    let greeting = match tls {
+        MailTls::StartTls => {
+            start_tls(&mut stream, "guard.example.com", pace).await?;
+            GREETING
+        }
+        MailTls::Implicit => &[],
+    };
+    let peer = SocketAddr::from(([127, 0, 0, 1], 25));
+    Inside { stream, peer, greeting, said: 0 }.greeted("guard.example.com", pace).await
+}
+
+impl<S: Stream> AsyncTokioStream for Inside<S> {
     fn peer_addr(&self) -> io::Result<SocketAddr> {
         Ok(self.peer)
     }
 }
 
-impl AsyncRead for Inside {
+impl<S: Stream> AsyncRead for Inside<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if self.greeting.is_empty() {
-            return Pin::new(&mut self.stream).poll_read(context, buffer);
+            if self.said > LONGEST_REPLY {
+                return Poll::Ready(Err(io::Error::other("the reply does not end")));
+            }
+            let before = buffer.filled().len();
+            let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+            self.said += buffer.filled().len() - before;
+            return read;
         }
         let (now, later) = self.greeting.split_at(self.greeting.len().min(buffer.remaining()));
         buffer.put_slice(now);
@@ -129,12 +167,13 @@ impl AsyncRead for Inside {
     }
 }
 
-impl AsyncWrite for Inside {
+impl<S: Stream> AsyncWrite for Inside<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         octets: &[u8],
     ) -> Poll<io::Result<usize>> {
+        self.said = 0;
         Pin::new(&mut self.stream).poll_write(context, octets)
     }
 
@@ -147,19 +186,19 @@ impl AsyncWrite for Inside {
     }
 }
 
-impl fmt::Debug for Inside {
+impl<S> fmt::Debug for Inside<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Inside({})", self.peer)
     }
 }
 
-async fn ask(stream: &mut TcpStream, line: &str) -> Result<Vec<(String, String)>, Unsent> {
+async fn ask(stream: &mut impl Stream, line: &str) -> Result<Vec<(String, String)>, Unsent> {
     stream.write_all(line.as_bytes()).await.map_err(Unsent::Unreachable)?;
     reply(stream).await
 }
 
 /// One reply (RFC 5321 section 4.2), its lines as code and text; read octet by octet, so that nothing after it is read.
-async fn reply(stream: &mut TcpStream) -> Result<Vec<(String, String)>, Unsent> {
+async fn reply(stream: &mut impl Stream) -> Result<Vec<(String, String)>, Unsent> {
     let mut lines = Vec::new();
     let mut line = Vec::new();
     for _ in 0..LONGEST_REPLY {

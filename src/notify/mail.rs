@@ -18,6 +18,7 @@ use lettre::transport::smtp::{
     authentication::{Credentials, Mechanism},
     client::AsyncSmtpConnection,
     commands,
+    response::Response,
 };
 
 use super::{
@@ -37,6 +38,10 @@ use crate::{
 
 /// Connections kept open for the next message.
 const IDLE: usize = 6;
+/// First digit of a reply to what is done (RFC 5321 section 4.2.1).
+const DONE: u16 = 2;
+/// First digit of the reply to DATA before the content.
+const GO_ON: u16 = 3;
 /// An idle connection that is older is closed.
 const IDLE_FOR: Duration = Duration::from_mins(1);
 
@@ -146,25 +151,9 @@ impl Mail {
             Some(connection) => connection,
             None => self.connect(pace).await?,
         };
-        point(Point::MailBegin);
-        let steps = [
-            (Step::Sender, commands::Mail::new(Some(letter.from), Vec::new()).to_string()),
-            (Step::Recipient, commands::Rcpt::new(letter.to, Vec::new()).to_string()),
-            (Step::Data, commands::Data.to_string()),
-        ];
-        for (step, command) in steps {
-            let said = pace.step(step, connection.command(command)).await?;
-            said.map_err(|source| Unsent::Refused { step, source })?;
-        }
-        point(Point::MailContent);
-        let reply = pace
-            .step(Step::Content, connection.message(&letter.octets))
-            .await?
-            .map_err(|source| Unsent::Refused { step: Step::Content, source })?;
-        point(Point::MailTaken);
+        let taken = hand_over(&mut connection, letter, pace).await?;
         self.idle(connection);
-        let words: Vec<_> = reply.message().collect();
-        Ok(format!("{} {}", reply.code(), without_addresses(&words.join(" "))))
+        Ok(taken)
     }
 
     async fn connect(&self, pace: &Pace) -> Result<AsyncSmtpConnection, Unsent> {
@@ -217,6 +206,39 @@ impl Error for MailFault {
             Self::Host(_) | Self::Domain(_) | Self::Password => None,
         }
     }
+}
+
+/// Hands one message in; gives what the server answered when it took it, without any address.
+pub(super) async fn hand_over(
+    connection: &mut AsyncSmtpConnection,
+    letter: Letter,
+    pace: &Pace,
+) -> Result<String, Unsent> {
+    point(Point::MailBegin);
+    let steps = [
+        (Step::Sender, DONE, commands::Mail::new(Some(letter.from), Vec::new()).to_string()),
+        (Step::Recipient, DONE, commands::Rcpt::new(letter.to, Vec::new()).to_string()),
+        (Step::Data, GO_ON, commands::Data.to_string()),
+    ];
+    for (step, class, command) in steps {
+        let said = pace.step(step, connection.command(command)).await?;
+        of_class(said.map_err(|source| Unsent::Refused { step, source })?, class)?;
+    }
+    point(Point::MailContent);
+    let reply = pace
+        .step(Step::Content, connection.message(&letter.octets))
+        .await?
+        .map_err(|source| Unsent::Refused { step: Step::Content, source })?;
+    let reply = of_class(reply, DONE)?;
+    point(Point::MailTaken);
+    let words: Vec<_> = reply.message().collect();
+    Ok(format!("{} {}", reply.code(), without_addresses(&words.join(" "))))
+}
+
+/// lettre takes 354 for a yes to anything, and 250 for an invitation: with one reply too many a message would count as
+/// accepted by the reply to DATA.
+fn of_class(reply: Response, class: u16) -> Result<Response, Unsent> {
+    if u16::from(reply.code()) / 100 == class { Ok(reply) } else { Err(Unsent::NotSmtp) }
 }
 
 fn read(credentials: Option<(String, Secret)>) -> Result<Option<Credentials>, MailFault> {

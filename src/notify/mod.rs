@@ -8,6 +8,8 @@ mod announcer;
 mod channels;
 mod connect;
 mod courier;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod hook;
 mod letter;
 mod mail;

@@ -7,6 +7,8 @@ mod arn;
 mod asked;
 mod body;
 mod change;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod identity;
 mod known;
 mod labels;

@@ -11,6 +11,8 @@ mod exchange;
 mod force;
 mod form;
 mod freeze;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod grant;
 mod host;
 mod issuer;

@@ -9,7 +9,8 @@ use connect_guard::demo::{connect::Done, mailbox::Letter};
 use serde_json::Value;
 
 use crate::{
-    records::{Place, Record, of_kind},
+    place::{Place, Placed},
+    records::{Record, of_kind},
     run::Run,
     running::event,
     store::in_order,

@@ -17,6 +17,7 @@ mod kills;
 mod late;
 mod length;
 mod lists;
+mod place;
 mod points;
 #[expect(dead_code, reason = "the other tests use the rest of it")]
 #[path = "../it/records.rs"]

@@ -128,6 +128,7 @@ fn what_is_shipped_cannot_be_ended_by_a_test() {
         let brings = |part: &&str| part.trim_start_matches("dep:").split(['/', '?']).next() == Some("fail");
         let named = parts.contains(&"failpoints") || parts.iter().any(brings);
         assert_eq!(named, feature == "failpoints", "the feature `{feature}` has {parts:?}");
+        assert!(!parts.contains(&"fuzzing"), "the feature `{feature}` opens the door for `fuzz`");
     }
     let tree = std::process::Command::new(env!("CARGO"))
         .args([

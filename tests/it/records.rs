@@ -12,9 +12,6 @@ use sqlx::{
 #[derive(Debug, Clone)]
 pub struct Record(pub Value);
 
-/// A chain, and a number in it.
-pub type Place = (String, u64);
-
 /// One delivery.
 #[derive(Debug, Clone)]
 pub struct Outbox {
@@ -46,16 +43,6 @@ impl Record {
         self.0["seq"].as_u64().unwrap()
     }
 
-    /// Where it is: its chain and its number.
-    pub fn place(&self) -> Place {
-        place(&self.0)
-    }
-
-    /// Where the intent is that it is about.
-    pub fn intent_place(&self) -> Place {
-        place(&self.0["intent"])
-    }
-
     /// The intent it is about.
     pub fn intent(&self) -> u64 {
         self.0.pointer("/intent/seq").and_then(Value::as_u64).unwrap()
@@ -71,10 +58,6 @@ impl Record {
     pub fn is_of(&self, id: &str) -> bool {
         self.text("/target/id/0") == id
     }
-}
-
-fn place(of: &Value) -> Place {
-    (of["chain"].as_str().unwrap().to_owned(), of["seq"].as_u64().unwrap())
 }
 
 /// What is on record, in order.

@@ -59,7 +59,7 @@ async fn a_full_pool_closes_what_it_does_not_keep() {
         kept.say(OK).await;
     });
     let both = async { tokio::join!(client.send(request(&client)), client.send(request(&client))) };
-    let (a, b) = bounded(both).await;
+    let (a, b) = bounded(Box::pin(both)).await;
     a.unwrap();
     b.unwrap();
     bounded(noted).await.unwrap();

@@ -62,7 +62,7 @@ impl<R: BufRead> Lines<R> {
     /// What cannot be read stands in the place behind the last record.
     fn record(&mut self) -> Read {
         let Some((row, hash)) = read(&self.text) else {
-            let (chain, seq) = (self.last.0.clone(), self.last.1 + 1);
+            let (chain, seq) = (self.last.0.clone(), self.last.1.saturating_add(1));
             self.last.1 = seq;
             let row = RecordRow { chain, seq, bytes: self.text.clone() };
             return Read::Record(row, Some(Flaw::NotARecord));

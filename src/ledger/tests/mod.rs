@@ -20,7 +20,6 @@ mod privacy;
 mod recovery;
 mod replicas;
 mod sessions;
-mod size;
 mod streams;
 mod tamper;
 mod upkeep;

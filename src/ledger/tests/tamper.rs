@@ -5,6 +5,7 @@ use super::*;
 use crate::{
     ledger::{
         Flaw, Seen, Verification, Witness,
+        export::{Lines, Read},
         record::{self, Body, Kind, RefPart},
         verify::{Claims, Verifier},
     },
@@ -246,4 +247,26 @@ fn i5_a_chain_that_was_rewritten_or_continued_twice_is_found() {
     let (.., flaw) = found.faults.iter().find(|(chain, ..)| chain == "gw-1").unwrap();
     assert!(matches!(flaw, Flaw::Replaced(_, 9)), "{flaw:?}");
     assert!(flaw.to_string().ends_with("up to record 9 the chain is as it was seen"), "{flaw}");
+}
+
+#[test]
+fn i3_numbers_at_the_end_of_their_range_are_numbers() {
+    let segment = format!(
+        r#"{{"v":1,"chain":"gw-9","seq":1,"prev":"{}","kind":"segment","segment":{{"chain":"gw-1","first":1,"last":{},"hash":"","file":"f","digest":""}}}}"#,
+        "0".repeat(64),
+        u64::MAX
+    );
+    let mut rows = ledger().split_off(4);
+    rows.push(RecordRow { chain: "gw-9".into(), seq: 1, bytes: segment.into_bytes() });
+    assert_eq!(verified(&rows, &[]).heads.len(), 3);
+
+    let export = format!(
+        "{{\"connect_guard_records\":1,\"guard\":\"\",\"at\":\"\"}}\n\
+         {{\"chain\":\"gw-1\",\"seq\":{},\"hash\":\"\",\"record\":{{}}}}\nno record\n",
+        i64::MAX
+    );
+    let mut lines = Lines::new(export.as_bytes());
+    assert!(matches!(lines.next().unwrap(), Some(Read::Record(_, Some(Flaw::OtherHash)))));
+    let Some(Read::Record(row, Some(Flaw::NotARecord))) = lines.next().unwrap() else { panic!("a record") };
+    assert_eq!((row.chain.as_str(), row.seq), ("gw-1", i64::MAX));
 }

@@ -86,7 +86,7 @@ impl Chain {
     fn begin(&mut self, row: &RecordRow, envelope: Option<&Envelope>, claims: &Claims) {
         let (seq, Some(envelope)) = (row.seq.unsigned_abs(), envelope) else { return };
         let Some(closed) = claims.closed(&row.chain, seq).filter(|_| seq > 1) else { return };
-        let before = if seq == closed.last + 1 { &closed.hash } else { &envelope.prev };
+        let before = if seq - 1 == closed.last { &closed.hash } else { &envelope.prev };
         self.begins = seq;
         self.seq = seq - 1;
         self.hash = digest(before);

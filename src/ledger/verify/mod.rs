@@ -15,6 +15,8 @@ use crate::{
 
 use self::chain::Chain;
 pub(super) use self::claims::Claims;
+#[cfg(feature = "fuzzing")]
+pub(super) use self::proof::of_export;
 pub use self::{
     flaw::{Flaw, Seen, SegmentFault, Witness},
     proof::{Evidence, ProofFault},

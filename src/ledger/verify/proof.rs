@@ -51,26 +51,33 @@ impl Ledger {
         known: Known,
         segments: Option<&Path>,
     ) -> Result<Verification, ProofFault> {
-        let mut claims = known.claims;
         match evidence {
-            Evidence::Export(path) => {
-                read_export(path, |read, _| said(&mut claims, read))?;
-                let mut verifier = with_segments(claims, segments);
-                let ended = read_export(path, |read, _| verifier.read(read))?;
-                if !ended {
-                    verifier.unfinished();
-                }
-                Ok(verifier.verifier.finish())
-            }
+            Evidence::Export(path) => of_export(known, segments, |each| read_export(path, each)),
             Evidence::Store(url) => {
                 let reader = Location::read(url).and_then(|location| Reader::open(&location));
                 let reader = reader.map_err(|fault| ProofFault::Store(fault.into()))?;
-                let found = of_store(&reader, claims, segments).await;
+                let found = of_store(&reader, known.claims, segments).await;
                 reader.close().await;
                 found.map_err(ProofFault::Store)
             }
         }
     }
+}
+
+/// Of an export that `lines` reads from its beginning to its end, and says whether it has one.
+pub(in crate::ledger) fn of_export<E>(
+    known: Known,
+    segments: Option<&Path>,
+    lines: impl Fn(&mut dyn FnMut(Read)) -> Result<bool, E>,
+) -> Result<Verification, E> {
+    let mut claims = known.claims;
+    lines(&mut |read| said(&mut claims, read))?;
+    let mut verifier = with_segments(claims, segments);
+    let ended = lines(&mut |read| verifier.read(read))?;
+    if !ended {
+        verifier.unfinished();
+    }
+    Ok(verifier.verifier.finish())
 }
 
 async fn of_store(
@@ -186,7 +193,7 @@ fn read_segment(
 }
 
 /// Every line of an export, and whether its last one says where the chains end.
-fn read_export(path: &Path, mut each: impl FnMut(Read, u64)) -> Result<bool, ProofFault> {
+fn read_export(path: &Path, each: &mut dyn FnMut(Read)) -> Result<bool, ProofFault> {
     let fault = |error| ProofFault::File(path.to_owned(), error);
     let mut file = File::open(path).map_err(fault)?;
     let mut magic = [0; 2];
@@ -196,7 +203,7 @@ fn read_export(path: &Path, mut each: impl FnMut(Read, u64)) -> Result<bool, Pro
         if gzip { Box::new(BufReader::new(GzDecoder::new(file))) } else { Box::new(file) };
     let mut lines = Lines::new(file);
     while let Some(read) = lines.next().map_err(fault)? {
-        each(read, lines.at);
+        each(read);
     }
     Ok(lines.ended)
 }

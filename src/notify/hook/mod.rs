@@ -19,7 +19,7 @@ use super::{
     words::Words,
 };
 use crate::{
-    client::{Client, ClientBounds, Endpoint, Outgoing, Reach, Unusable},
+    client::{Client, ClientBounds, ClientError, Endpoint, Outgoing, Reach, Streaming, Unusable},
     clock::Now,
     crash::{Point, point},
     notice::Delivery,
@@ -233,7 +233,15 @@ impl Aim {
 
     /// The status decides; the words after it are read as far as they come, and are never waited for long.
     async fn exchange(&self, request: Outgoing, now: Now) -> Result<String, Unsent> {
-        let answer = tokio::time::timeout(self.timeout, self.client.stream(request))
+        self.heard(self.client.stream(request), now).await
+    }
+
+    async fn heard(
+        &self,
+        answer: impl Future<Output = Result<Streaming, ClientError>>,
+        now: Now,
+    ) -> Result<String, Unsent> {
+        let answer = tokio::time::timeout(self.timeout, answer)
             .await
             .map_err(|_| Unsent::Timeout { step: Step::Post, after: self.timeout })?
             .map_err(Unsent::Hook)?;
@@ -244,6 +252,19 @@ impl Aim {
             return Ok(format!("{status} {words}").trim_end().to_owned());
         }
         Err(Unsent::Answered { status, words, retry_after })
+    }
+}
+
+#[cfg(feature = "fuzzing")]
+impl Hook {
+    /// What a document that is no notice comes to when this is all that the receiver sends.
+    pub(super) async fn hear<S>(&self, stream: S, now: Now) -> Result<String, Unsent>
+    where
+        S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+    {
+        let aim = self.aim.load_full();
+        let request = aim.outgoing("1".to_owned(), "application/json", Bytes::from_static(b"{}"), now);
+        aim.heard(aim.client.stream_over(stream, request), now).await
     }
 }
 

@@ -306,6 +306,37 @@ async fn h10_each_reply_has_its_meaning() {
     assert!(mailbox.letters().is_empty());
 }
 
+/// With one reply too many, that to DATA would be taken for that to the content, and a message be given up as taken.
+#[tokio::test]
+async fn h10_a_reply_to_another_step_is_not_believed() {
+    let mailbox = mailbox(Protection::StartTls).await;
+    let mail = over(&mailbox, |_| ());
+    for fault in [
+        Fault::Says("RCPT", "250 2.1.5 ok\r\n250 2.1.5 and once more"),
+        Fault::Says("MAIL", "354 go ahead"),
+        Fault::Says("DATA", "250 2.0.0 kept"),
+        Fault::Content("354 go ahead"),
+    ] {
+        mailbox.fail(fault.clone());
+        let unsent = hand_in(&mail, to_mary()).await.unwrap_err();
+        assert!(matches!(unsent, Unsent::NotSmtp), "{fault:?}: {unsent}");
+        assert_eq!(unsent.verdict(), Verdict::Channel);
+    }
+    mailbox.fail(Fault::None);
+    hand_in(&mail, to_mary()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_reply_that_does_not_end_is_read_no_further() {
+    let mailbox = mailbox(Protection::StartTls).await;
+    let mail = over(&mailbox, |_| ());
+    let endless = Box::leak(format!("250-{}", "x".repeat(1024 * 1024)).into_boxed_str());
+    mailbox.fail(Fault::Says("MAIL", endless));
+    let unsent = hand_in(&mail, to_mary()).await.unwrap_err();
+    assert!(unsent.to_string().ends_with("the reply does not end"), "{unsent}");
+    assert_eq!(unsent.verdict(), Verdict::Channel);
+}
+
 #[tokio::test]
 async fn a_check_goes_as_far_as_it_can_without_a_message() {
     let mailbox = mailbox(Protection::StartTls).await;

@@ -65,12 +65,12 @@ async fn by_default_five_at_once() {
 async fn a_request_can_be_waited_for_before_it_is_answered() {
     let site = Site::open().await;
     site.connect.fail_next("ListInstances", Fault::Hang);
-    bounded(async {
+    bounded(Box::pin(async {
         tokio::select! {
             answer = site.call("GET", "/instance", "") => panic!("answered: {}", answer.is_ok()),
             () = site.connect.wait_for(1, "ListInstances") => {}
         }
-    })
+    }))
     .await;
     assert_eq!(site.connect.requests().len(), 1);
     bounded(site.connect.wait_for(1, EVERY)).await;

@@ -43,7 +43,7 @@ async fn and_then_it_does() {
     let site = Site::open().await;
     site.switch(|switches| switches.effect_delay = SHORT * 12);
     assert_eq!(site.update(r#"{"Email":"later@example.com"}"#).await.0, 200);
-    bounded(async { while site.shown().await != "later@example.com" {} }).await;
+    bounded(Box::pin(async { while site.shown().await != "later@example.com" {} })).await;
     assert_eq!(site.connect.history().len(), 1);
     assert!(site.connect.requests_of("DescribeUser").len() > 1, "not at once");
 }
