@@ -216,12 +216,20 @@ async fn is_as_seen(ledger: &Ledger, path: &Path) -> Result<bool, AppFault> {
             tracing::warn!(path = %path.display(), "there is no file of heads yet: nobody can say whether this ledger was put back");
             return Ok(true);
         }
+        Err(fault @ HeadsFault::Nothing(_)) => {
+            tracing::error!(%fault, "nobody can say whether this ledger was put back");
+            return Ok(true);
+        }
         // An alarm once it is to be written: whoever keeps it may be away.
         Err(fault @ HeadsFault::Io(..)) => {
             tracing::error!(%fault, "nobody can say whether this ledger was put back");
             return Ok(true);
         }
         Err(fault @ HeadsFault::Line(..)) => return Err(failed("the file of heads cannot be used", &fault)),
+    }
+    let unread = |fault| failed("the ledger cannot be read", &fault);
+    for taking in ledger.takings(&known).await.map_err(unread)? {
+        tracing::warn!(%taking, "what was seen of this ledger does not count to its end");
     }
     let broken =
         ledger.is_as_seen(&known).await.map_err(|fault| failed("the ledger cannot be read", &fault))?;

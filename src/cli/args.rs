@@ -21,8 +21,8 @@ use crate::{
     notice::{Channel, Kind, Recipient},
 };
 
-const EXIT_CODES: &str =
-    "Exit codes: 0 done, 1 failed, 2 usage, 3 invalid configuration or policy, 4 refused, 5 ledger broken.";
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 usage, 3 invalid configuration or policy, 4 refused, 5 ledger broken, \
+     6 ledger not proven from its first record.";
 
 /// A TLS reverse proxy in front of Amazon Connect that decides, field by field, who may change a login e-mail.
 #[derive(Parser)]
@@ -272,7 +272,7 @@ pub(super) enum NotifyCommand {
     Show {
         /// Its number.
         id: i64,
-        /// Show addresses, names and the text of the message.
+        /// Show addresses, names and the text of the message. Who looks at it is recorded first.
         #[arg(long)]
         reveal: bool,
         /// The configuration file; `CONNECT_GUARD_CONFIG` names it otherwise.
@@ -322,7 +322,7 @@ pub(super) struct ListArgs {
     /// So many at most.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(super) limit: u32,
-    /// Show to whom.
+    /// Show to whom. Who looks at what is recorded first.
     #[arg(long)]
     pub(super) reveal: bool,
 }

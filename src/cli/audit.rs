@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Exit, args::Format, check, output::Output, serve::runtime};
 use crate::{
     clock::Clock,
-    ledger::{Evidence, ExportFault, HeadsFault, Known, Ledger, ProofFault, Verification},
+    ledger::{Evidence, ExportFault, HeadsFault, Known, Ledger, ProofFault, Taking, Unproven, Verification},
     notice::RecordRef,
     store::Location,
 };
@@ -169,12 +169,17 @@ fn report(found: &Verification, output: Output) -> Exit {
         let faults = found.faults.iter().map(|(chain, seq, why)| {
             json!({ "chain": chain, "seq": seq, "what": why.word(), "why": why.to_string() })
         });
+        let unproven = found.unproven.iter().map(|Unproven { chain, last, file }| {
+            json!({ "chain": chain, "first": 1, "last": last, "segment": file })
+        });
         let report = json!({
             "records": found.records,
             "open": found.open,
             "heads": heads,
             "confirmed": found.confirmed,
             "unchecked": found.unchecked,
+            "unproven": unproven.collect::<Vec<_>>(),
+            "taken": found.takings.iter().map(taking).collect::<Vec<_>>(),
             "faults": faults.collect::<Vec<_>>(),
         });
         output.data(&report.to_string());
@@ -190,11 +195,39 @@ fn report(found: &Verification, output: Output) -> Exit {
             let closed = "heads are of records that are closed into segments: --segments DIRECTORY";
             output.say(&format!("{} {closed}", found.unchecked));
         }
+        for taking in &found.takings {
+            output.data(&taking.to_string());
+        }
+        for Unproven { chain, last, file } in &found.unproven {
+            let closed = format!(
+                "chain {chain}: records 1-{last} are not here: closed into `{}`",
+                file.escape_debug()
+            );
+            output.error(&format!("{closed}, as one record says; --segments DIRECTORY proves it"));
+        }
         for (chain, seq, why) in &found.faults {
             output.error(&format!("chain {chain}, record {seq}: {why}"));
         }
     }
-    if found.faults.is_empty() { Exit::Done } else { Exit::LedgerBroken }
+    match (found.faults.is_empty(), found.unproven.is_empty()) {
+        (false, _) => Exit::LedgerBroken,
+        (true, false) => Exit::Unproven,
+        (true, true) => Exit::Done,
+    }
+}
+
+fn taking(taking: &Taking) -> Value {
+    let given_up = taking
+        .given_up
+        .iter()
+        .map(|(chain, left, last)| json!({ "chain": chain, "beyond": left, "last": last }));
+    json!({
+        "file": &*taking.file,
+        "line": taking.line,
+        "record": &taking.record,
+        "believed": taking.believed,
+        "given_up": given_up.collect::<Vec<_>>(),
+    })
 }
 
 /// `CHAIN:SEQ:HASH`, from an argument.

@@ -110,6 +110,8 @@ enum Exit {
     Refused,
     /// 5
     LedgerBroken,
+    /// 6
+    Unproven,
 }
 
 impl From<Exit> for ExitCode {
@@ -121,6 +123,7 @@ impl From<Exit> for ExitCode {
             Exit::Invalid => 3,
             Exit::Refused => 4,
             Exit::LedgerBroken => 5,
+            Exit::Unproven => 6,
         })
     }
 }

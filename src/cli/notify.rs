@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::{
     Exit,
     args::{Format, ListArgs},
+    audit_show::operator,
     check,
     output::Output,
     serve::runtime,
@@ -16,7 +17,7 @@ use crate::{
     app::Correspondence,
     clock::Clock,
     config::Config,
-    ledger::{Again, Desk, Filter, LedgerFault, Listed, Reveal},
+    ledger::{Again, DeliveryState, Desk, Filter, LedgerFault, Listed, Reveal},
     notice::{Channel, Event, Recipient, RecordRef, Route, Routing, Templates},
     notify::{Announcer, Channels},
     operation::Address,
@@ -47,9 +48,24 @@ pub(super) fn list(config: Option<&Path>, list: &ListArgs, output: Output) -> Ex
         let mut found = desk.list(&filter).await?;
         found.retain(|listed| list.kind.is_none_or(|kind| listed.kind == Some(kind)));
         found.truncate(usize::try_from(list.limit).unwrap_or(usize::MAX));
+        if list.reveal {
+            desk.looks_at(&found, &asked(list), &operator()).await?;
+        }
         listed(&found, output);
         Ok(Exit::Done)
     })
+}
+
+/// What is listed, as a record says it.
+fn asked(list: &ListArgs) -> String {
+    let words = [
+        ("state", list.state.map(|state| DeliveryState::from(state).as_str().to_owned())),
+        ("channel", list.channel.as_ref().map(Channel::to_string)),
+        ("kind", list.kind.map(|kind| kind.as_str().to_owned())),
+        ("limit", Some(list.limit.to_string())),
+    ];
+    let words = words.into_iter().filter_map(|(name, value)| Some(format!(" {name}={}", value?)));
+    format!("notify list{}", words.collect::<String>())
 }
 
 /// `notify show`
@@ -60,7 +76,9 @@ pub(super) fn show(config: Option<&Path>, id: i64, reveal: bool, output: Output)
             output.hint("connect-guard notify list");
             return Ok(Exit::Failed);
         };
-        if !reveal {
+        if reveal {
+            desk.looks_at(&shown.folded, &format!("notify show {id}"), &operator()).await?;
+        } else {
             shown.listed.recipient = None;
         }
         let rendered = match templates.render(&shown.delivery) {

@@ -205,10 +205,10 @@ impl Desk {
         asked: &str,
         who: &Operator,
     ) -> Result<Vec<Unsealed>, LedgerFault> {
-        let sealed: Vec<&Audited> =
-            records.iter().filter(|audited| !part(&audited.record, "/inputs").is_null()).collect();
+        let sealed = records.iter().filter(|audited| !part(&audited.record, "/inputs").is_null());
+        let sealed: Vec<_> = sealed.map(|audited| format!("{}/{}", audited.chain, audited.seq)).collect();
         if !sealed.is_empty() {
-            self.looked(&sealed, asked, who).await?;
+            self.looked(sealed, asked, who).await?;
         }
         let mut all = Vec::with_capacity(records.len());
         for audited in records {

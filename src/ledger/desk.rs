@@ -13,7 +13,7 @@ use crate::{
 };
 
 use super::{
-    LedgerFault,
+    LedgerFault, Operator,
     notices::{self, open_delivery},
 };
 
@@ -102,6 +102,8 @@ pub struct Shown {
     pub delivery: Delivery,
     /// The numbers of those that go in the same message, itself among them.
     pub together: Vec<i64>,
+    /// Those, as they are listed, without recipients.
+    pub folded: Vec<Listed>,
 }
 
 /// What is to be tried again.
@@ -160,7 +162,7 @@ impl Desk {
         let rows = self.store.list(&pick).await?;
         let listed = rows.into_iter().map(|row| {
             let delivery = open_delivery(&self.seal, &row.sealed).ok();
-            listed(row, delivery.as_ref(), filter.reveal, now)
+            listed(&row, delivery.as_ref(), filter.reveal, now)
         });
         Ok(listed.filter(|listed| filter.state.is_none_or(|state| state == listed.state)).collect())
     }
@@ -173,18 +175,41 @@ impl Desk {
         let rows = self.store.show(id).await?;
         let together: Vec<i64> = rows.iter().map(|row| row.id).collect();
         let mut all = Vec::with_capacity(rows.len());
-        let mut found = None;
+        let (mut found, mut folded) = (None, Vec::with_capacity(rows.len()));
+        let now = self.clock.now().millis();
         for row in rows {
             let delivery = open_delivery(&self.seal, &row.sealed).map_err(LedgerFault::Kept)?;
+            folded.push(listed(&row, Some(&delivery), Reveal::Nothing, now));
             if row.id == id {
                 found = Some((row, delivery.clone()));
             }
             all.push(delivery);
         }
         let Some((row, own)) = found else { return Ok(None) };
-        let listed = listed(row, Some(&own), Reveal::Recipients, self.clock.now().millis());
+        let listed = listed(&row, Some(&own), Reveal::Recipients, now);
         let delivery = if all.len() > 1 { Delivery::folded(all).unwrap_or(own) } else { own };
-        Ok(Some(Shown { listed, delivery, together }))
+        Ok(Some(Shown { listed, delivery, together, folded }))
+    }
+
+    /// Puts on record who looks at these deliveries, recipients and words, and what was asked for: before they are shown.
+    /// Nothing is written of none.
+    ///
+    /// # Errors
+    /// When that cannot be recorded: nothing may be shown then.
+    pub async fn looks_at(
+        &self,
+        deliveries: impl IntoIterator<Item = &Listed>,
+        asked: &str,
+        who: &Operator,
+    ) -> Result<(), LedgerFault> {
+        let names = deliveries.into_iter().map(|listed| format!("{}/{}", listed.record.0, listed.record.1));
+        let mut records: Vec<String> = names.collect();
+        records.sort();
+        records.dedup();
+        if records.is_empty() {
+            return Ok(());
+        }
+        self.looked(records, asked, who).await
     }
 
     /// What was given up becomes due again, and what waits becomes due now; an attempt under way is left to its end.
@@ -206,7 +231,7 @@ impl Desk {
     }
 }
 
-fn listed(row: ListedRow, delivery: Option<&Delivery>, reveal: Reveal, now: i64) -> Listed {
+fn listed(row: &ListedRow, delivery: Option<&Delivery>, reveal: Reveal, now: i64) -> Listed {
     let state = match row.state.as_str() {
         "delivered" => DeliveryState::Delivered,
         "dead" => DeliveryState::Dead,
@@ -221,13 +246,13 @@ fn listed(row: ListedRow, delivery: Option<&Delivery>, reveal: Reveal, now: i64)
         id: row.id,
         state,
         kind: delivery.map(|delivery| delivery.kind),
-        channel: row.channel,
+        channel: row.channel.clone(),
         urgency: notices::read_urgency(row.urgency),
         attempts: row.attempts,
         created_at: row.created_at,
         due_at: row.due_at,
         settled_at: row.settled_at,
-        record: row.record,
+        record: row.record.clone(),
         recipient,
     }
 }

@@ -8,7 +8,7 @@ use crate::{
 };
 
 use super::{
-    Audited, Desk, LedgerFault, Operator, heads, parts,
+    Desk, LedgerFault, Operator, heads, parts,
     proof_parts::{OperatorPart, RevealPart},
     record::{self, Body, Kind, Stand, instant},
 };
@@ -63,10 +63,10 @@ impl Desk {
         }
     }
 
-    /// Records who looks at what.
+    /// Records who looks at what: records, as `chain/seq`.
     pub(super) async fn looked(
         &self,
-        records: &[&Audited],
+        records: Vec<String>,
         asked: &str,
         who: &Operator,
     ) -> Result<(), LedgerFault> {
@@ -79,7 +79,7 @@ impl Desk {
             host,
             filter: Some(shown(asked)).filter(|asked| !asked.is_empty()),
             count: Some(records.len()),
-            records: records.iter().map(|audited| format!("{}/{}", audited.chain, audited.seq)).collect(),
+            records,
         };
         let body = Body { reveal: Some(reveal), ..Body::default() };
         let make: Make = Box::new(move |_| Ok((body, Vec::new())));

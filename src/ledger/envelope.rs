@@ -21,9 +21,21 @@ pub(super) struct Envelope {
     /// Where every chain ended.
     #[serde(default)]
     pub(super) heads: Vec<EnvelopeIntent>,
+    /// What is sealed.
+    #[serde(default)]
+    pub(super) inputs: Option<EnvelopeInputs>,
+    /// Of an operator who took a store that was put back: up to where it is as it was seen.
+    #[serde(default)]
+    pub(super) kept: Vec<EnvelopeIntent>,
     /// The records that were closed into a segment.
     #[serde(default)]
     pub(super) segment: Option<SegmentPart>,
+}
+
+/// Under whose key something is sealed.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(super) struct EnvelopeInputs {
+    pub(super) person: String,
 }
 
 /// The freeze that a record names.

@@ -21,7 +21,7 @@ pub fn proven(export: &[u8], heads: &[RecordRef]) -> io::Result<(Verification, V
     for head in heads {
         known.head(head);
     }
-    let found = of_export(known, None, |each| lines(export, each))?;
+    let found = of_export(&known, None, |each| lines(export, each))?;
     let mut records = Vec::new();
     lines(export, &mut |read| {
         if let Read::Record(row, _) = read {

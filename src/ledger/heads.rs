@@ -3,24 +3,22 @@
 //!
 //! A line is one JSON object: `{"v":1,"at":TIME,"replica":NAME,"heads":[{"chain":NAME,"seq":NUMBER,"hash":HEX}, ..]}`. One
 //! with `"accepted":{record}` as well says that an operator took a store that was put back: of what was seen before, only what
-//! is up to the records of `kept` holds still, and that record says by whom and why.
+//! is up to the records of `kept` holds still. That record says the same, by whom and why; without it the line gives up
+//! nothing ([`Known`]).
 
 use std::{
-    collections::BTreeMap,
-    error::Error,
-    fmt,
     fs::{File, OpenOptions},
-    io::{self, BufRead, BufReader, Write},
+    io::{self, Write},
     os::unix::fs::OpenOptionsExt,
-    path::{Path, PathBuf},
-    sync::{Arc, atomic::Ordering},
+    path::Path,
+    sync::atomic::Ordering,
 };
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Broken, Ledger, Unwritten, Witness, outcome::reference, queue::Purpose, record::instant, summary,
-    verify::Claims,
+    Broken, HeadsFault, Known, Ledger, Taking, Unwritten, outcome::reference, queue::Purpose,
+    record::instant, summary,
 };
 use crate::{
     notice::RecordRef,
@@ -50,21 +48,14 @@ pub struct HeadsLine {
     pub kept: Vec<RecordRef>,
 }
 
-/// What lines say of the ledger, to verify it against.
-#[derive(Default)]
-pub struct Known {
-    pub(super) claims: Claims,
-    /// The last head of each chain, and the line that says so.
-    latest: BTreeMap<String, (RecordRef, Arc<str>, u64)>,
-}
-
-/// A file of heads cannot be used.
-#[derive(Debug)]
-pub enum HeadsFault {
-    /// It cannot be read or written.
-    Io(PathBuf, io::Error),
-    /// A line of it is none of heads: its number.
-    Line(PathBuf, u64),
+/// What a line of a file is.
+pub(super) enum ReadLine {
+    /// One of heads.
+    Line(HeadsLine),
+    /// The beginning of one, that a crash cut off.
+    Torn,
+    /// Something else.
+    Other,
 }
 
 impl HeadsLine {
@@ -92,6 +83,15 @@ impl HeadsLine {
             None => self.heads.push(last),
         }
         self
+    }
+
+    /// A line of a file.
+    pub(super) fn read(text: &[u8]) -> ReadLine {
+        match serde_json::from_slice::<Self>(text) {
+            Ok(line) if line.v == VERSION => ReadLine::Line(line),
+            Err(error) if error.is_eof() || is_torn(text) => ReadLine::Torn,
+            Ok(_) | Err(_) => ReadLine::Other,
+        }
     }
 
     /// One line, without its end.
@@ -128,66 +128,6 @@ fn ends_torn(file: &File) -> io::Result<bool> {
 /// The beginning of a line, and no end.
 fn is_torn(text: &[u8]) -> bool {
     text.starts_with(b"{\"v\":") && !text.trim_ascii_end().ends_with(b"}")
-}
-
-impl Known {
-    /// Reads a file of heads. Lines that a crash cut off are passed over.
-    ///
-    /// # Errors
-    /// When it cannot be read, or a line of it is none of heads.
-    pub fn read(&mut self, path: &Path) -> Result<(), HeadsFault> {
-        let fault = |error| HeadsFault::Io(path.to_owned(), error);
-        let name: Arc<str> = path.display().to_string().into();
-        let mut lines = BufReader::new(File::open(path).map_err(fault)?);
-        let (mut text, mut number) = (Vec::new(), 0);
-        loop {
-            text.clear();
-            if lines.read_until(b'\n', &mut text).map_err(fault)? == 0 {
-                return Ok(());
-            }
-            number += 1;
-            match serde_json::from_slice::<HeadsLine>(&text) {
-                Ok(line) if line.v == VERSION => self.line(&line, &name, number),
-                Err(error) if error.is_eof() || is_torn(&text) => {}
-                Ok(_) | Err(_) => return Err(HeadsFault::Line(path.to_owned(), number)),
-            }
-        }
-    }
-
-    /// Whoever asks says that a chain ended so.
-    pub fn head(&mut self, head: &RecordRef) {
-        self.claims.head(&head.chain, head.seq, &head.hash, Witness::Asker);
-    }
-
-    /// The last record of each chain that is in the store as it was seen.
-    pub(super) async fn agreed(&self, reader: &Reader) -> Result<Vec<RecordRef>, StoreError> {
-        let mut found = Vec::new();
-        for (chain, seen) in self.claims.latest_first() {
-            for (seq, hash) in seen {
-                let row = reader.record(chain, seq).await?;
-                if row.is_some_and(|row| Digest::of(&row.bytes) == hash) {
-                    found.push(RecordRef { chain: chain.to_owned(), seq, hash: hash.hex() });
-                    break;
-                }
-            }
-        }
-        Ok(found)
-    }
-
-    fn line(&mut self, line: &HeadsLine, name: &Arc<str>, number: u64) {
-        if line.accepted.is_some() {
-            self.claims.given_up(&line.kept);
-            self.latest.clear();
-        }
-        for head in &line.heads {
-            let by = Witness::File(Arc::clone(name), number);
-            self.claims.head(&head.chain, head.seq, &head.hash, by);
-            let later = |known: &(RecordRef, Arc<str>, u64)| known.0.seq > head.seq;
-            if !self.latest.get(&head.chain).is_some_and(later) {
-                self.latest.insert(head.chain.clone(), (head.clone(), Arc::clone(name), number));
-            }
-        }
-    }
 }
 
 impl Ledger {
@@ -249,9 +189,20 @@ impl Ledger {
     }
 }
 
+impl Ledger {
+    /// The lines that take a store that was put back, and what they give up.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn takings(&self, known: &Known) -> Result<Vec<Taking>, Unwritten> {
+        let taken = self.read(known.beside(&self.inner.reader)).await?;
+        Ok(taken.takings)
+    }
+}
+
 /// The first of the last heads that is not there.
 pub(super) async fn unseen(reader: &Reader, known: &Known) -> Result<Option<Broken>, StoreError> {
-    for (head, name, line) in known.latest.values() {
+    for (head, name, line) in &known.beside(reader).await?.latest {
         let why = match reader.record(&head.chain, head.seq).await? {
             Some(row) if Digest::of(&row.bytes).hex() == head.hash => continue,
             Some(_) => format!(
@@ -271,22 +222,4 @@ pub(super) async fn unseen(reader: &Reader, known: &Known) -> Result<Option<Brok
 /// Heads as records name them.
 pub(super) fn references(heads: &[(String, Head)]) -> Vec<RecordRef> {
     heads.iter().map(|(chain, head)| reference(chain, *head)).collect()
-}
-
-impl fmt::Display for HeadsFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Io(path, error) => write!(f, "`{}`: {error}", path.display()),
-            Self::Line(path, line) => write!(f, "`{}` line {line} is no line of heads", path.display()),
-        }
-    }
-}
-
-impl Error for HeadsFault {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Io(_, error) => Some(error),
-            Self::Line(..) => None,
-        }
-    }
 }

@@ -106,6 +106,9 @@ pub(super) struct Body {
     pub(super) heads: Vec<RefPart>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) segment: Option<SegmentPart>,
+    /// Of a store that was put back and taken: the last record of each chain that is as others saw it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) kept: Vec<RefPart>,
     /// Who erased, or took a store that was put back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) operator: Option<OperatorPart>,

@@ -10,6 +10,7 @@ use super::{
     desk_chain::{CHAIN, Draft},
     heads,
     outcome::reference,
+    parts,
     person::{DataKey, new_person},
     record::{Body, Inputs, Kind},
 };
@@ -41,6 +42,7 @@ impl Desk {
         let itself =
             new_person(&self.seal, itself).map_err(|why| LedgerFault::Kept(Misfit::seal("data key")(why)))?;
         let (seal, operator) = (self.seal.clone(), who.part());
+        let named = kept.iter().map(parts::reference).collect();
         let inputs = Inputs { words: Some(reason.to_owned()), ..Inputs::default() };
         let draft = Draft {
             kind: Kind::Restore,
@@ -50,7 +52,7 @@ impl Desk {
                 let row = place.person.as_ref().ok_or(Misfit::Missing("data key"))?;
                 let key = DataKey::open(&seal, row).map_err(Misfit::seal("data key"))?;
                 let inputs = Some(key.seal(CHAIN, place.seq, &inputs)?);
-                Ok((Body { inputs, operator: Some(operator), ..Body::default() }, Vec::new()))
+                Ok((Body { inputs, kept: named, operator: Some(operator), ..Body::default() }, Vec::new()))
             }),
         };
         let Done::Written(head) = self.write(draft).await? else {

@@ -216,6 +216,11 @@ impl Reader {
             .collect()
     }
 
+    /// The name of every person's key.
+    pub(crate) async fn tokens(&self) -> Result<Vec<String>, StoreError> {
+        query_scalar("SELECT token FROM people").fetch_all(&self.pool).await.map_err(StoreError::at("people"))
+    }
+
     /// Closes all connections.
     pub(crate) async fn close(&self) {
         self.pool.close().await;

@@ -144,15 +144,18 @@ class World:
         return command(*arguments, "--config", str(self.configuration), directory=self.directory)
 
     def deliveries(self, *arguments: str) -> list[dict[str, Any]]:
-        """What `notify list` lists, with its recipients and without heartbeats."""
-        done = self.command("--format", "json", "notify", "list", "--reveal", "--limit", "10000", *arguments)
+        """What `notify list` lists, with its recipients and without heartbeats. Who looks is on record."""
+        return self._listed("--reveal", *arguments)
+
+    def _listed(self, *arguments: str) -> list[dict[str, Any]]:
+        done = self.command("--format", "json", "notify", "list", "--limit", "10000", *arguments)
         assert done.returncode == 0, done.stderr
         return [each for each in json.loads(done.stdout) if each["kind"] != "heartbeat"]
 
     def wait_until_nothing_waits(self, seconds: float = 30) -> None:
         """Returns once every delivery was made or given up."""
         until = time.monotonic() + seconds
-        while waiting := [each for each in self.deliveries() if each["state"] in ("waiting", "under-way")]:
+        while waiting := [each for each in self._listed() if each["state"] in ("waiting", "under-way")]:
             assert time.monotonic() < until, f"after {seconds} s these wait: {waiting}\n{self.guard.log()}"
             time.sleep(0.2)
 

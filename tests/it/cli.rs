@@ -368,6 +368,18 @@ async fn the_outbox_is_shown_to_operators() {
     assert!(!data.contains('@') && words.contains("--reveal"), "{data}{words}");
     let (_, data, _) = said(&run(&["notify", "show", &id, "--reveal"], &guard.stage));
     assert!(data.contains("\nSubject: ") && data.contains('@'), "{data}");
+    // Who looked at which is on record, and nothing of it where nothing was shown.
+    let (_, data, _) = said(&run(&["audit", "show", "--kind", "reveal", "--format", "json"], &guard.stage));
+    let looks: Vec<serde_json::Value> =
+        data.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let filters: Vec<_> = looks.iter().map(|look| &look["record"]["reveal"]["filter"]).collect();
+    assert_eq!(filters, ["notify list limit=100", &*format!("notify show {id}")], "{data}");
+    let on = &listed[0]["record"];
+    let named = format!("{}/{}", on["chain"].as_str().unwrap(), on["seq"]);
+    for look in &looks {
+        let records = look["record"]["reveal"]["records"].as_array().unwrap();
+        assert!(records.contains(&named.as_str().into()), "{look}");
+    }
     let (code, _, words) = said(&run(&["notify", "show", "4711"], &guard.stage));
     assert_eq!((code, words.lines().next()), (Some(1), Some("error: there is no delivery 4711")));
     assert!(guard.process.stop().await.unwrap().success());
@@ -417,6 +429,11 @@ async fn i3_a_ledger_that_was_changed_ends_with_5() {
     let (code, data, words) = said(&run(&["audit", "verify"], &guard.stage));
     assert_eq!((code, words.as_str()), (Some(0), ""));
     assert!(data.contains(" records verified, 0 changes open\nchain guard: head "), "{data}");
+    let nothing = guard.stage.folder.join("nothing.jsonl");
+    fs::write(&nothing, "").unwrap();
+    let (code, _, words) =
+        said(&run(&["audit", "verify", "--heads", nothing.to_str().unwrap()], &guard.stage));
+    assert!(code == Some(1) && words.contains("says nothing"), "{words}");
     let ledger = guard.stage.folder.join("ledger.db");
     let mut bytes = fs::read(&ledger).unwrap();
     let (from, to) = (b"UpdateUserIdentityInfo", b"UpdateUserIdentityInf0");

@@ -8,7 +8,9 @@ use std::{
 
 use super::*;
 use crate::{
-    ledger::{Desk, Evidence, ExportFault, Flaw, Known, Operator, SegmentFault, Verification, open::flaw},
+    ledger::{
+        Desk, Evidence, ExportFault, Flaw, Known, Operator, SegmentFault, Unproven, Verification, open::flaw,
+    },
     notice::RecordRef,
 };
 
@@ -246,11 +248,15 @@ async fn old_records_leave_for_segments_and_verify_from_the_first() {
     let found = whole(Some(&seen)).await;
     assert_eq!(found.faults, []);
     assert_eq!((found.records, found.unchecked), (ledger.head().seq, 0), "from the very first record");
+    assert_eq!(found.unproven, []);
     // Without the segments it is said that a head could not be looked for.
     let mut known = Known::default();
     known.head(&seen);
     let found = Ledger::prove(&Evidence::Store(bench.url()), known, None).await.unwrap();
     assert_eq!((found.unchecked >= 1, found.faults), (true, vec![]));
+    let last = closed.last().unwrap();
+    let unproven = Unproven { chain: "gw-1".into(), last: held - 1, file: last.file.clone() };
+    assert_eq!(found.unproven, [unproven]);
     // A head of what is in a segment is still compared.
     let other = RecordRef { hash: "0f".repeat(32), ..seen.clone() };
     assert!(matches!(whole(Some(&other)).await.faults[0].2, Flaw::Replaced(..)));

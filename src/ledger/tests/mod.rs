@@ -13,6 +13,7 @@ mod form;
 mod freezes;
 mod golden;
 mod intents;
+mod kept;
 mod notes;
 mod outbox;
 mod outcomes;

@@ -6,7 +6,7 @@ use crate::{
     ledger::{
         Flaw, Seen, Verification, Witness,
         export::{Lines, Read},
-        record::{self, Body, Kind, RefPart},
+        record::{self, Body, Kind, RefPart, SegmentPart},
         verify::{Claims, Verifier},
     },
     notice::RecordRef,
@@ -269,4 +269,37 @@ fn i3_numbers_at_the_end_of_their_range_are_numbers() {
     assert!(matches!(lines.next().unwrap(), Some(Read::Record(_, Some(Flaw::OtherHash)))));
     let Some(Read::Record(row, Some(Flaw::NotARecord))) = lines.next().unwrap() else { panic!("a record") };
     assert_eq!((row.chain.as_str(), row.seq), ("gw-1", i64::MAX));
+}
+
+#[test]
+fn i3_a_beginning_is_closed_by_a_later_record_of_its_own_chain_alone() {
+    let rows = ledger();
+    let left: Vec<RecordRow> =
+        rows.iter().filter(|row| row.chain != "gw-1" || row.seq > 4).cloned().collect();
+    let with = |chain: &str, kind: Kind, part: SegmentPart| {
+        let last = left.iter().rfind(|row| row.chain == chain).unwrap();
+        let stand = record::Stand {
+            chain,
+            seq: LENGTH + 1,
+            prev: Digest::of(&last.bytes),
+            at: record::instant(0),
+            guard: "1.2.3",
+            owner: "one",
+        };
+        let bytes = record::bytes(stand, kind, Body { segment: Some(part), ..Body::default() }).unwrap();
+        let seq = i64::try_from(LENGTH + 1).unwrap();
+        let mut all = left.clone();
+        all.push(RecordRow { chain: chain.into(), seq, bytes });
+        verified(&all, &[])
+    };
+    let hash = Digest::of(&rows[3].bytes).hex();
+    let (file, digest) = ("gw-1-1-4.jsonl.gz".to_owned(), "0".repeat(64));
+    let part = SegmentPart { chain: "gw-1".into(), first: 1, last: 4, hash, file, digest };
+    let own = with("gw-1", Kind::Segment, part.clone());
+    assert_eq!(own.faults, []);
+    assert_eq!((own.unproven.len(), own.unproven[0].last), (1, 4), "nothing but that record says so");
+    assert_eq!(fault(&with("gw-2", Kind::Segment, part.clone())), (1, "missing"));
+    assert_eq!(fault(&with("gw-1", Kind::Ordinary, part.clone())), (1, "missing"));
+    let beyond = SegmentPart { last: LENGTH + 1, ..part };
+    assert_eq!(fault(&with("gw-1", Kind::Segment, beyond)), (1, "missing"));
 }

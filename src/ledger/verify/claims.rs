@@ -6,7 +6,6 @@ use std::{collections::HashMap, sync::Arc};
 use super::{Flaw, Witness};
 use crate::{
     ledger::{envelope::Envelope, proof_parts::SegmentPart},
-    notice::RecordRef,
     secret::Digest,
 };
 
@@ -56,20 +55,18 @@ impl Claims {
                 self.head(&head.chain, head.seq, &head.hash, by);
             }
         }
-        if let Some(segment) = envelope.segment {
+        // A guard closes the beginning of its own chain, and nothing behind the record that says so.
+        let closes = |segment: &SegmentPart| {
+            envelope.kind == "segment"
+                && segment.chain == envelope.chain
+                && (1..=segment.last).contains(&segment.first)
+                && segment.last < envelope.seq
+        };
+        if let Some(segment) = envelope.segment.filter(closes) {
             let by = Witness::Record(envelope.chain.as_str().into(), envelope.seq);
             self.head(&segment.chain, segment.last, &segment.hash, by);
             self.segments.entry(segment.chain.clone()).or_default().push(segment);
         }
-    }
-
-    /// From here on the chain is another one: what was seen of it beyond this record was given up, on record.
-    pub(in crate::ledger) fn given_up(&mut self, heads: &[RecordRef]) {
-        for (chain, claims) in &mut self.heads {
-            let left = heads.iter().find(|head| *head.chain == **chain).map_or(0, |head| head.seq);
-            claims.retain(|seq, _| *seq <= left);
-        }
-        self.forks.clear();
     }
 
     /// What was seen of each chain, the latest first.

@@ -37,6 +37,8 @@ pub enum Flaw {
     NoFreeze,
     /// It sets a freeze that no record lifts, and that is not in force.
     Thawed,
+    /// It is sealed, and the key to it is not there, nor is the person erased on record.
+    NoKey,
 }
 
 /// A head that somebody saw.
@@ -97,6 +99,7 @@ impl fmt::Display for Flaw {
             Self::OtherIntent => f.write_str("closes an intent of another hash"),
             Self::NoFreeze => f.write_str("lifts a freeze that is not there, or is lifted already"),
             Self::Thawed => f.write_str("sets a freeze that no record lifts, and that is not in force"),
+            Self::NoKey => f.write_str("is sealed under a key that is not there, and no erasure is on record"),
             Self::NoIntent => f.write_str("closes an intent that is not there, or is closed already"),
         }
     }
@@ -120,7 +123,8 @@ impl Flaw {
             | Self::OtherIntent
             | Self::NoIntent
             | Self::NoFreeze
-            | Self::Thawed => Vec::new(),
+            | Self::Thawed
+            | Self::NoKey => Vec::new(),
         }
     }
 
@@ -141,6 +145,7 @@ impl Flaw {
             Self::NoIntent => "no-intent",
             Self::NoFreeze => "no-freeze",
             Self::Thawed => "thawed",
+            Self::NoKey => "no-key",
         }
     }
 }

@@ -4,6 +4,7 @@
 mod chain;
 mod claims;
 mod flaw;
+mod keys;
 mod proof;
 
 use std::collections::{BTreeMap, HashMap};
@@ -13,15 +14,15 @@ use crate::{
     store::{RecordRow, StoreError},
 };
 
-use self::chain::Chain;
 pub(super) use self::claims::Claims;
 #[cfg(feature = "fuzzing")]
 pub(super) use self::proof::of_export;
+use self::{chain::Chain, keys::Keys};
 pub use self::{
     flaw::{Flaw, Seen, SegmentFault, Witness},
     proof::{Evidence, ProofFault},
 };
-use super::{Known, Ledger, LedgerFault, envelope::Envelope};
+use super::{Known, Ledger, LedgerFault, Taking, envelope::Envelope};
 
 /// What verifying found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,8 +39,23 @@ pub struct Verification {
     pub confirmed: u64,
     /// Heads that others saw and that are closed into segments which were not looked at.
     pub unchecked: u64,
+    /// The beginnings of chains that are not here, and that no segment was read to prove.
+    pub unproven: Vec<Unproven>,
+    /// The lines that take a store that was put back, and what they give up.
+    pub takings: Vec<Taking>,
     /// The first fault of each chain: `chain`, `seq`, what is wrong.
     pub faults: Vec<(String, u64, Flaw)>,
+}
+
+/// The beginning of a chain that is closed into segments which were not looked at: one record says so, whose hash takes no key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unproven {
+    /// The chain.
+    pub chain: String,
+    /// The last record that is not here; the first is 1.
+    pub last: u64,
+    /// The segment that is to hold it: the file's name.
+    pub file: String,
 }
 
 /// Reads records one by one, chain by chain in order, and says what is wrong first in each.
@@ -51,6 +67,8 @@ pub(super) struct Verifier {
     closing: Vec<Closing>,
     frozen: HashMap<(String, u64), String>,
     lifting: Vec<Closing>,
+    /// Of a store: the keys that stand beside it.
+    keys: Option<Keys>,
     claims: Claims,
 }
 
@@ -78,6 +96,11 @@ impl Verifier {
         Self { claims, ..Self::default() }
     }
 
+    /// The same, with the names of the keys that stand beside the chains.
+    fn having(self, keys: Option<&[String]>) -> Self {
+        Self { keys: keys.map(|keys| Keys::of(keys.iter().cloned())), ..self }
+    }
+
     /// Begins a chain in its middle: at the record before the first one shown.
     pub(super) fn after(&mut self, chain: &str, seq: u64, hash: Digest) {
         self.chains.insert(chain.into(), Chain::after(seq, hash));
@@ -100,6 +123,9 @@ impl Verifier {
     pub(super) fn record(&mut self, row: &RecordRow) {
         let (hash, envelope) = self.link(row);
         let Some(envelope) = envelope else { return };
+        if let Some(keys) = &mut self.keys {
+            keys.record(row, &envelope);
+        }
         match (envelope.kind.as_str(), envelope.intent) {
             ("intent", _) => {
                 self.open.insert((envelope.chain, envelope.seq), hash.hex());
@@ -148,6 +174,12 @@ impl Verifier {
         freezes.sort();
         let hash = |chain: &Chain| chain.hash.map(|hash| hash.hex()).unwrap_or_default();
         let begins = |chain: &str| self.chains.get(chain).map_or(0, |chain| chain.begins);
+        let unproven = self.chains.iter().filter(|(_, chain)| chain.begins > 1).map(|(name, chain)| {
+            let closed = self.claims.closed(name, chain.begins);
+            let file = closed.map(|one| one.file.clone()).unwrap_or_default();
+            Unproven { chain: name.clone(), last: chain.begins - 1, file }
+        });
+        let unproven = unproven.collect();
         Verification {
             records: self.records,
             confirmed: self.chains.values().map(|chain| chain.confirmed).sum(),
@@ -155,6 +187,8 @@ impl Verifier {
             heads: self.chains.iter().map(|(name, chain)| (name.clone(), chain.seq, hash(chain))).collect(),
             open: self.open.len() as u64,
             freezes,
+            unproven,
+            takings: Vec::new(),
             faults: self
                 .chains
                 .into_iter()

@@ -9,13 +9,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use flate2::bufread::GzDecoder;
+use flate2::bufread::MultiGzDecoder;
 
 use super::{Claims, Flaw, SegmentFault, Verification, Verifier, Witness};
 use crate::{
     ledger::{
         Known, Ledger, LedgerFault,
         export::{Lines, Read},
+        known::{Restores, Taken},
         proof_parts::SegmentPart,
     },
     secret::Digest,
@@ -52,11 +53,11 @@ impl Ledger {
         segments: Option<&Path>,
     ) -> Result<Verification, ProofFault> {
         match evidence {
-            Evidence::Export(path) => of_export(known, segments, |each| read_export(path, each)),
+            Evidence::Export(path) => of_export(&known, segments, |each| read_export(path, each)),
             Evidence::Store(url) => {
                 let reader = Location::read(url).and_then(|location| Reader::open(&location));
                 let reader = reader.map_err(|fault| ProofFault::Store(fault.into()))?;
-                let found = of_store(&reader, known.claims, segments).await;
+                let found = of_store(&reader, &known, segments).await;
                 reader.close().await;
                 found.map_err(ProofFault::Store)
             }
@@ -66,32 +67,40 @@ impl Ledger {
 
 /// Of an export that `lines` reads from its beginning to its end, and says whether it has one.
 pub(in crate::ledger) fn of_export<E>(
-    known: Known,
+    known: &Known,
     segments: Option<&Path>,
     lines: impl Fn(&mut dyn FnMut(Read)) -> Result<bool, E>,
 ) -> Result<Verification, E> {
-    let mut claims = known.claims;
+    let mut restores = Restores::default();
+    if known.takes() {
+        lines(&mut |read| restored(&mut restores, &read))?;
+    }
+    let Taken { mut claims, takings, .. } = known.taken(&restores);
     lines(&mut |read| said(&mut claims, read))?;
-    let mut verifier = with_segments(claims, segments);
+    let mut verifier = with_segments(claims, segments, None);
     let ended = lines(&mut |read| verifier.read(read))?;
     if !ended {
         verifier.unfinished();
     }
-    Ok(verifier.verifier.finish())
+    Ok(Verification { takings, ..verifier.verifier.finish() })
 }
 
 async fn of_store(
     reader: &Reader,
-    mut claims: Claims,
+    known: &Known,
     segments: Option<&Path>,
 ) -> Result<Verification, LedgerFault> {
+    let Taken { mut claims, takings, .. } = known.beside(reader).await?;
     reader.each_proof(|bytes| claims.record(bytes)).await?;
-    let mut verifier = with_segments(claims, segments);
+    // A person may be known or erased while the records are read: the key is there before them or after them then.
+    let keys = reader.tokens().await?;
+    let mut verifier = with_segments(claims, segments, Some(&keys));
     // A freeze may be set or lifted while the records are read: it is in force before them or after them then.
     let mut in_force = reader.frozen_by().await?;
     reader.each_record(|row| verifier.record(&row, None)).await?;
     in_force.extend(reader.frozen_by().await?);
-    let mut found = verifier.verifier.finish();
+    verifier.verifier.unopenable(&reader.tokens().await?);
+    let mut found = Verification { takings, ..verifier.verifier.finish() };
     for (chain, seq) in found.freezes.clone() {
         if !in_force.iter().any(|record| record.chain == chain && record.seq == seq) {
             found.found(chain, seq, Flaw::Thawed);
@@ -135,9 +144,13 @@ impl Behind {
 }
 
 /// Reads the segments that are bound by records, and those that are bound by records in them.
-fn with_segments(mut claims: Claims, directory: Option<&Path>) -> Behind {
+fn with_segments(mut claims: Claims, directory: Option<&Path>, keys: Option<&[String]>) -> Behind {
     let Some(directory) = directory else {
-        return Behind { verifier: Verifier::knowing(claims), ends: BTreeMap::new(), last: None };
+        return Behind {
+            verifier: Verifier::knowing(claims).having(keys),
+            ends: BTreeMap::new(),
+            last: None,
+        };
     };
     let mut seen = HashSet::new();
     // A later segment holds the records that bind earlier ones.
@@ -156,7 +169,8 @@ fn with_segments(mut claims: Claims, directory: Option<&Path>) -> Behind {
     let mut all: Vec<SegmentPart> = claims.segments.values().flatten().cloned().collect();
     all.sort_by(|a, b| (&a.chain, a.first).cmp(&(&b.chain, b.first)));
     all.dedup();
-    let mut behind = Behind { verifier: Verifier::knowing(claims), ends: BTreeMap::new(), last: None };
+    let mut behind =
+        Behind { verifier: Verifier::knowing(claims).having(keys), ends: BTreeMap::new(), last: None };
     for segment in all {
         match read_segment(directory, &segment, |read, _| behind.read(read)) {
             Ok(()) => {
@@ -185,7 +199,7 @@ fn read_segment(
     if Digest::of(&bytes).hex() != segment.digest {
         return Err(SegmentFault::Changed);
     }
-    let mut lines = Lines::new(BufReader::new(GzDecoder::new(&*bytes)));
+    let mut lines = Lines::new(BufReader::new(MultiGzDecoder::new(&*bytes)));
     while let Some(read) = lines.next().map_err(|_| SegmentFault::Unreadable)? {
         each(read, lines.at);
     }
@@ -200,12 +214,20 @@ fn read_export(path: &Path, each: &mut dyn FnMut(Read)) -> Result<bool, ProofFau
     let gzip = file.read_exact(&mut magic).is_ok() && magic == [0x1f, 0x8b];
     let file = BufReader::new(File::open(path).map_err(fault)?);
     let file: Box<dyn io::BufRead> =
-        if gzip { Box::new(BufReader::new(GzDecoder::new(file))) } else { Box::new(file) };
+        if gzip { Box::new(BufReader::new(MultiGzDecoder::new(file))) } else { Box::new(file) };
     let mut lines = Lines::new(file);
     while let Some(read) = lines.next().map_err(fault)? {
         each(read);
     }
     Ok(lines.ended)
+}
+
+/// Whether a line is the record of an operator who took a store that was put back.
+fn restored(restores: &mut Restores, read: &Read) {
+    match read {
+        Read::Record(row, None) => restores.record(row),
+        Read::Record(_, Some(_)) | Read::End(_) => {}
+    }
 }
 
 /// What a line says of other records.

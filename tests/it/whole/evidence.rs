@@ -3,6 +3,7 @@
 
 use std::{fs, process::Stdio, time::Duration};
 
+use aws_lc_rs::digest::{SHA256, digest};
 use connect_guard::demo::stage::{INSTANCE, Setting};
 use serde_json::Value;
 use sqlx::{ConnectOptions, Connection, sqlite::SqliteConnectOptions};
@@ -151,4 +152,50 @@ async fn a_user_is_erased_beside_the_guard() {
     let reasons =
         said(by_operator(&guard, &["--format", "json", "audit", "show", "--kind", "erasure"])).await;
     assert!(!reasons.contains("left the company"), "sealed: {reasons}");
+}
+
+/// Nothing but a record, whose hash takes no key, says that they are in a segment.
+#[tokio::test(flavor = "multi_thread")]
+async fn i3_a_beginning_that_is_not_there_is_not_proven_without_its_segment() {
+    let mut guard = Running::with(kept(1)).await;
+    let desk = guard.caller("IdentityDesk");
+    assert_eq!(change(&desk, 1, &[("FirstName", "Maria")]).await.status, 200);
+    guard.process.stop().await.unwrap();
+    let ledger = guard.stage.folder.join("ledger.db");
+    let mut store = SqliteConnectOptions::new().filename(&ledger).connect().await.unwrap();
+    let rows: Vec<(i64, Vec<u8>)> =
+        sqlx::query_as("SELECT seq, bytes FROM records WHERE chain = 'guard' ORDER BY seq")
+            .fetch_all(&mut store)
+            .await
+            .unwrap();
+    let hash = |bytes: &[u8]| hex::encode(digest(&SHA256, bytes));
+    let (first, (last, end)) = (&rows[0].1, rows.last().unwrap());
+    let forged = serde_json::json!({
+        "v": 1, "chain": "guard", "seq": last + 1, "prev": hash(end), "at": "2027-03-12T10:00:00.000Z",
+        "kind": "segment", "guard": "1.2.3", "owner": "one",
+        "segment": {
+            "chain": "guard", "first": 1, "last": 1, "hash": hash(first), "file": "guard-1-1.jsonl.gz",
+            "digest": "0".repeat(64),
+        },
+    });
+    sqlx::raw_sql("DROP TRIGGER records_are_not_deleted; PRAGMA foreign_keys = OFF")
+        .execute(&mut store)
+        .await
+        .unwrap();
+    sqlx::raw_sql("DELETE FROM records WHERE chain = 'guard' AND seq = 1").execute(&mut store).await.unwrap();
+    sqlx::query("INSERT INTO records (chain, seq, bytes) VALUES ('guard', $1, $2)")
+        .bind(last + 1)
+        .bind(forged.to_string().into_bytes())
+        .execute(&mut store)
+        .await
+        .unwrap();
+    store.close().await.unwrap();
+    let found = run(by_operator(&guard, &["audit", "verify"])).await;
+    let words = text(&found.stderr);
+    assert_eq!(found.status.code(), Some(6), "{}{words}", text(&found.stdout));
+    assert!(words.contains("records 1-1 are not here: closed into `guard-1-1.jsonl.gz`"), "{words}");
+    let segments = guard.stage.folder.join("segments");
+    let words = ["audit", "verify", "--segments", segments.to_str().unwrap()];
+    let found = run(by_operator(&guard, &words)).await;
+    assert_eq!(found.status.code(), Some(5), "{}", text(&found.stderr));
 }
