@@ -301,9 +301,11 @@ fn reached<'s>(route: &Route, site: &'s Site, policy: &Policy, now: Now) -> Vec<
     match route.instance {
         InstanceIn::None if policy.may_reach(route, None, now) => instances.iter().collect(),
         InstanceIn::None => Vec::new(),
-        InstanceIn::Path | InstanceIn::Body | InstanceIn::Query | InstanceIn::ResourceArn => {
-            instances.iter().filter(is_reached).collect()
-        }
+        InstanceIn::Path
+        | InstanceIn::Body
+        | InstanceIn::Query
+        | InstanceIn::BodyArn
+        | InstanceIn::ResourceArn => instances.iter().filter(is_reached).collect(),
     }
 }
 

@@ -93,6 +93,9 @@ pub(super) struct GivenPart {
     /// Permissions.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) permissions: Vec<String>,
+    /// Members of the body that a rule has to name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) members: Vec<String>,
 }
 
 /// What a decision was made with, beside the user: with it another policy can be asked the same.
@@ -149,6 +152,7 @@ impl From<&Given> for GivenPart {
             password: given.password,
             profiles: given.profiles.clone(),
             permissions: given.permissions.clone(),
+            members: given.members.clone(),
         }
     }
 }

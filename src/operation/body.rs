@@ -8,9 +8,9 @@ use crate::wire::{
 };
 
 use super::{
-    Class, InstanceIn, Route,
+    Class, InstanceId, InstanceIn, Route,
     arn::{ConnectArn, Named},
-    labels::{NamedInstance, invalid},
+    labels::{NamedInstance, invalid, missing},
 };
 
 /// A body as sent.
@@ -75,7 +75,7 @@ pub(super) fn read(route: &Route, class: Class, request: &WireRequest) -> Result
         return Ok(Sent::Members(Json::read_object(body)?.sorted()));
     }
     let members = match route.instance {
-        InstanceIn::Body => Some(Json::read_object(body)?),
+        InstanceIn::Body | InstanceIn::BodyArn => Some(Json::read_object(body)?),
         InstanceIn::Path | InstanceIn::Query | InstanceIn::ResourceArn | InstanceIn::None => None,
     };
     Ok(Sent::Bytes(body.clone(), members))
@@ -104,6 +104,21 @@ pub(super) fn instance(members: Option<&Object>) -> Result<Option<NamedInstance<
         },
         (None, None) => Ok(None),
     }
+}
+
+/// The instance whose ARN is the `ResourceArn` in a body: it has to be there, and to be that of an instance. Another
+/// spelling of the name is refused: the service may not tell them apart.
+pub(super) fn instance_of_resource(members: Option<&Object>) -> Result<NamedInstance<'_>, Malformed> {
+    const NAME: &str = "ResourceArn";
+    let members = members.ok_or_else(|| missing(NAME))?;
+    if members.iter().any(|(name, _)| name != NAME && name.eq_ignore_ascii_case(NAME)) {
+        return Err(Malformed::form(format!("body: a key is `{NAME}` in another case")));
+    }
+    let arn = text(members, NAME)?.ok_or_else(|| missing(NAME))?;
+    if InstanceId::of_arn(arn).is_none() {
+        return Err(invalid(format!("`{NAME}` is not the ARN of an instance")));
+    }
+    NamedInstance::read(arn)
 }
 
 fn text<'a>(members: &'a Object, name: &str) -> Result<Option<&'a str>, Malformed> {

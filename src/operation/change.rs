@@ -185,6 +185,23 @@ impl Change {
         }
     }
 
+    /// The members asked for that a rule has to name ([`Route::granting_members`]), in the order of that list.
+    pub fn members(&self) -> Vec<&'static str> {
+        let has = |name: &str| match &self.kind {
+            ChangeKind::Create(user) => user.rest.iter().any(|(member, _)| member == name),
+            ChangeKind::Sensitive(SensitiveBody::Profile(profile)) => profile.members.get(name).is_some(),
+            ChangeKind::Sensitive(
+                SensitiveBody::UserSecurityProfiles(_)
+                | SensitiveBody::AssociateSecurityProfiles { .. }
+                | SensitiveBody::Known(_)
+                | SensitiveBody::Members(_)
+                | SensitiveBody::None,
+            )
+            | ChangeKind::Identity(_) => false,
+        };
+        self.route.granting_members().iter().copied().filter(|name| has(name)).collect()
+    }
+
     /// The permissions that a security profile would have, where the body of `CreateSecurityProfile` or
     /// `UpdateSecurityProfile` says so.
     pub fn permissions(&self) -> Option<&[String]> {

@@ -246,6 +246,7 @@ fn instance<'a>(
             let text = label("resourceArn").ok_or_else(|| missing("resourceArn"))?;
             NamedInstance::of_resource(text)
         }
+        InstanceIn::BodyArn => body::instance_of_resource(members).map(Some),
         InstanceIn::None => Ok(None),
     }
 }

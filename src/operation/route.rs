@@ -32,6 +32,8 @@ pub enum InstanceIn {
     Query,
     /// In the ARN of the resource that is tagged.
     ResourceArn,
+    /// A member of the body, `ResourceArn`: the instance's ARN.
+    BodyArn,
     /// Nowhere.
     None,
 }
@@ -100,6 +102,26 @@ impl Route {
         format!("connect:{}", self.operation)
     }
 
+    /// The members of its body that give or widen something, or move a user to where others may reach them, and that no
+    /// other key of a rule is about: a rule names each of them in `members`. What is not listed is either typed (profiles,
+    /// permissions, identity, password) or gives nothing.
+    pub fn granting_members(&self) -> &'static [&'static str] {
+        match self.operation {
+            "CreateUser" => &["DirectoryUserId", "HierarchyGroupId", "Tags"],
+            "CreateSecurityProfile" | "UpdateSecurityProfile" => &[
+                "AllowedAccessControlHierarchyGroupId",
+                "AllowedAccessControlTags",
+                "AllowedFlowModules",
+                "Applications",
+                "GranularAccessControlConfiguration",
+                "HierarchyRestrictedResources",
+                "TagRestrictedResources",
+                "Tags",
+            ],
+            _ => &[],
+        }
+    }
+
     /// The names of the template's labels, in order.
     pub(super) fn labels(&self) -> impl Iterator<Item = &'static str> {
         self.parts().filter_map(label)
@@ -164,6 +186,7 @@ mod tests {
             InstanceIn::Path => "path",
             InstanceIn::Body => "body",
             InstanceIn::Query => "query",
+            InstanceIn::BodyArn => "arn",
             InstanceIn::ResourceArn | InstanceIn::None => "-",
         };
         [
@@ -209,9 +232,9 @@ mod tests {
         }
         let expected = [
             (Class::Identity, 2),
-            (Class::Sensitive, 47),
+            (Class::Sensitive, 48),
             (Class::Forbidden, 2),
-            (Class::Write, 196),
+            (Class::Write, 195),
             (Class::Read, 158),
         ];
         assert_eq!(counts, expected.into());

@@ -152,7 +152,7 @@ pub(super) const ROUTES: &[Route] = table! {
     Post "/attached-files/{InstanceId}" BatchGetAttachedFileMetadata Read Json ["associatedResourceArn"] [] Path;
     Post "/attached-files/{InstanceId}/{FileId}" CompleteAttachedFileUpload Write Empty ["associatedResourceArn"] [] Path;
     Post "/auth/code/{InstanceId}" CreateAuthCode Forbidden Json [] [] Path;
-    Post "/auth/sessions/delete-all-entity-sessions" DeleteAllEntitySessions Write Json [] [] Body;
+    Post "/auth/sessions/delete-all-entity-sessions" DeleteAllEntitySessions Sensitive Json [] [] Body;
     Post "/authentication-profiles/{InstanceId}/{AuthenticationProfileId}" UpdateAuthenticationProfile Sensitive Json [] [] Path;
     Post "/chat-integration-event" SendChatIntegrationEvent Write Json [] [] None;
     Post "/contact-evaluations/{InstanceId}/{EvaluationId}" UpdateContactEvaluation Write Json [] [] Path;
@@ -224,7 +224,7 @@ pub(super) const ROUTES: &[Route] = table! {
     Post "/instance/{InstanceId}/task/template/{TaskTemplateId}" UpdateTaskTemplate Write Json [] [] Path;
     Post "/metrics/contact" GetContactMetrics Read Json [] [] Body;
     Post "/metrics/current/{InstanceId}" GetCurrentMetricData Read Json [] [] Path;
-    Post "/metrics/data" GetMetricDataV2 Read Json [] [] None;
+    Post "/metrics/data" GetMetricDataV2 Read Json [] [] BodyArn;
     Post "/metrics/definitions/{InstanceId}/{MetricId}/content" UpdateMetricContent Write Json [] [] Path;
     Post "/metrics/definitions/{InstanceId}/{MetricId}/metadata" UpdateMetricMetadata Write Json [] [] Path;
     Post "/metrics/historical/{InstanceId}" GetMetricData Read Json [] [] Path;

@@ -87,6 +87,7 @@ impl<'a> Judge<'a> {
         need(question.profiles.iter().all(given), Miss::Grants)?;
         let permitted = |permission: &String| allow.permissions.contains(permission);
         need(question.permissions.iter().all(permitted), Miss::Permissions)?;
+        need(question.members.iter().all(|member| allow.members.contains(*member)), Miss::Members)?;
         need(question.password == Password::Absent || allow.password == PasswordRule::Allow, Miss::Password)
     }
 

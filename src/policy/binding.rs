@@ -185,10 +185,13 @@ impl Placeholder {
     }
 }
 
-/// Whether a template's piece is a name that an identity change may set.
-pub(super) fn depends_on_names(template: &Template) -> Option<Field> {
-    let Template::Parts(pieces, _) = template else { return None };
-    pieces.iter().find_map(|piece| match piece {
+/// The names in a template that an identity change may set.
+pub(super) fn names_of(template: &Template) -> impl Iterator<Item = Field> {
+    let pieces = match template {
+        Template::Parts(pieces, _) => pieces.as_slice(),
+        Template::Username => &[],
+    };
+    pieces.iter().filter_map(|piece| match piece {
         Piece::Of(Placeholder::FirstName) => Some(Field::FirstName),
         Piece::Of(Placeholder::LastName) => Some(Field::LastName),
         Piece::Of(Placeholder::Username) | Piece::Literal(_) => None,

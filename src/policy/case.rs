@@ -33,6 +33,7 @@ pub(super) struct Case {
     pub(super) password: Password,
     pub(super) grants: Vec<String>,
     pub(super) permissions: Vec<String>,
+    pub(super) members: Vec<String>,
     pub(super) profile: Option<String>,
     pub(super) profiles: Vec<Profile>,
     pub(super) directory: Directory,
@@ -88,6 +89,7 @@ impl Case {
         question.password = self.password;
         question.profiles = &self.grants;
         question.permissions = &self.permissions;
+        question.members = self.members.iter().map(String::as_str).collect();
         question.profile = self.profile.as_deref();
         question.notes = &self.notes;
         question

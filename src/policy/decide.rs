@@ -57,6 +57,8 @@ pub struct Given {
     pub profiles: Vec<String>,
     /// The permissions that a security profile is to have.
     pub permissions: Vec<String>,
+    /// The members of the body that a rule has to name.
+    pub members: Vec<String>,
 }
 
 impl Looked {

@@ -4,7 +4,7 @@
 use crate::operation::{Address, Field};
 
 use super::{
-    Basis, Ground, Known, Policy, Probe, Refusal, RuleRef, Side,
+    Ambiguous, Basis, Ground, Known, Policy, Probe, Refusal, RuleRef, Side,
     case::Case,
     compile,
     index::Aim,
@@ -48,14 +48,19 @@ impl Traced {
 
 impl Policy {
     /// What this policy answers, and why. Directory files count as old as they are.
-    pub fn explain(&self, probe: &Probe) -> Explanation {
-        let case = probe.case();
+    ///
+    /// # Errors
+    /// When the instance is asked for by its id alone, and rules name it by several ARNs.
+    pub fn explain(&self, probe: &Probe) -> Result<Explanation, Ambiguous> {
+        let mut case = probe.case().clone();
+        self.place(&mut case)?;
+        let case = &case;
         let question = case.question();
         let judge = Judge::new(self, &question, case.at);
         let verdict = compile::asked(&judge, case).map(|grant| grant.basis);
         let known = Known::default();
         let facts = if case.kind() == Kind::Ordinary { Facts::none(&known) } else { case.facts() };
-        trace(&judge, case, &facts, verdict)
+        Ok(trace(&judge, case, &facts, verdict))
     }
 }
 

@@ -9,7 +9,7 @@ use crate::diagnostic::{Fault, Faults, Source};
 
 /// Keys in the order in which they are written: who, what, where, what of it, when, and what is expected. Others stay as
 /// they are, after these.
-const ORDER: [&str; 52] = [
+const ORDER: [&str; 53] = [
     "id",
     "name",
     "reason",
@@ -38,6 +38,7 @@ const ORDER: [&str; 52] = [
     "password",
     "grants",
     "permissions",
+    "members",
     "profile",
     "profiles",
     "directory",

@@ -43,6 +43,8 @@ pub enum Miss {
     Grants,
     /// `permissions`
     Permissions,
+    /// `members`
+    Members,
     /// `password`
     Password,
     /// A deny about identity operations or about changes, and this is none.
@@ -83,6 +85,7 @@ impl Miss {
             Self::Usernames => "`usernames` does not name the Username",
             Self::Grants => "`grants` does not name a security profile that would be given",
             Self::Permissions => "`permissions` does not name a permission that would be given",
+            Self::Members => "`members` does not name a member of the body that would be given",
             Self::Password => "a password would be set, and the rule does not allow that",
             Self::Kind => "it is about another kind of operation",
             Self::Unchanged => "none of its `fields` or `domains` would change",

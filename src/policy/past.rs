@@ -62,6 +62,8 @@ pub enum Judged {
 pub enum Unsaid {
     /// To which address.
     Address,
+    /// Which of several instances of one id.
+    Instance,
     /// Which fields.
     Fields,
     /// Which user, by its Username.
@@ -168,6 +170,7 @@ impl Unsaid {
             Self::Address => {
                 "the values are masked, or the user as it was is not in the log: to which address".into()
             }
+            Self::Instance => "in which Region and account the instance is".into(),
             Self::Fields => "which fields".into(),
             Self::Username => "which Username the user has".into(),
             Self::Given => "which security profiles, permissions or Usernames were asked for".into(),
@@ -182,6 +185,11 @@ impl Unsaid {
 impl Policy {
     /// What this policy would have answered then. A field that a log names counts as one whose value would change.
     pub fn replay(&self, past: &Past) -> Judged {
+        let mut past = past.clone();
+        if self.place(&mut past.case).is_err() {
+            return Judged::Open(Vec::new(), [Unsaid::Instance].into());
+        }
+        let past = &past;
         match past.log {
             Logged::Exact => exactly(self, &past.case),
             Logged::NotPermissions | Logged::Whole => whole(self, past),
@@ -302,7 +310,8 @@ fn could(allow: &Allow, question: &Question<'_>, past: &Past, want: Want) -> boo
     let reached = ids.is_empty() || case.user.as_ref().is_none_or(|user| ids.contains(&user.id));
     let given = !past.says_given()
         || (case.grants.iter().all(|id| allow.grants.contains(id))
-            && case.permissions.iter().all(|name| allow.permissions.contains(name)));
+            && case.permissions.iter().all(|name| allow.permissions.contains(name))
+            && case.members.iter().all(|name| allow.members.contains(name)));
     let named = match want {
         Want::Operation => given,
         Want::Field(field, Some(true)) => allow.fields.contains(&field),

@@ -49,6 +49,18 @@ impl Pattern {
     }
 }
 
+impl Pattern {
+    /// Whether some name is matched by both. Each has a `*`, which takes whatever the other wants in the middle: so only
+    /// how they begin and how they end can keep them apart.
+    pub(super) fn meets(&self, other: &Self) -> bool {
+        let ([one, .., one_end], [two, .., two_end]) = (self.0.as_slice(), other.0.as_slice()) else {
+            return false;
+        };
+        let begins = one.starts_with(two.as_str()) || two.starts_with(one.as_str());
+        begins && (one_end.ends_with(two_end.as_str()) || two_end.ends_with(one_end.as_str()))
+    }
+}
+
 /// As it is written.
 impl fmt::Display for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -145,6 +157,14 @@ mod tests {
         fn what_contains_a_pattern_matches_its_names(wide in "[ab*]{0,6}", one in "[ab*]{0,6}", name in "[ab]{0,8}") {
             if let (Some(wide), Some(one)) = (Pattern::read(&wide), Pattern::read(&one)) {
                 prop_assert!(!wide.contains(&one) || !one.matches(&name) || wide.matches(&name));
+            }
+        }
+
+        #[test]
+        fn patterns_of_one_name_meet(one in "[ab*]{0,6}", two in "[ab*]{0,6}", name in "[ab]{0,8}") {
+            if let (Some(one), Some(two)) = (Pattern::read(&one), Pattern::read(&two)) {
+                prop_assert!(one.meets(&two) || !one.matches(&name) || !two.matches(&name));
+                prop_assert_eq!(one.meets(&two), two.meets(&one));
             }
         }
 

@@ -57,12 +57,15 @@ impl Probe {
 }
 
 impl Policy {
-    /// What this policy answers: the grounds, or why not. Directory files count as fresh.
+    /// What this policy answers: the grounds, or why not. Directory files count as fresh. An instance that is asked for by
+    /// its id alone, and that rules name by several ARNs, counts as none of these.
     ///
     /// # Errors
     /// The refusal.
     pub fn answer(&self, probe: &Probe) -> Result<Basis, Refusal> {
-        compile::verdict(self, &probe.0).map(|grant| grant.basis)
+        let mut case = probe.0.clone();
+        let _ = self.place(&mut case);
+        compile::verdict(self, &case).map(|grant| grant.basis)
     }
 }
 

@@ -81,6 +81,8 @@ pub(super) struct Question<'a> {
     pub(super) profiles: &'a [String],
     /// The permissions that a security profile is to have.
     pub(super) permissions: &'a [String],
+    /// The members of the body that a rule has to name.
+    pub(super) members: Vec<&'a str>,
     /// The security profile concerned.
     pub(super) profile: Option<&'a str>,
     /// What the request says in headers that are signed, by their names in lower case.
@@ -171,6 +173,7 @@ impl<'a> Question<'a> {
         }
         question.profiles = change.grants();
         question.permissions = change.permissions().unwrap_or_default();
+        question.members = change.members();
         if let Some(identity) = change.identity() {
             question.wanted = identity
                 .fields()
@@ -224,6 +227,7 @@ impl<'a> Question<'a> {
             password: Password::Absent,
             profiles: &[],
             permissions: &[],
+            members: Vec::new(),
             profile: None,
             notes: &NOTHING,
         }

@@ -114,6 +114,8 @@ pub(super) struct Allow {
     pub(super) grants: HashSet<String>,
     /// Permissions it may put into a security profile.
     pub(super) permissions: HashSet<String>,
+    /// Members of a body that it lets be given besides.
+    pub(super) members: HashSet<String>,
     /// Whether it lets a password be set with `CreateUser`.
     pub(super) password: PasswordRule,
     /// The sentence that lifts protection.
@@ -300,6 +302,7 @@ impl Allow {
             usernames: Names::default(),
             grants: HashSet::new(),
             permissions: HashSet::new(),
+            members: HashSet::new(),
             password: PasswordRule::Refuse,
             protected: None,
             quota: None,

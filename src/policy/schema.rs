@@ -80,6 +80,7 @@ fn allow() -> Value {
         ("usernames", texts(1, "Usernames that may be created; `*` inside")),
         ("grants", texts(1, "Ids of security profiles that may be given")),
         ("permissions", texts(1, "Permissions that may be put into a security profile")),
+        ("members", texts(1, "Members of a body that may be given besides, such as Tags")),
         (
             "password",
             json!({ "enum": ["refuse", "allow"], "description": "Whether CreateUser may set a password" }),
@@ -225,6 +226,7 @@ fn test() -> Value {
             ("password", json!({ "const": "set" })),
             ("grants", texts(0, "Security profiles that would be given")),
             ("permissions", texts(0, "Permissions that would be given")),
+            ("members", texts(0, "Members of the body that a rule has to name")),
             ("profile", text("The security profile concerned")),
             (
                 "profiles",

@@ -216,6 +216,7 @@ pub(super) fn given(question: &Question<'_>) -> Given {
         },
         profiles: question.profiles.to_vec(),
         permissions: question.permissions.to_vec(),
+        members: question.members.iter().map(|member| (*member).to_owned()).collect(),
     }
 }
 

@@ -14,6 +14,7 @@ use super::{
     compile::{self, Say},
     emergency::{Emergency, Revoked},
     index::Index,
+    place::Places,
     protected::Protected,
     question::Asker,
     rule::{Allow, Deny},
@@ -58,6 +59,8 @@ pub(super) struct Rules {
     pub(super) internationalised: BTreeSet<String>,
     /// How many `[[test]]` cases there are; all of them passed.
     pub(super) tests: usize,
+    /// The ARNs of instances that the files name.
+    pub(super) places: Places,
     /// Which policy of a row of policies it is.
     pub(super) epoch: Option<u64>,
     /// Over the names and texts of the files.
@@ -282,6 +285,7 @@ impl Rules {
             shared: BTreeSet::new(),
             internationalised: BTreeSet::new(),
             tests: 0,
+            places: Places::default(),
             epoch: None,
             digest: Digest::of(b""),
         }

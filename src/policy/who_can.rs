@@ -6,13 +6,14 @@ use std::collections::BTreeSet;
 use crate::{
     caller::Principal,
     clock::Now,
-    operation::{Address, Field, Route},
+    operation::{Address, Class, Field, Route},
 };
 
 use super::{
     Freeze, Policy, RuleRef,
-    binding::{Ages, Binding, Bound, Holder, Template, depends_on_names},
-    differences::Against,
+    binding::{Ages, Binding, Bound, Holder, Template, names_of},
+    differences::{Against, variants},
+    place::may_be_one,
     question::{Asker, NOTHING},
     rule::{Action, Allow, Deny},
     words,
@@ -27,7 +28,7 @@ pub struct Query {
     pub field: Option<Field>,
     /// Rules that name this caller, whatever its unique id.
     pub caller: Option<Principal>,
-    /// Rules that name this instance, as an id or an ARN.
+    /// Rules that reach this instance. By an id those that name any ARN of it, too; by an ARN those that name its id.
     pub instance: Option<String>,
     /// Rules that are about this Username.
     pub user: Option<String>,
@@ -93,22 +94,36 @@ impl Query {
     /// Whether a rule is about what is asked for: by the matchers that decide.
     fn is_about(&self, allow: &Allow, now: Now) -> bool {
         let scope = &allow.scope;
-        let action = self
-            .action
-            .is_none_or(|route| scope.actions.iter().any(|action| action.is(route.operation, route.class)));
-        let field =
-            self.field.is_none_or(|field| allow.fields.contains(&field) || allow.remove.contains(&field));
         let caller = self.caller.as_ref().is_none_or(|principal| {
             let arn = principal.arn.without_session();
             scope.callers.has(&Asker { principal, arn, key_id: None, issued: None, claims: &NOTHING })
         });
-        let instance = self.instance.as_ref().is_none_or(|instance| scope.instances.contains(instance));
-        let user = self.user.as_ref().is_none_or(|user| {
-            let created = allow.usernames.is_empty() || allow.usernames.has(user);
-            (scope.users.is_empty() || scope.users.has(user)) && created
-        });
+        let instance = self
+            .instance
+            .as_ref()
+            .is_none_or(|instance| scope.instances.iter().any(|named| may_be_one(named, instance)));
+        let user = self.user.as_ref().is_none_or(|user| scope.users.is_empty() || scope.users.has(user));
         let address = self.address.as_ref().is_none_or(|address| self.may_be(allow, address, now));
-        action && field && caller && instance && user && address
+        caller && instance && user && address && self.is_about_operation_of(allow)
+    }
+
+    /// Whether one of its operations, in one of the classes it may be asked in, is asked for with the field and the user: a
+    /// key that narrows one operation of a rule does not narrow the others.
+    fn is_about_operation_of(&self, allow: &Allow) -> bool {
+        let asked = |route: &Route| self.action.is_none_or(|action| action.operation == route.operation);
+        let named =
+            |route: &Route, class| allow.scope.actions.iter().any(|action| action.is(route.operation, class));
+        let holds = |route: &Route| {
+            let creates = route.operation == "CreateUser";
+            let field = self.field.is_none_or(|field| {
+                route.class == Class::Identity
+                    && (allow.fields.contains(&field) || allow.remove.contains(&field) && !creates)
+            });
+            let user = !creates || self.user.as_ref().is_none_or(|user| allow.usernames.has(user));
+            let address = self.address.is_none() || route.class == Class::Identity;
+            field && user && address
+        };
+        variants().any(|(route, class)| asked(route) && named(route, class) && holds(route))
     }
 
     /// Whether an address could be this one. A template with names can give whatever the names are.
@@ -124,7 +139,7 @@ impl Query {
             }
             (Binding::From(Template::Username), None) => true,
             (Binding::From(Template::Parts(_, domain)), None) => address.domain() == domain,
-            (Binding::From(template), Some(_)) if depends_on_names(template).is_some() => {
+            (Binding::From(template), Some(_)) if names_of(template).next().is_some() => {
                 binding.domains().is_none_or(|domains| domains.contains(&address.domain()))
             }
             (Binding::From(_) | Binding::Directory(_), Some(username)) => {
@@ -189,6 +204,9 @@ fn given(allow: &Allow) -> Vec<String> {
     }
     if !allow.permissions.is_empty() {
         given.push(words::of_permissions(allow));
+    }
+    if !allow.members.is_empty() {
+        given.push(words::of_members(allow));
     }
     given
 }

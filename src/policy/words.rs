@@ -61,6 +61,11 @@ pub(super) fn of_grants(allow: &Allow) -> String {
     }
 }
 
+/// Which members of a body may be given besides.
+pub(super) fn of_members(allow: &Allow) -> String {
+    format!("with the members {}", quoted(&allow.members.iter().collect()))
+}
+
 /// Which permissions may be put into a security profile.
 pub(super) fn of_permissions(allow: &Allow) -> String {
     if allow.permissions.is_empty() {

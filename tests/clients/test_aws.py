@@ -60,7 +60,7 @@ NEWER_THAN_PARLIAMENT = {
     "UpdateNotificationContent",
     "UpdateUserNotificationStatus",
 }
-IN_NO_REFERENCE = {"UpdateUserConfig", "UpdateCrossRegionRouting", "DeleteSession"}
+IN_NO_REFERENCE = {"UpdateUserConfig", "UpdateCrossRegionRouting", "DeleteAllEntitySessions", "DeleteSession"}
 
 
 def ran(*arguments: str) -> subprocess.CompletedProcess[str]:

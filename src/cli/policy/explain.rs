@@ -8,7 +8,7 @@ use super::{args::Explain, loaded};
 use crate::{
     cli::{Exit, args::Format, check::counted, output::Output},
     clock::Clock,
-    policy::{Basis, Explanation, Ground, Miss, Probe, Side, Traced},
+    policy::{Ambiguous, Basis, Explanation, Ground, Miss, Probe, Side, Traced},
 };
 
 /// `policy explain`: ends with [`Exit::Refused`] when the answer is no.
@@ -31,7 +31,14 @@ pub(super) fn explain(asked: &Explain, output: Output) -> Exit {
         Ok(policy) => policy,
         Err(exit) => return exit,
     };
-    let explained = policy.explain(&probe);
+    let explained = match policy.explain(&probe) {
+        Ok(explained) => explained,
+        Err(ambiguous) => {
+            output.error(&ambiguous.to_string());
+            output.hint(Ambiguous::HINT);
+            return Exit::Usage;
+        }
+    };
     let shown: Vec<&Traced> =
         explained.rules.iter().filter(|traced| asked.all || !traced.is_elsewhere()).collect();
     match output.format() {

@@ -32,7 +32,7 @@ pub(super) fn perform(world: &mut World, asked: &Asked<'_>) -> Result<Answer, An
             let named = asked.member("InstanceId").or_else(|| asked.member("instanceId"));
             named.map(|text| world.instance(text)).transpose()?
         }
-        InstanceIn::ResourceArn | InstanceIn::None => None,
+        InstanceIn::BodyArn | InstanceIn::ResourceArn | InstanceIn::None => None,
     };
     let instance = instance.unwrap_or_default();
     match asked.route.operation {

@@ -59,6 +59,7 @@ fn a_new_user_is_built_in_one_order() {
     assert_eq!(new_user.username, "mary");
     assert_eq!(change.grants(), ["s-2", "s-1"]);
     assert_eq!(change.permissions(), None);
+    assert_eq!(change.members(), ["Tags"]);
     assert!(new_user.password.is_some());
     assert!(
         matches!(change.identity().unwrap().wanted(Field::Email), Some(Wanted::Set(text)) if text == "m@example.com")
@@ -99,6 +100,10 @@ fn what_a_change_grants_is_told() {
     let profile = change("PUT", &format!("/security-profiles/{INSTANCE}"), body);
     assert_eq!(profile.permissions(), Some(&["Users.Edit".to_owned(), "Users.View".to_owned()][..]));
     assert!(profile.grants().is_empty());
+    assert!(profile.members().is_empty());
+    let wider = r#"{"SecurityProfileName":"n","TagRestrictedResources":["User"],"AllowedAccessControlTags":{"a":"b"}}"#;
+    let wider = change("PUT", &format!("/security-profiles/{INSTANCE}"), wider);
+    assert_eq!(wider.members(), ["AllowedAccessControlTags", "TagRestrictedResources"]);
     let ChangeKind::Sensitive(SensitiveBody::Profile(body)) = profile.kind() else { panic!("not a profile") };
     assert_eq!(body.name.as_deref(), Some("n"));
     assert_eq!(

@@ -274,3 +274,41 @@ fn every_refusal_keeps_who_asked_and_the_route_that_was_found() {
         assert_eq!(route.map(|route| route.operation), operation);
     }
 }
+
+#[test]
+fn ending_all_sessions_is_a_change_as_ending_one_is() {
+    let all = "/auth/sessions/delete-all-entity-sessions";
+    check(&[
+        (
+            "POST",
+            all,
+            r#"{"InstanceId":"a1b2c3d4-5678-90ab-cdef-EXAMPLE11111"}"#,
+            "change DeleteAllEntitySessions other:",
+        ),
+        ("POST", all, r#"{"InstanceId":"{A}"}"#, "change DeleteAllEntitySessions other:"),
+        ("POST", all, "{}", "400 form"),
+        ("DELETE", "/auth/sessions/{I}/s-1", "", "change DeleteSession other:s-1"),
+    ]);
+}
+
+#[test]
+fn metrics_are_of_the_instance_whose_arn_is_in_the_body() {
+    let ours = r#"{"ResourceArn":"{A}","StartTime":1}"#;
+    let metrics =
+        asked("POST", "/metrics/data", &ours.replace("{A}", ARN)).unwrap_or_else(|_| panic!("refused"));
+    assert_eq!(metrics.operation().target().instance.as_ref().map(|id| id.as_str()), Some(INSTANCE));
+    check(&[
+        ("POST", "/metrics/data", ours, "ordinary GetMetricDataV2 other:"),
+        ("POST", "/metrics/data", r#"{"StartTime":1}"#, "400 form"),
+        ("POST", "/metrics/data", r#"{"ResourceArn":1}"#, "400 form"),
+        ("POST", "/metrics/data", r#"{"ResourceArn":"a1b2c3d4-5678-90ab-cdef-EXAMPLE11111"}"#, "400 value"),
+        ("POST", "/metrics/data", r#"{"ResourceArn":"{A}/queue/q-1"}"#, "400 value"),
+        ("POST", "/metrics/data", r#"{"ResourceArn":"{A}","resourceArn":"{A}"}"#, "400 form"),
+        (
+            "POST",
+            "/metrics/data",
+            r#"{"ResourceArn":"arn:aws:connect:us-east-1:111122223333:instance/a1b2c3d4-5678-90ab-cdef-EXAMPLE22222"}"#,
+            "not served",
+        ),
+    ]);
+}

@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use crate::{
     clock::Now,
     diagnostic::{Fault, Faults},
-    operation::{Field, InstanceIn},
+    operation::{Class, Field, InstanceIn, Route},
     policy::{
         Policy, PolicyFiles, Trial,
         binding::Binding,
@@ -18,7 +18,12 @@ use crate::{
     },
 };
 
-use super::{Draft, Placed, drafted, lint::is_blunt, scope::reached, trial::tried};
+use super::{
+    Draft, Placed, drafted,
+    lint::is_blunt,
+    scope::reached,
+    trial::{place, tried},
+};
 
 /// A rule that ends within so long is told.
 const SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
@@ -29,8 +34,11 @@ const FEW: usize = 4;
 pub(in crate::policy) fn advice(files: &PolicyFiles, now: Now) -> Faults {
     let Ok((draft, _)) = drafted(files, now) else { return Faults::new() };
     let advised = Advised::of(&draft);
-    let (rules, tests) = draft.compiled(files);
+    let (rules, mut tests) = draft.compiled(files);
     let policy = Policy::on_trial(rules);
+    if place(&policy, &mut tests).fatal() {
+        return Faults::new();
+    }
     let trials: Vec<Trial> = tests.iter().map(|test| tried(&policy, test)).collect();
     advised.advice(&trials, now)
 }
@@ -129,16 +137,29 @@ fn wide(placed: &Placed<Allow>, faults: &mut Faults) {
     let allow = &placed.what;
     let everybody = allow.scope.users.is_empty() && allow.scope.user_ids.is_empty();
     let any = matches!(allow.binding, Some(Binding::AnyIn(_)));
-    if any && everybody && allow.usernames.is_empty() {
+    if any && everybody && beyond_creation(allow, |route| route.class == Class::Identity).is_some() {
         let message = format!("`{}` lets any account be pointed at any mailbox of a domain", allow.rule.id);
         let hint = "use email_from or email_directory, or name `users`";
         tell(placed, faults, "wide-address", message, hint.to_owned());
+    }
+    if let (true, true, Some(route)) =
+        (everybody, !allow.usernames.is_empty(), beyond_creation(allow, |route| route.class < Class::Write))
+    {
+        let message = format!("`usernames` of `{}` does not narrow {}", allow.rule.id, route.action());
+        let hint = "name `users`, or put what is created into a rule of its own";
+        tell(placed, faults, "creation-only", message, hint.to_owned());
     }
     let literal = |pattern: &Pattern| pattern.to_string().chars().filter(|each| *each != '*').count();
     if let Some((_, pattern)) = allow.scope.callers.roles.iter().find(|(_, role)| literal(role) < FEW) {
         let message = format!("`{}` names callers by `{pattern}`, which many roles may match", allow.rule.id);
         tell(placed, faults, "wide-callers", message, "name the roles".to_owned());
     }
+}
+
+/// An operation of a rule besides `CreateUser`, which alone `usernames` narrows.
+fn beyond_creation(allow: &Allow, holds: impl Fn(&Route) -> bool) -> Option<&'static Route> {
+    let routes = reached(&allow.scope.actions);
+    routes.into_iter().find(|route| route.operation != "CreateUser" && holds(route))
 }
 
 /// A role that is deleted and made again by somebody else has the same ARN, and another unique id.

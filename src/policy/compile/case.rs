@@ -18,7 +18,7 @@ use crate::{
 
 use super::{
     address,
-    rules::field,
+    rules::{field, members_of},
     table::{Reading, Table, Text, text},
     when,
 };
@@ -30,6 +30,8 @@ pub(super) struct Expected {
     pub(super) answer: Answer,
     /// Where the answer is written.
     pub(super) span: Range<usize>,
+    /// Where the instance is written.
+    pub(super) instance: Range<usize>,
     /// The line on which the test begins, from 1.
     pub(super) line: usize,
 }
@@ -74,6 +76,7 @@ pub(super) fn read(mut table: Table<'_>, reading: &mut Reading<'_>) -> Option<Ex
     };
     let grants = values("grants", &mut table, reading);
     let permissions = values("permissions", &mut table, reading);
+    let members = table.texts_or_none("members", reading).unwrap_or_default();
     let profile = table.text("profile", reading).map(|text| text.value);
     let directory = directory(&mut table, reading);
     let channel = addresses("channel", &mut table, reading);
@@ -82,9 +85,11 @@ pub(super) fn read(mut table: Table<'_>, reading: &mut Reading<'_>) -> Option<Ex
     let notes = notes(&mut table, reading);
     if let Some(route) = route {
         about(route, user.is_some(), username.is_some(), &table, reading);
+        members_of(&[route], &members, reading);
     }
     table.finish(reading);
     let (route, instance) = (route?, instance?);
+    let place = instance.span.clone();
     let (instance, instance_arn) = instance_of(route, &instance, reading);
     let case = Case {
         caller: caller?,
@@ -101,6 +106,7 @@ pub(super) fn read(mut table: Table<'_>, reading: &mut Reading<'_>) -> Option<Ex
         password,
         grants,
         permissions,
+        members: values_of(Some(members)),
         profile,
         profiles,
         directory,
@@ -108,7 +114,7 @@ pub(super) fn read(mut table: Table<'_>, reading: &mut Reading<'_>) -> Option<Ex
         known,
         at: at?.into(),
     };
-    Some(Expected { name: name?.value, case, answer: answer?, span, line })
+    Some(Expected { name: name?.value, case, answer: answer?, span, instance: place, line })
 }
 
 /// That a test says whom it is about.

@@ -4,8 +4,10 @@ use std::collections::{BTreeSet, HashMap};
 
 use crate::{
     diagnostic::{Fault, Faults},
+    operation::{Class, Field},
     policy::{
-        binding::{Binding, depends_on_names},
+        binding::{Binding, names_of},
+        differences::may_share,
         rule::{Allow, Deny, Scope},
     },
 };
@@ -21,7 +23,7 @@ pub(super) fn lint(draft: &Draft, faults: &mut Faults) {
     }
     same(draft, faults);
     dead(draft, faults);
-    names(draft, faults);
+    given_names(draft, faults);
     unused_directories(draft, faults);
 }
 
@@ -101,31 +103,55 @@ fn covers(deny: &Scope, allow: &Scope) -> bool {
     callers && instances && (deny.actions.is_empty() || actions())
 }
 
-/// A caller who may set a name, and whose template depends on that name, may choose the address in two steps.
-fn names(draft: &Draft, faults: &mut Faults) {
-    let setters: BTreeSet<&String> = draft
-        .allow
-        .iter()
-        .filter(|placed| {
-            placed.what.fields.iter().any(|field| matches!(field.name(), "FirstName" | "LastName"))
-        })
-        .flat_map(|placed| &placed.what.scope.callers.exact)
-        .collect();
-    for placed in &draft.allow {
-        let Some(Binding::From(template)) = &placed.what.binding else { continue };
-        let Some(field) = depends_on_names(template) else { continue };
-        if placed.what.scope.callers.exact.iter().any(|caller| setters.contains(caller)) {
-            warn(
-                placed,
-                faults,
-                format!(
-                    "a caller of `{}` may set {field}, and then the address made from it",
-                    placed.what.rule.id
-                ),
-                "use {username} or a directory, or let another caller change names".to_owned(),
-            );
-        }
+/// A caller who may change a name, and whose template depends on that name, may choose the address: the name, the address,
+/// and the name back. That is no binding, so it is an error.
+pub(super) fn chosen_names(draft: &Draft, faults: &mut Faults) {
+    for (placed, field, setter) in choices(draft, changes) {
+        let message = format!(
+            "a caller of `{}` may set {field}, and then the address made from it",
+            placed.what.rule.id
+        );
+        let place = placed.source.at(placed.span.clone());
+        faults.push(Fault::error(message, place).hint(format!(
+            "use {{username}} or a directory, or let other callers change names; {field} is set by `{}` at {}",
+            setter.rule.id, setter.rule.place
+        )));
     }
+}
+
+/// The same where a user is created: the address is that of the name which they are given.
+fn given_names(draft: &Draft, faults: &mut Faults) {
+    for (placed, field, _) in choices(draft, creates) {
+        let message =
+            format!("a caller of `{}` gives the {field} that the address is made from", placed.what.rule.id);
+        warn(placed, faults, message, "use {username} or a directory".to_owned());
+    }
+}
+
+/// The rules with a template over a name, that name, and a rule by which their callers may set it.
+fn choices(draft: &Draft, how: fn(&Allow) -> bool) -> Vec<(&Placed<Allow>, Field, &Allow)> {
+    let setters: Vec<&Allow> =
+        draft.allow.iter().map(|placed| &placed.what).filter(|allow| how(allow)).collect();
+    let chosen = |placed: &'_ Placed<Allow>| {
+        let Some(Binding::From(template)) = &placed.what.binding else { return None };
+        names_of(template).find_map(|field| {
+            let sets = |allow: &&&Allow| {
+                allow.fields.contains(&field) && may_share(&allow.scope, &placed.what.scope)
+            };
+            Some((field, *setters.iter().find(sets)?))
+        })
+    };
+    let bound = draft.allow.iter().filter(|placed| how(&placed.what));
+    bound.filter_map(|placed| chosen(placed).map(|(field, setter)| (placed, field, setter))).collect()
+}
+
+/// Whether it lets the identity of users be changed who are there already.
+fn changes(allow: &Allow) -> bool {
+    allow.scope.actions.iter().any(|action| action.is("UpdateUserIdentityInfo", Class::Identity))
+}
+
+fn creates(allow: &Allow) -> bool {
+    allow.scope.actions.iter().any(|action| action.is("CreateUser", Class::Identity)) && !changes(allow)
 }
 
 fn unused_directories(draft: &Draft, faults: &mut Faults) {

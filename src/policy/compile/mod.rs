@@ -38,6 +38,7 @@ use super::{
     binding::Directory,
     case::Case,
     index::Index,
+    place::Places,
     protected::Protected,
     rule::{Allow, Deny},
     screening::Screening,
@@ -90,8 +91,9 @@ pub(super) fn rules(files: &PolicyFiles, now: Now, say: Say) -> Result<(Rules, F
         Say::Faults => None,
         Say::Advice => Some(Advised::of(&draft)),
     };
-    let (rules, tests) = draft.compiled(files);
+    let (rules, mut tests) = draft.compiled(files);
     let policy = Policy::on_trial(rules);
+    faults.extend(trial::place(&policy, &mut tests));
     let trials: Vec<Trial> = tests.iter().map(|test| trial::tried(&policy, test)).collect();
     for (test, trial) in tests.iter().zip(&trials) {
         faults.extend(trial::fault(test, trial));
@@ -121,8 +123,12 @@ pub(super) fn trials(files: &PolicyFiles, more: &[Source], now: Now) -> Result<V
     if faults.fatal() {
         return Err(faults);
     }
-    let (rules, tests) = draft.compiled(files);
+    let (rules, mut tests) = draft.compiled(files);
     let policy = Policy::on_trial(rules);
+    faults.extend(trial::place(&policy, &mut tests));
+    if faults.fatal() {
+        return Err(faults);
+    }
     Ok(tests.iter().map(|test| trial::tried(&policy, test)).collect())
 }
 
@@ -151,6 +157,7 @@ fn drafted(files: &PolicyFiles, now: Now) -> Result<(Draft, Faults), Faults> {
         faults.extend(reading.faults);
     }
     draft.unique_ids(&mut faults);
+    lint::chosen_names(&draft, &mut faults);
     groups.unused(&mut faults);
     if faults.fatal() { Err(faults) } else { Ok((draft, faults)) }
 }
@@ -309,6 +316,7 @@ impl Draft {
             allow_index: Index::of_allow(&allow),
             screening: Screening::of(&allow),
             deny_index: Index::of_deny(&deny),
+            places: Places::of(allow.iter().chain(&monitor), &deny),
             allow,
             monitor,
             deny,

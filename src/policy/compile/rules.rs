@@ -46,6 +46,7 @@ pub(super) fn allow(
     let fields = fields(&mut table, reading);
     let remove = remove(&mut table, reading);
     let binding = binding(&mut table, &fields, directories, reading);
+    let members = table.texts("members", reading).unwrap_or_default();
     let allow = Allow {
         fields,
         remove,
@@ -55,6 +56,7 @@ pub(super) fn allow(
         usernames: names("usernames", &mut table, reading),
         grants: list("grants", &mut table, reading),
         permissions: list("permissions", &mut table, reading),
+        members: members.iter().map(|text| text.value.clone()).collect(),
         password: password(&mut table, reading),
         protected: table.sentence("protected", reading).map(|protected| protected.value),
         quota: when::quota(&mut table, reading),
@@ -66,6 +68,7 @@ pub(super) fn allow(
     };
     if !routes.is_empty() {
         fits_its_actions(&allow, &routes, &table, reading);
+        members_of(&routes, &members, reading);
         own::fits(&allow, &routes, &table, reading);
     }
     table.finish(reading);
@@ -203,6 +206,28 @@ fn list(key: &'static str, table: &mut Table<'_>, reading: &mut Reading<'_>) -> 
         }
     }
     list
+}
+
+/// That each is a member of a body of one of these operations, and one that a rule has to name.
+pub(super) fn members_of(routes: &[&Route], members: &[Text], reading: &mut Reading<'_>) {
+    let known: BTreeSet<&str> = routes.iter().flat_map(|route| route.granting_members()).copied().collect();
+    for text in members {
+        if known.contains(text.value.as_str()) {
+            continue;
+        }
+        let hint = match nearest(&text.value, known.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if known.is_empty() => {
+                "members are of CreateUser, CreateSecurityProfile and UpdateSecurityProfile".to_owned()
+            }
+            None => format!("members are: {}", known.iter().copied().collect::<Vec<_>>().join(", ")),
+        };
+        reading.error_hint(
+            format!("`{}` is no member that a rule names", text.value),
+            text.span.clone(),
+            hint,
+        );
+    }
 }
 
 /// That a rule has what its operations need, and nothing that none of them has.

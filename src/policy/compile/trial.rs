@@ -3,7 +3,8 @@
 use crate::{
     diagnostic::{Fault, Faults},
     policy::{
-        Policy, Refusal, Trial, case::Case, grant::Grant, judge::Judge, question::Kind, trials::Failure,
+        Ambiguous, Policy, Refusal, Trial, case::Case, grant::Grant, judge::Judge, question::Kind,
+        trials::Failure,
     },
 };
 
@@ -25,6 +26,20 @@ pub(in crate::policy) fn asked(judge: &Judge<'_>, case: &Case) -> Result<Grant, 
         Kind::Ordinary => judge.screen().and_then(|()| judge.pass()),
         Kind::Identity | Kind::Create | Kind::Sensitive => judge.decide(&case.facts()),
     }
+}
+
+/// Gives each test the ARN of its instance, and sets aside those of which it cannot be told: with a fault for each.
+pub(super) fn place(policy: &Policy, tests: &mut Vec<Placed<Expected>>) -> Faults {
+    let mut faults = Faults::new();
+    tests.retain_mut(|test| match policy.place(&mut test.what.case) {
+        Ok(()) => true,
+        Err(ambiguous) => {
+            let at = test.source.at(test.what.instance.clone());
+            faults.push(Fault::error(ambiguous.to_string(), at).hint(Ambiguous::HINT));
+            false
+        }
+    });
+    faults
 }
 
 /// What is wrong with a policy where a test of it failed.

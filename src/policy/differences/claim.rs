@@ -80,6 +80,11 @@ pub(super) struct Claim<'p> {
     pub(super) matters: BTreeSet<Matter>,
 }
 
+/// Every operation with each class it may be asked in.
+pub(in crate::policy) fn variants() -> impl Iterator<Item = (&'static Route, Class)> {
+    VARIANTS.iter().copied()
+}
+
 impl Operations {
     /// Those of which it holds.
     fn all(holds: impl Fn(&Route, Class) -> bool) -> Self {
@@ -228,13 +233,14 @@ impl<'p> Claim<'p> {
         let terms = match self.body {
             Body::Deny(deny) => format!("{:?}", deny.domains.iter().collect::<BTreeSet<_>>()),
             Body::Allow(allow) => format!(
-                "{:?} {} {:?} {:?} {:?} {:?} {:?} {} {:?} {:?} {:?} {:?}",
+                "{:?} {} {:?} {:?} {:?} {:?} {:?} {:?} {} {:?} {:?} {:?} {:?}",
                 allow.binding.as_ref().map(words::binding),
                 allow.plus.is_some(),
                 allow.restore,
                 allow.usernames.written(),
                 allow.grants.iter().collect::<BTreeSet<_>>(),
                 allow.permissions.iter().collect::<BTreeSet<_>>(),
+                allow.members.iter().collect::<BTreeSet<_>>(),
                 allow.password,
                 allow.protected.is_some(),
                 allow.quota,
@@ -247,7 +253,8 @@ impl<'p> Claim<'p> {
     }
 }
 
-fn callers(callers: &Callers) -> Vec<Caller<'_>> {
+/// The callers, one by one.
+pub(super) fn callers(callers: &Callers) -> Vec<Caller<'_>> {
     if callers.is_empty() {
         return vec![Caller::Anyone];
     }

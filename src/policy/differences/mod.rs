@@ -21,6 +21,9 @@ use super::{
     Policy, RuleRef,
     rule::{Allow, Deny},
 };
+pub(super) use claim::variants;
+pub(super) use narrower::may_share;
+
 use claim::Claim;
 use narrower::{may_meet, shadows};
 use search::rest;

@@ -12,11 +12,12 @@ use crate::{
         binding::{Binding, Template},
         hours::Hours,
         pattern::Names,
+        place,
         rule::{Allow, Conditions, Deny, PasswordRule, Restore, Scope},
     },
 };
 
-use super::claim::{Body, Caller, Claim, Matter};
+use super::claim::{Body, Caller, Claim, Matter, callers};
 
 /// Whether `wide` says of a matter at least what `narrow` says, for one of its callers at one of its places. Operations
 /// are not looked at.
@@ -102,10 +103,27 @@ fn are_others(one: &Scope, two: &Scope) -> bool {
     apart(&one.user_ids, &two.user_ids) || names && apart(&one.users.exact, &two.users.exact)
 }
 
-/// Whether two may name one caller: two patterns of an account may.
+/// Whether one caller may ask by both rules, for one instance and user; yes where that cannot be told.
+pub(in crate::policy) fn may_share(one: &Scope, other: &Scope) -> bool {
+    let apart = |one: &BTreeSet<String>, other: &BTreeSet<String>| {
+        !one.is_empty() && !other.is_empty() && one.is_disjoint(other)
+    };
+    let (when, then) = (&one.conditions, &other.conditions);
+    let sets = when.permission_set.as_ref().zip(then.permission_set.as_ref());
+    let named = callers(&other.callers);
+    callers(&one.callers).iter().any(|one| named.iter().any(|other| may_be_one(*one, *other)))
+        && one.instances.iter().any(|one| other.instances.iter().any(|other| place::may_be_one(one, other)))
+        && !are_others(one, other)
+        && !apart(&when.unique_ids, &then.unique_ids)
+        && sets.is_none_or(|(one, other)| one == other)
+}
+
+/// Whether two may name one caller.
 fn may_be_one(one: Caller<'_>, other: Caller<'_>) -> bool {
     match (one, other) {
-        (Caller::Roles(account, _), Caller::Roles(another, _)) => account == another,
+        (Caller::Roles(account, one), Caller::Roles(another, other)) => {
+            account == another && one.meets(other)
+        }
         (Caller::Anyone | Caller::Exact(_) | Caller::Roles(..), _) => {
             has_caller(one, other) || has_caller(other, one)
         }
@@ -182,14 +200,16 @@ fn hours(wide: &Hours, narrow: &Hours) -> bool {
 
 fn allow(wide: &Allow, narrow: &Allow, matter: Matter) -> bool {
     let grants = narrow.grants.is_subset(&wide.grants);
+    let members = narrow.members.is_subset(&wide.members);
     let terms = match matter {
         Matter::Create => {
             grants
+                && members
                 && wide.usernames.contain(&narrow.usernames)
                 && (wide.password == PasswordRule::Allow || narrow.password == PasswordRule::Refuse)
         }
         Matter::Give => grants,
-        Matter::Permit => narrow.permissions.is_subset(&wide.permissions),
+        Matter::Permit => members && narrow.permissions.is_subset(&wide.permissions),
         Matter::Set(field) if field.is_address() => {
             (wide.plus.is_some() || narrow.plus.is_none())
                 && wide

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{
-    claim::{Caller, Claim, Matter, Operations},
+    claim::{Body, Caller, Claim, Matter, Operations},
     narrower::{covers, meets},
 };
 
@@ -45,22 +45,62 @@ struct Index<'c, 'p> {
 
 /// What `claims` say and `others` do not.
 pub(super) fn rest<'c, 'p>(claims: &'c [Claim<'p>], others: &'c [Claim<'p>]) -> Vec<Rest<'c, 'p>> {
-    let known: HashSet<String> = others.iter().map(Claim::outline).collect();
-    let mut changed = claims.iter().filter(|claim| !known.contains(&claim.outline())).peekable();
+    let mut known: HashMap<String, Vec<&Claim<'p>>> = HashMap::new();
+    for other in others {
+        known.entry(other.outline()).or_default().push(other);
+    }
+    let mut spent = Spent::default();
+    let mut is_changed = |claim: &&Claim<'p>| match known.get_mut(&claim.outline()) {
+        Some(_) if !is_limited(claim) => false,
+        // A quota is one quota: so many claims of an outline are set aside for so many.
+        Some(same) => match same.pop() {
+            Some(other) => !spent.on(other, claim),
+            None => true,
+        },
+        None => true,
+    };
+    let changed: Vec<&Claim<'p>> = claims.iter().filter(|claim| is_changed(claim)).collect();
+    let mut changed = changed.into_iter().peekable();
     if changed.peek().is_none() {
         return Vec::new();
     }
     let index = Index::of(others);
     let mut left = MOST;
-    changed.flat_map(|claim| rest_of(claim, &index, &mut left)).collect()
+    changed.flat_map(|claim| rest_of(claim, &index, &mut left, &mut spent)).collect()
 }
 
-fn rest_of<'c, 'p>(claim: &'c Claim<'p>, index: &Index<'c, 'p>, left: &mut u32) -> Vec<Rest<'c, 'p>> {
+/// The claims with a quota that cover something, each with the one claim that it covers: what a quota allows is allowed
+/// once, and two rules that have the same quota each have it twice.
+#[derive(Default)]
+struct Spent<'p>(HashMap<&'p str, &'p str>);
+
+impl<'p> Spent<'p> {
+    /// Whether a claim may cover another one, and from then on no third.
+    fn on(&mut self, wide: &Claim<'p>, narrow: &Claim<'p>) -> bool {
+        !is_limited(wide) || *self.0.entry(&wide.rule.id).or_insert(&narrow.rule.id) == &*narrow.rule.id
+    }
+}
+
+fn is_limited(claim: &Claim<'_>) -> bool {
+    match claim.body {
+        Body::Allow(allow) => allow.quota.is_some(),
+        Body::Deny(_) => false,
+    }
+}
+
+fn rest_of<'c, 'p>(
+    claim: &'c Claim<'p>,
+    index: &Index<'c, 'p>,
+    left: &mut u32,
+    spent: &mut Spent<'p>,
+) -> Vec<Rest<'c, 'p>> {
     let mut alike: BTreeMap<BTreeMap<Option<&'p str>, Deeds>, Vec<Caller<'p>>> = BTreeMap::new();
     for caller in &claim.callers {
         let candidates = index.candidates(claim, *caller);
-        let places =
-            claim.places.iter().map(|place| (*place, deeds(claim, *caller, *place, &candidates, left)));
+        let places = claim
+            .places
+            .iter()
+            .map(|place| (*place, deeds(claim, *caller, *place, &candidates, left, spent)));
         let places = places.filter(|(_, deeds)| !deeds.is_empty()).collect();
         alike.entry(places).or_default().push(*caller);
     }
@@ -91,6 +131,7 @@ fn deeds<'p>(
     place: Option<&'p str>,
     candidates: &[&[&Claim<'p>]],
     left: &mut u32,
+    spent: &mut Spent<'p>,
 ) -> Deeds {
     let mut by_operations: BTreeMap<Operations, Vec<Matter>> = BTreeMap::new();
     for matter in &claim.matters {
@@ -100,7 +141,8 @@ fn deeds<'p>(
                 break;
             }
             *left -= 1;
-            if covers(candidate, (claim, caller, place, *matter)) {
+            let deed = (claim, caller, place, *matter);
+            if covers(candidate, deed) && spent.on(candidate, claim) {
                 operations = operations.without(&candidate.operations);
             }
         }

@@ -82,3 +82,16 @@ fn the_examples_are_without_advice_for_years() {
         assert_eq!(advice(&files, at(&format!("{year}-11-20T10:00:00Z"))).plain(), "", "{year}");
     }
 }
+
+#[test]
+fn usernames_narrow_nothing_but_creations() {
+    let mail = r#"fields = ["Email"]
+email_any_in = { domains = ["example.com"], because = "decided for this test" }
+unique_ids = ["AROADBQP57FF2AEXAMPLE"]
+usernames = ["new-*"]
+grants = ["p"]"#;
+    let both = allow_of("both", "UpdateUserIdentityInfo\", \"connect:CreateUser", mail);
+    assert_eq!(codes(&[&both]), ["wide-address", "creation-only"]);
+    assert_eq!(codes(&[&format!("{both}users = [\"mary\"]")]), Vec::<String>::new());
+    assert_eq!(codes(&[&allow_of("new", "CreateUser", mail)]), Vec::<String>::new());
+}

@@ -106,3 +106,46 @@ fn permissions_of_profiles_are_a_closed_list() {
         assert_eq!(code(&policy, &asked("basicagentaccess")), Some(Code::NoRule));
     }
 }
+
+#[test]
+fn a_new_user_gets_tags_and_a_place_only_where_a_rule_names_them() {
+    let with = |members: &[&str]| Case {
+        members: members.iter().map(|&member| member.to_owned()).collect(),
+        ..paulo()
+    };
+    let plain = create("usernames = [\"paulo\"]");
+    let tags = create("usernames = [\"paulo\"]\nmembers = [\"Tags\"]");
+    for member in ["Tags", "HierarchyGroupId", "DirectoryUserId"] {
+        assert_eq!(code(&plain, &with(&[member])), Some(Code::NoRule), "{member}");
+        assert_eq!(code(&tags, &with(&[member])).is_none(), member == "Tags", "{member}");
+    }
+    assert_eq!(code(&tags, &with(&["Tags", "HierarchyGroupId"])), Some(Code::NoRule));
+    assert_eq!(code(&tags, &paulo()), None);
+    let wrong = allow_of(
+        "r",
+        "CreateUser",
+        "usernames = [\"*\"]\ngrants = [\"p\"]\nfields = [\"FirstName\"]\nmembers = [\"Applications\"]",
+    );
+    assert!(faults(&[&wrong]).contains("`Applications` is no member that a rule names"));
+    assert!(
+        faults(&[&allow("r", "fields = [\"FirstName\"]\nmembers = [\"Tags\"]")]).contains("is no member")
+    );
+}
+
+#[test]
+fn a_security_profile_is_widened_only_where_a_rule_names_how() {
+    for operation in ["CreateSecurityProfile", "UpdateSecurityProfile"] {
+        let rule = allow_of("profiles", operation, "permissions = [\"BasicAgentAccess\"]");
+        let named = policy(&[&format!("{rule}members = [\"TagRestrictedResources\"]\n")]);
+        let plain = policy(&[&rule]);
+        let asked = Case { user: None, permissions: vec!["BasicAgentAccess".to_owned()], ..case(operation) };
+        assert_eq!(code(&plain, &asked), None);
+        let route = asked.route;
+        assert!(route.granting_members().len() >= 8);
+        for member in route.granting_members() {
+            let asked = Case { members: vec![(*member).to_owned()], ..asked.clone() };
+            assert_eq!(code(&plain, &asked), Some(Code::NoRule), "{member}");
+            assert_eq!(code(&named, &asked).is_none(), *member == "TagRestrictedResources", "{member}");
+        }
+    }
+}

@@ -125,6 +125,40 @@ fn a_narrower_condition_is_a_loss_and_a_wider_one_a_gain() {
 }
 
 #[test]
+fn a_quota_covers_one_rule_and_no_second_one() {
+    let quota = "quota = { changes = 5, per = \"1h\", of = \"user\" }";
+    let named = |id: &str, lines: &str| names(lines).replace("\"names\"", &format!("\"{id}\""));
+    let one = [names(quota)];
+    // The same text twice, and as parts of it.
+    for parts in [["", ""], ["users = [\"m*\"]\n", "users = [\"k*\"]\n"]] {
+        let [a, b] =
+            [("a", parts[0]), ("b", parts[1])].map(|(id, part)| named(id, &format!("{part}{quota}")));
+        let gains = policy(&[&one[0]]).differences(&policy(&[&a, &b])).gains().len();
+        assert_eq!(gains, 1, "{parts:?}");
+        assert!(policy(&[&a, &b]).differences(&policy(&[&a, &b])).is_empty());
+    }
+    // One part alone is no gain, and without a quota before neither are two.
+    let part = named("a", &format!("users = [\"m*\"]\n{quota}"));
+    let gains = |before: &str, after: &[&str]| policy(&[before]).differences(&policy(after)).gains().len();
+    assert_eq!(gains(&one[0], &[&part]), 0);
+    assert_eq!(gains(&names(""), &[&part, &named("b", quota)]), 0);
+}
+
+#[test]
+fn members_that_a_rule_names_besides_are_gains() {
+    let rule = |lines: &str| {
+        allow_of(
+            "new",
+            "CreateUser",
+            &format!("fields = [\"FirstName\"]\nusernames = [\"m*\"]\ngrants = [\"p\"]\n{lines}"),
+        )
+    };
+    let (plain, tags) = (policy(&[&rule("")]), policy(&[&rule("members = [\"Tags\"]")]));
+    assert_eq!(plain.differences(&tags).gains().len(), 1);
+    assert!(tags.differences(&plain).gains().is_empty());
+}
+
+#[test]
 fn what_cannot_be_compared_is_both() {
     for (one, other) in [
         ("users = [\"mary\"]", "users = [\"kim\"]"),

@@ -6,7 +6,7 @@ use super::{
 };
 
 fn explain(rules: &[&str], case: Case) -> Explanation {
-    policy(rules).explain(&Probe::for_tests(case))
+    policy(rules).explain(&Probe::for_tests(case)).unwrap()
 }
 
 /// A rule's id, its side, and what it said.
@@ -93,7 +93,7 @@ fn a_question_in_json_is_a_test() {
     let serde_json::Value::Object(mut question) = serde_json::from_str(question).unwrap() else { panic!() };
     let rules = policy(&[&any_mail("r", "")]);
     let code = |question: &serde_json::Map<String, serde_json::Value>| {
-        rules.explain(&Probe::of_json(question, at(NOON)).unwrap()).verdict.err().map(|no| no.code)
+        rules.explain(&Probe::of_json(question, at(NOON)).unwrap()).unwrap().verdict.err().map(|no| no.code)
     };
     assert_eq!(code(&question), Some(Code::AddressInUse));
     question.remove("known");
@@ -106,4 +106,50 @@ fn a_question_in_json_is_a_test() {
         wrong.insert(key.to_owned(), value);
         assert!(Probe::of_json(&wrong, at(NOON)).is_err(), "{key}");
     }
+}
+
+/// A rule that names the instance by this ARN alone.
+fn by_arn(id: &str, arn: &str) -> String {
+    any_mail(id, "").replace(&format!("\"{INSTANCE}\""), &format!("\"{arn}\""))
+}
+
+#[test]
+fn an_instance_asked_for_by_its_id_is_the_one_that_rules_name() {
+    let arn = format!("arn:aws:connect:us-east-1:111122223333:instance/{INSTANCE}");
+    let bare = Case { instance_arn: None, ..email("mary@example.com") };
+    assert!(explain(&[&by_arn("r", &arn)], bare.clone()).verdict.is_ok());
+    let deny = format!("[[deny]]\nid = \"d\"\nreason = \"test\"\ninstances = [\"{arn}\"]");
+    let denied = explain(&[&any_mail("r", ""), &deny], bare.clone()).verdict;
+    assert_eq!(denied.map_err(|refusal| refusal.code).err(), Some(Code::DeniedBy));
+
+    let elsewhere = arn.replace("us-east-1", "eu-central-1");
+    let two = policy(&[&by_arn("here", &arn), &by_arn("there", &elsewhere)]);
+    let ambiguous = two.explain(&Probe::for_tests(bare)).unwrap_err();
+    assert_eq!(ambiguous.arns, [elsewhere, arn].into());
+    assert!(two.explain(&Probe::for_tests(email("mary@example.com"))).unwrap().verdict.is_ok());
+}
+
+#[test]
+fn a_test_that_names_an_instance_by_its_id_means_the_arn_of_the_rules() {
+    let arn = format!("arn:aws:connect:us-east-1:111122223333:instance/{INSTANCE}");
+    let test = |expect: &str| {
+        format!(
+            "[[test]]\nname = \"t\"\ncaller = \"arn:aws:sts::111122223333:assumed-role/IdentityDesk/kim\"\n\
+             action = \"connect:UpdateUserIdentityInfo\"\ninstance = \"{INSTANCE}\"\nat = {NOON}\n\
+             user = {{ username = \"mary\" }}\nchange = {{ Email = \"mary@example.com\" }}\n{expect}"
+        )
+    };
+    let (yes, no) = (test("expect = \"allow\""), test("expect = \"refuse\"\nbecause = \"no-rule\""));
+    let here = by_arn("here", &arn);
+    let there = by_arn("there", &arn.replace("us-east-1", "eu-central-1"));
+    assert!(compile_rules(&[&here, &yes]).is_ok());
+    assert!(compile_rules(&[&here, &no]).unwrap_err().contains("expected refuse"));
+    for test in [yes, no] {
+        let faults = compile_rules(&[&here, &there, &test]).unwrap_err();
+        assert!(faults.contains("one instance of several") && faults.contains("write the ARN"), "{faults}");
+    }
+}
+
+fn compile_rules(rules: &[&str]) -> Result<(), String> {
+    Policy::compile(&files(rules), at(NOON)).map(|_| ()).map_err(|faults| faults.plain())
 }

@@ -185,11 +185,44 @@ fn f7_rules_that_say_the_same_or_can_never_apply_are_worth_a_warning() {
     assert!(!faults(&[&rule, &format!("{deny}users = [\"mary\"]")]).contains("warning"));
     assert!(faults(&[""]).contains("warning: there is no `[[allow]]`: everything is refused"));
     assert!(faults(&[&any_mail("a", "expires = 2027-03-11")]).contains("warning: the rule has expired"));
-    let two_steps = [
-        allow("names", "fields = [\"FirstName\"]"),
-        allow("mail", "fields = [\"Email\"]\nemail_from = \"{first_name}@example.com\""),
-    ];
-    assert!(faults(&[&two_steps[0], &two_steps[1]]).contains("a caller of `mail` may set FirstName"));
+}
+
+#[test]
+fn an_address_is_bound_to_no_name_that_its_callers_may_change() {
+    let names = allow("names", "fields = [\"LastName\"]");
+    let mail = allow("mail", "fields = [\"Email\"]\nemail_from = \"{first_name}.{last_name}@example.com\"");
+    let by = |rule: &str, role: &str| rule.replace("role/IdentityDesk", &format!("role/{role}"));
+    let wanted = "error: a caller of `mail` may set LastName";
+    for (setter, binder) in [
+        ("IdentityDesk", "IdentityDesk"),
+        ("Identity*", "IdentityDesk"),
+        ("IdentityDesk", "*Desk"),
+        ("Identity*", "*Desk"),
+        ("*Desk*", "Identity*"),
+    ] {
+        let found = faults(&[&by(&names, setter), &by(&mail, binder)]);
+        assert!(found.contains(wanted), "{setter} {binder}: {found}");
+    }
+    for (setter, binder) in [("HelpDesk", "IdentityDesk"), ("Help*", "IdentityDesk"), ("Help*", "Identity*")]
+    {
+        assert!(!faults(&[&by(&names, setter), &by(&mail, binder)]).contains("error"), "{setter} {binder}");
+    }
+    let users = |rule: &str, user: &str| format!("{rule}users = [\"{user}\"]\n");
+    assert!(!faults(&[&users(&names, "kim"), &users(&mail, "mary")]).contains("error"));
+    assert!(faults(&[&users(&names, "m*"), &users(&mail, "mary")]).contains(wanted));
+    let first = names.replace("LastName", "FirstName");
+    assert!(!faults(&[&first, &mail.replace("{first_name}.", "")]).contains("error"));
+    // One rule for both; and a user who is created is given the name and the address at once.
+    let one = mail.replace("[\"Email\"]", "[\"Email\", \"LastName\"]");
+    assert!(faults(&[&one]).contains(wanted));
+    let create = one
+        .replace("UpdateUserIdentityInfo", "CreateUser")
+        .replace("fields", "usernames = [\"*\"]\ngrants = [\"p\"]\nfields");
+    let found = faults(&[&create]);
+    assert!(
+        found.contains("warning: a caller of `mail` gives the LastName") && !found.contains("error"),
+        "{found}"
+    );
 }
 
 #[test]

@@ -150,6 +150,7 @@ fn case(operation: &str) -> Case {
         password: Password::Absent,
         grants: Vec::new(),
         permissions: Vec::new(),
+        members: Vec::new(),
         profile: None,
         profiles: vec![profile(AGENT, &["BasicAgentAccess"])],
         directory: Directory::ConnectManaged,

@@ -65,7 +65,7 @@ fn after_its_last_day_it_is_refused() {
     let on = |time: &str| Case { at: at(time), ..list() };
     assert_eq!(code(&policy, &on("2027-03-20T23:59:59Z")), None);
     assert_eq!(code(&policy, &on("2027-03-21T00:00:00Z")), Some(Code::NoRule));
-    let said = |case: Case| policy.explain(&Probe::for_tests(case)).rules[0].clone();
+    let said = |case: Case| policy.explain(&Probe::for_tests(case)).unwrap().rules[0].clone();
     assert_eq!(said(list()).side, Side::Monitor);
     assert_eq!(said(list()).said[0].1, Ok(()));
     assert_eq!(said(on("2027-03-21T00:00:00Z")).said[0].1, Err(Miss::Expires));

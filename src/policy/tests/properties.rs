@@ -206,7 +206,7 @@ proptest! {
     fn the_trace_is_the_decision(drafts in prop::collection::vec(drafts(), 0..8), case in cases()) {
         let texts: Vec<String> = drafts.iter().enumerate().map(|(n, draft)| text(n, draft)).collect();
         let policy = compiled(&texts);
-        let explained = policy.explain(&Probe::for_tests(case.clone()));
+        let explained = policy.explain(&Probe::for_tests(case.clone())).unwrap();
         prop_assert_eq!(explained.verdict.as_ref().err().map(|refusal| refusal.code), code(&policy, &case));
         let said = |side| explained.rules.iter().filter(move |traced| traced.side == side);
         let denied = said(Side::Deny).any(|traced| traced.said.iter().all(|(_, said)| said.is_ok()));

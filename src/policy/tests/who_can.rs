@@ -61,3 +61,44 @@ fn a_capability_says_to_whom_to_what_until_when_and_what_stands_against_it() {
     let except: Vec<&str> = any.except.iter().map(|rule| &*rule.id).collect();
     assert_eq!(except, ["d", "kim"], "not the one that has ended");
 }
+
+#[test]
+fn what_narrows_one_operation_of_a_rule_does_not_hide_the_others() {
+    let mail = r#"fields = ["Email"]
+email_any_in = { domains = ["example.com"], because = "decided for this test" }
+usernames = ["new-*"]
+grants = ["p"]"#;
+    let both = allow_of("both", "UpdateUserIdentityInfo\", \"connect:CreateUser", mail);
+    let policy = policy(&[&both]);
+    let of = |operation: Option<&str>, user: &str| Query {
+        action: operation.and_then(|name| routes().iter().find(|route| route.operation == name)),
+        user: Some(user.to_owned()),
+        ..Query::default()
+    };
+    assert_eq!(ids(&policy, &of(None, "ceo")), ["both"]);
+    assert_eq!(ids(&policy, &of(Some("UpdateUserIdentityInfo"), "ceo")), ["both"]);
+    assert_eq!(ids(&policy, &of(Some("CreateUser"), "new-kim")), ["both"]);
+    assert_eq!(ids(&policy, &of(Some("CreateUser"), "ceo")), Vec::<String>::new());
+    assert_eq!(code(&policy, &Case { user: Some(user("ceo")), ..email("ceo@example.com") }), None);
+}
+
+#[test]
+fn an_instance_is_found_by_its_id_and_by_its_arn() {
+    let arn = format!("arn:aws:connect:us-east-1:111122223333:instance/{INSTANCE}");
+    let elsewhere = arn.replace("us-east-1", "eu-central-1");
+    let policy = policy(&[
+        &any_mail("arn", "").replace(&format!("\"{INSTANCE}\""), &format!("\"{arn}\"")),
+        &any_mail("id", ""),
+    ]);
+    let on = |instance: &str| Query { instance: Some(instance.to_owned()), ..Query::default() };
+    assert_eq!(ids(&policy, &on(INSTANCE)), ["arn", "id"]);
+    assert_eq!(ids(&policy, &on(&arn)), ["arn", "id"]);
+    assert_eq!(ids(&policy, &on(&elsewhere)), ["id"]);
+}
+
+#[test]
+fn an_operation_is_found_in_each_class_that_it_is_asked_in() {
+    let policy = policy(&[&allow_of("tags", "Tag*", "")]);
+    let route = routes().iter().find(|route| route.operation == "TagResource");
+    assert_eq!(ids(&policy, &Query { action: route, ..Query::default() }), ["tags"]);
+}

@@ -79,7 +79,7 @@ async fn a_policy_is_asked_what_was_asked_before() {
     fs::create_dir(&other).unwrap();
     let rules = fs::read_to_string(policies.join("policy.toml")).unwrap();
     let (rules, _) = rules.split_once("[[test]]").unwrap();
-    let rules = rules.replace("{username}@example.com", "{first_name}.{last_name}@example.com");
+    let rules = rules.replace("{username}@example.com", "{username}.mail@example.com");
     fs::write(other.join("policy.toml"), &rules).unwrap();
     let (code, less) = replay(&other).await;
     assert_eq!(
@@ -102,7 +102,7 @@ async fn a_policy_is_asked_what_was_asked_before() {
         "\"LastName\", \"Mobile\"]",
         "\"LastName\", \"Mobile\", \"Email\"]\nemail_from = \"{username}@example.com\"",
     );
-    fs::write(other.join("policy.toml"), rules.replace("{first_name}.{last_name}", "{username}")).unwrap();
+    fs::write(other.join("policy.toml"), rules.replace("{username}.mail", "{username}")).unwrap();
     let (code, more) = replay(&other).await;
     assert_eq!(
         (code, count(&more, "done", "allowed"), count(&more, "refused", "allowed")),

@@ -129,6 +129,12 @@ fn past(event: &Value, who: &Arn, route: &'static Route, at: Now) -> Option<Past
             None => log = log_without(log),
         }
     }
+    let members = route.granting_members().iter().filter(|name| value(&asked, name).is_some());
+    put(
+        &mut question,
+        "members",
+        Some(members.copied().collect::<Vec<_>>()).filter(|members| !members.is_empty()),
+    );
     if let Some(permissions) = value(&asked, "Permissions") {
         match texts(permissions) {
             Some(permissions) => put(&mut question, "permissions", Some(permissions)),
@@ -188,6 +194,7 @@ fn instance(event: &Value, asked: &Value, route: &Route, resource: Option<&str>)
             Some(id) => id,
             None => return Some("none".to_owned()),
         },
+        InstanceIn::BodyArn => decoded(member(asked, "ResourceArn")?),
         InstanceIn::Path | InstanceIn::Body | InstanceIn::Query => decoded(member(asked, "InstanceId")?),
     };
     if named.starts_with("arn:") {

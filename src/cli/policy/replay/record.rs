@@ -194,12 +194,19 @@ fn past(
         let given = ["SecurityProfileIds", "SecurityProfiles"].iter().find_map(|name| body.get(name));
         put(&mut question, "grants", given.and_then(profiles));
         put(&mut question, "permissions", body.get("Permissions").and_then(texts));
+        let members = route.granting_members().iter().filter(|name| body.get(**name).is_some());
+        put(
+            &mut question,
+            "members",
+            Some(members.copied().collect::<Vec<_>>()).filter(|members| !members.is_empty()),
+        );
     }
     if let Some(given) = inputs.and_then(|inputs| inputs.get("given")) {
         put(&mut question, "username", text(given, "/username").filter(|_| route.operation == "CreateUser"));
         put(&mut question, "password", (given.get("password") == Some(&Value::Bool(true))).then_some("set"));
         put(&mut question, "grants", given.get("profiles").cloned());
         put(&mut question, "permissions", given.get("permissions").cloned());
+        put(&mut question, "members", given.get("members").cloned());
     }
     let signed = |name: &str| inputs.and_then(|inputs| text(inputs, name));
     let issued = signed("/issued").and_then(|at| at.parse().ok());
