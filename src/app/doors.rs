@@ -6,8 +6,8 @@ use super::{AppFault, failed};
 use crate::{
     config::{Config, Drain, Listen, StatusListen},
     server::{
-        BindError, Caps, Counts, Options, ProxyProtocol, Room, Server, StatusOptions, StatusServer, Tls,
-        descriptors,
+        BindError, Bodies, Caps, Counts, Options, ProxyProtocol, Room, Server, StatusOptions, StatusServer,
+        Tls, descriptors,
     },
 };
 
@@ -36,9 +36,12 @@ impl Doors {
     ) -> Result<Self, AppFault> {
         let issuing = config.session.as_ref().map_or(&[][..], |session| &session.listen);
         let room = room(config);
+        let largest = config.bodies.ordinary.max(config.bodies.change);
+        let bodies = Bodies::within(config.bodies_at_once, largest);
+        let shared = (&room, &bodies);
         Ok(Self {
-            gateways: bound(&config.listen, config.drain, &room, tls)?,
-            issuing: bound(issuing, config.drain, &room, session_tls)?,
+            gateways: bound(&config.listen, config.drain, shared, tls)?,
+            issuing: bound(issuing, config.drain, shared, session_tls)?,
             statuses: statuses(config, status_tls)?,
         })
     }
@@ -83,9 +86,15 @@ fn room(config: &Config) -> Room {
 }
 
 /// Listeners for callers, or for whoever wants a session.
-fn bound(listeners: &[Listen], drain: Drain, room: &Room, tls: &[Tls]) -> Result<Vec<Server>, AppFault> {
+fn bound(
+    listeners: &[Listen],
+    drain: Drain,
+    (room, bodies): (&Room, &Bodies),
+    tls: &[Tls],
+) -> Result<Vec<Server>, AppFault> {
     let bind = |(listen, tls): (&Listen, &Tls)| {
-        let options = Options { room: room.clone(), ..options(listen, drain) };
+        let (room, bodies) = (room.clone(), bodies.clone());
+        let options = Options { room, bodies, ..options(listen, drain) };
         Server::bind(options, tls.clone()).map_err(|fault| unbound(&fault))
     };
     listeners.iter().zip(tls).map(bind).collect()

@@ -320,6 +320,7 @@ fn exchange(
             let guard = guard.clone();
             Arc::new(move || guard.policy())
         },
+        instances: config.upstream.iter().flat_map(|upstream| upstream.site.instances.clone()).collect(),
         clock: clock.clone(),
         options: place.options.clone(),
     };

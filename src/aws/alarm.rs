@@ -8,6 +8,7 @@ use super::{
     document::TooLong,
     level::{EMERGENCY, TAGS},
     plan::RoleArn,
+    scp::{PROVIDER_CHANGES, TOPIC_CHANGES},
 };
 
 /// What the names of the rules begin with.
@@ -50,6 +51,7 @@ impl Plan<'_> {
         found.extend(self.assumed());
         found.extend(self.emergencies());
         found.extend(self.changed());
+        found.push(providers());
         found.push(organization());
         found.push(silenced());
         for alarm in &found {
@@ -185,6 +187,19 @@ impl Plan<'_> {
     }
 }
 
+/// Changes of providers, by which roles let in whoever they vouch for.
+fn providers() -> Alarm {
+    Alarm {
+        name: format!("{PREFIX}providers"),
+        description: "a provider of identities was changed: roles that trust it may let in others",
+        pattern: event(
+            Some("aws.iam"),
+            json!({ "eventName": PROVIDER_CHANGES, "eventSource": ["iam.amazonaws.com"] }),
+        ),
+        state: CHANGES,
+    }
+}
+
 /// Changes of what binds accounts. Seen in the organization's management account only.
 fn organization() -> Alarm {
     let names = [
@@ -219,15 +234,13 @@ fn silenced() -> Alarm {
     let rule = json!([{ "prefix": PREFIX }]);
     let rules = ["DeleteRule", "DisableRule", "PutRule", "PutTargets", "RemoveTargets"];
     let named = json!({ "requestParameters": { "$or": [{ "name": rule }, { "rule": rule }] } });
-    let topics = ["AddPermission", "DeleteTopic", "RemovePermission", "SetTopicAttributes", "Unsubscribe"];
     let topic = json!([{ "wildcard": format!("*:{TOPIC}*") }]);
-    let told =
-        json!({ "requestParameters": { "$or": [{ "subscriptionArn": topic }, { "topicArn": topic }] } });
+    let told = json!({ "requestParameters": { "$or": [{ "resourceArn": topic }, { "subscriptionArn": topic }, { "topicArn": topic }] } });
     let trails = ["DeleteTrail", "PutEventSelectors", "StopLogging", "UpdateTrail"];
     let ways = [
         of("cloudtrail.amazonaws.com", &trails, json!({})),
         of("events.amazonaws.com", &rules, named),
-        of("sns.amazonaws.com", &topics, told),
+        of("sns.amazonaws.com", &TOPIC_CHANGES, told),
     ];
     Alarm {
         name: format!("{PREFIX}silenced"),

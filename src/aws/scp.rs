@@ -53,8 +53,19 @@ const POLICY_CHANGES: [&str; 5] =
     ["CreatePolicy", "CreatePolicyVersion", "DeletePolicy", "DeletePolicyVersion", "SetDefaultPolicyVersion"];
 /// What silences an alarm.
 const RULE_CHANGES: [&str; 5] = ["DeleteRule", "DisableRule", "PutRule", "PutTargets", "RemoveTargets"];
-const TOPIC_CHANGES: [&str; 5] =
-    ["AddPermission", "DeleteTopic", "RemovePermission", "SetTopicAttributes", "Unsubscribe"];
+/// What takes the alarms' topic, or those who are told by it, away from them.
+pub(super) const TOPIC_CHANGES: [&str; 7] = [
+    "AddPermission",
+    "DeleteTopic",
+    "PutDataProtectionPolicy",
+    "RemovePermission",
+    "SetSubscriptionAttributes",
+    "SetTopicAttributes",
+    "Unsubscribe",
+];
+/// What lets others in by a provider that a role trusts. Whom roles trust is not known here: it is said of all of them.
+pub(super) const PROVIDER_CHANGES: [&str; 3] =
+    ["AddClientIDToOpenIDConnectProvider", "UpdateOpenIDConnectProviderThumbprint", "UpdateSAMLProvider"];
 
 impl Plan<'_> {
     /// The service control policies of a level, in this form.
@@ -136,9 +147,13 @@ impl Plan<'_> {
         if !policies.is_empty() {
             found.push(Statement::deny("KeepPolicies", of("iam", POLICY_CHANGES), policies).unless(keepers));
         }
+        let providers = ["oidc-provider", "saml-provider"];
+        let providers = providers.map(|kind| format!("arn:{partition}:iam::*:{kind}/*")).to_vec();
+        found.push(Statement::deny("KeepProviders", of("iam", PROVIDER_CHANGES), providers).unless(keepers));
         let alarms = vec![format!("arn:{partition}:events:*:*:rule/{PREFIX}*")];
         found.push(Statement::deny("KeepRules", of("events", RULE_CHANGES), alarms).unless(keepers));
-        let topics = vec![format!("arn:{partition}:sns:*:*:{TOPIC}")];
+        // Its subscriptions are named below it.
+        let topics = ["", ":*"].map(|below| format!("arn:{partition}:sns:*:*:{TOPIC}{below}")).to_vec();
         found.push(Statement::deny("KeepTopic", of("sns", TOPIC_CHANGES), topics).unless(keepers));
         found
     }

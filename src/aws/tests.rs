@@ -211,3 +211,26 @@ fn the_role_for_ordinary_operations_is_exempt_from_nothing() {
         assert!(!exempt.contains("connect-guard-ordinary"), "{statement}");
     }
 }
+
+/// Whoever is told may be told nothing any more, and a role may let in others, without either being changed itself.
+#[test]
+fn subscriptions_and_providers_are_kept_and_watched() {
+    let config = config(CONFIG);
+    let plan = Plan::of(&config);
+    let denied = json!(plan.scp(Level::Identity, Form::Minified).unwrap()).to_string();
+    let watched: Vec<_> =
+        plan.alarms(Level::Identity).unwrap().into_iter().map(|alarm| alarm.pattern).collect();
+    let watched = json!(watched).to_string();
+    for (service, name) in [
+        ("sns", "SetSubscriptionAttributes"),
+        ("sns", "PutDataProtectionPolicy"),
+        ("sns", "Unsubscribe"),
+        ("iam", "UpdateSAMLProvider"),
+        ("iam", "UpdateOpenIDConnectProviderThumbprint"),
+        ("iam", "AddClientIDToOpenIDConnectProvider"),
+    ] {
+        assert!(denied.contains(&format!("\"{service}:{name}\"")), "{name}");
+        assert!(watched.contains(&format!("\"{name}\"")), "{name}");
+    }
+    assert!(denied.contains("arn:aws:sns:*:*:connect-guard-alarm:*"));
+}

@@ -4,7 +4,13 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 
-use super::{Exit, args::Format, output::Output, serve::runtime, session::SessionArgs};
+use super::{
+    Exit,
+    args::Format,
+    output::{Output, on_one_line},
+    serve::runtime,
+    session::SessionArgs,
+};
 use crate::{
     clock::Clock,
     policy::FreezeScope,
@@ -92,8 +98,11 @@ pub(super) fn freeze(args: &FreezeArgs, output: Output) -> Exit {
         &args.who,
         output,
         async |desk| desk.freeze(&scope, reason).await,
-        |id| {
-            done("frozen", &scope, &id, output);
+        |told| {
+            if let Some(warning) = &told.warning {
+                output.say(&format!("warning: {}", on_one_line(warning)));
+            }
+            done("frozen", &scope, &told.id, output);
         },
     )
 }
@@ -107,8 +116,8 @@ pub(super) fn unfreeze(args: &UnfreezeArgs, output: Output) -> Exit {
         &args.who,
         output,
         async |desk| desk.unfreeze(&args.id, &args.reason).await,
-        |id| {
-            done("lifted", &args.id, &id, output);
+        |told| {
+            done("lifted", &args.id, &told.id, output);
         },
     )
 }

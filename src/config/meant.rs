@@ -72,6 +72,8 @@ pub struct Config {
     pub rates: Rates,
     /// Octets a body may have, by class, at every listener.
     pub bodies: BodyLimits,
+    /// Octets of bodies that all listeners hold at once. A source has a quarter. Default 64 MiB.
+    pub bodies_at_once: usize,
     /// How logs are written.
     pub log: LogFormat,
 }

@@ -381,6 +381,7 @@ pub(super) struct Limits {
     pub(super) keys: Option<Spanned<usize>>,
     pub(super) change_body: Option<Spanned<usize>>,
     pub(super) ordinary_body: Option<Spanned<usize>>,
+    pub(super) bodies_at_once: Option<Spanned<usize>>,
 }
 
 #[derive(Deserialize, Clone, Copy)]

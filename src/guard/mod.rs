@@ -93,6 +93,7 @@ mod caught;
 mod line;
 mod outcome;
 mod path;
+mod quoted;
 mod reply;
 mod settle;
 mod tally;
@@ -113,7 +114,7 @@ pub use outcome::{Decision, Outcome};
 pub use reply::{Stop, answer};
 pub use tally::{Counted, GuardStats, Stage};
 
-use self::tally::Tally;
+use self::{quoted::Quoted, tally::Tally};
 use crate::{
     caller::{KeyRing, SessionKeys, Unverified},
     client::ClientStats,
@@ -242,7 +243,7 @@ impl Guard {
     /// Counts a request that has no single reading.
     pub fn malformed(&self, malformed: &Malformed, origin: &Origin) {
         self.tally.count(None, Outcome::NoReading);
-        tracing::info!(request = %origin.request_id, source = %origin.source, why = %malformed.why, "malformed");
+        tracing::info!(request = %origin.request_id, source = %origin.source, why = %Quoted(&malformed.why), "malformed");
         self.ledger.stranger(Stranger { source: origin.source, code: Outcome::NoReading.code() });
     }
 

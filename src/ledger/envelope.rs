@@ -27,6 +27,9 @@ pub(super) struct Envelope {
     /// Of an operator who took a store that was put back: up to where it is as it was seen.
     #[serde(default)]
     pub(super) kept: Vec<EnvelopeIntent>,
+    /// The names of the keys that an erasure took away.
+    #[serde(default)]
+    pub(super) erased: Vec<String>,
     /// The records that were closed into a segment.
     #[serde(default)]
     pub(super) segment: Option<SegmentPart>,

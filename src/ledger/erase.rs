@@ -63,6 +63,7 @@ impl Desk {
         let itself = hash.hash("guard", CHAIN.as_bytes()).hex();
         let itself =
             new_person(&self.seal, itself).map_err(|why| LedgerFault::Kept(Misfit::seal("data key")(why)))?;
+        let erased = self.store.tokens_of(&person).await?;
         let checks = vec![Check::Over { person: person.clone() }];
         let seal = self.seal.clone();
         let (operator, about) = (who.part(), parts::target(target).0);
@@ -84,6 +85,7 @@ impl Desk {
                 let body = Body {
                     target: Some(about),
                     refusal,
+                    erased: if is_free { erased } else { Vec::new() },
                     inputs: Some(key.seal(CHAIN, place.seq, &inputs)?),
                     operator: Some(operator),
                     ..Body::default()

@@ -80,6 +80,9 @@ pub(super) struct Body {
     /// The idempotency key: a keyed hash under the person's data key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) attempt: Option<String>,
+    /// The names of the keys that an erasure took away.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) erased: Vec<String>,
     /// The rules whose quotas it counts for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) quotas: Vec<String>,

@@ -70,28 +70,7 @@ impl Freeze {
 
     /// Whether it may stand against a rule, in part or wholly.
     pub(super) fn may_meet(&self, allow: &Allow) -> bool {
-        let scope = &allow.scope;
-        let change = |route: &Route| match route.class {
-            Class::Identity | Class::Sensitive => {
-                scope.actions.iter().any(|action| action.is(route.operation, route.class))
-            }
-            Class::Read | Class::Write | Class::Forbidden => false,
-        };
-        routes().iter().any(change)
-            && match &self.scope {
-                FreezeScope::All => true,
-                FreezeScope::Instance(id) => scope.instances.iter().any(|instance| {
-                    let bare = InstanceId::of_arn(instance);
-                    instance == NO_INSTANCE
-                        || bare.as_ref().map_or(instance.as_str(), InstanceId::as_str) == id
-                }),
-                FreezeScope::Caller(arn) => {
-                    let matches = |(account, role): &(String, Pattern)| {
-                        arn.strip_prefix(account.as_str()).is_some_and(|name| role.matches(name))
-                    };
-                    scope.callers.exact.contains(arn) || scope.callers.roles.iter().any(matches)
-                }
-            }
+        self.scope.may_meet(allow)
     }
 
     /// In order and each once, by their ids.
@@ -116,6 +95,34 @@ impl Freeze {
             .collect();
         let texts = texts.iter().flatten().map(String::as_bytes);
         Digest::of_list(std::iter::once(files.bytes().as_slice()).chain(texts))
+    }
+}
+
+impl FreezeScope {
+    /// Whether a freeze of it may stand against a rule, in part or wholly.
+    pub(super) fn may_meet(&self, allow: &Allow) -> bool {
+        let scope = &allow.scope;
+        let change = |route: &Route| match route.class {
+            Class::Identity | Class::Sensitive => {
+                scope.actions.iter().any(|action| action.is(route.operation, route.class))
+            }
+            Class::Read | Class::Write | Class::Forbidden => false,
+        };
+        routes().iter().any(change)
+            && match self {
+                Self::All => true,
+                Self::Instance(id) => scope.instances.iter().any(|instance| {
+                    let bare = InstanceId::of_arn(instance);
+                    instance == NO_INSTANCE
+                        || bare.as_ref().map_or(instance.as_str(), InstanceId::as_str) == id
+                }),
+                Self::Caller(arn) => {
+                    let matches = |(account, role): &(String, Pattern)| {
+                        arn.strip_prefix(account.as_str()).is_some_and(|name| role.matches(name))
+                    };
+                    scope.callers.exact.contains(arn) || scope.callers.roles.iter().any(matches)
+                }
+            }
     }
 }
 

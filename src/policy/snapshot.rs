@@ -10,7 +10,7 @@ use crate::{
 };
 
 use super::{
-    Freeze, PolicyFiles, Terms,
+    Freeze, FreezeScope, PolicyFiles, Terms,
     compile::{self, Say},
     emergency::{Emergency, Revoked},
     index::Index,
@@ -158,6 +158,13 @@ impl Policy {
     /// The freezes in force, in the order of their ids.
     pub fn freezes(&self) -> &[Freeze] {
         &self.emergency.freezes
+    }
+
+    /// Whether some rule may let whom this is about make a change: a freeze of a caller whom no rule lets do anything stops
+    /// nothing, and may be a slip of the pen. Freezes of everything and of instances meet whatever rules there are.
+    pub fn meets(&self, scope: &FreezeScope) -> bool {
+        let FreezeScope::Caller(_) = scope else { return true };
+        self.rules.allow.iter().any(|allow| scope.may_meet(allow))
     }
 
     /// SHA-256 over two digests: that of the names and texts of the directory's own files, in order, and that of

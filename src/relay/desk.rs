@@ -39,9 +39,13 @@ pub(crate) struct Frozen {
     pub(crate) at: i64,
 }
 
+/// A freeze that was set or lifted.
 #[derive(Deserialize)]
-struct Done {
-    id: String,
+pub(crate) struct Done {
+    /// Its id.
+    pub(crate) id: String,
+    /// What is odd about it.
+    pub(crate) warning: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -75,7 +79,7 @@ impl Desk {
     ///
     /// # Errors
     /// Refused, or not answered: then it may be in force all the same.
-    pub(crate) async fn freeze(&self, scope: &str, reason: &str) -> Result<String, NoSession> {
+    pub(crate) async fn freeze(&self, scope: &str, reason: &str) -> Result<Done, NoSession> {
         self.done("/v1/freeze", [("scope", scope), ("reason", reason)]).await
     }
 
@@ -83,7 +87,7 @@ impl Desk {
     ///
     /// # Errors
     /// As [`Desk::freeze`].
-    pub(crate) async fn unfreeze(&self, id: &str, reason: &str) -> Result<String, NoSession> {
+    pub(crate) async fn unfreeze(&self, id: &str, reason: &str) -> Result<Done, NoSession> {
         self.done("/v1/unfreeze", [("id", id), ("reason", reason)]).await
     }
 
@@ -96,13 +100,13 @@ impl Desk {
         answer::json::<Listed>(&answer).map(|listed| listed.freezes)
     }
 
-    async fn done(&self, target: &'static str, members: [(&str, &str); 2]) -> Result<String, NoSession> {
+    async fn done(&self, target: &'static str, members: [(&str, &str); 2]) -> Result<Done, NoSession> {
         let mut object = Object::new();
         for (name, value) in members {
             object.set(name, value.into());
         }
         let answer = self.listener.call(target, object.write(), &self.credentials, &self.region).await?;
-        answer::json::<Done>(&answer).map(|done| done.id)
+        answer::json(&answer)
     }
 }
 

@@ -26,7 +26,7 @@ pub(crate) struct ServerStats {
     pub under_way: u64,
     /// Requests refused as malformed, too slow or too large.
     pub malformed: u64,
-    /// Requests answered 503: too many under way.
+    /// Requests answered 503: too many under way, or too many octets of bodies.
     pub overloaded: u64,
     /// Requests that panicked.
     pub panics: u64,

@@ -16,6 +16,7 @@ use crate::wire::{ErrorType, Head, Malformed, Occurs, Origin, Peer, Reply, Reque
 
 use super::{
     Service,
+    bodies::Held,
     counts::count,
     gated::Ties,
     listener::Shared,
@@ -25,7 +26,7 @@ use super::{
 
 /// When somebody turned away because there is too much under way may come back.
 const OVERLOAD_WAIT: Duration = Duration::from_secs(1);
-/// Room made for a body before any of it has come: a declared length is only a promise.
+/// Room made for a body when the first of it has come: a declared length is only a promise.
 const FIRST_ROOM: usize = 16 * 1024;
 
 /// What the requests of one connection share.
@@ -43,6 +44,14 @@ pub(super) struct From {
     pub(super) server_name: Option<Box<str>>,
     /// What TLS says of him, and what is asked of him.
     pub(super) peer: Peer,
+}
+
+/// Why there is no body.
+enum NoBody {
+    /// It is not what was declared, or more than may be.
+    Malformed(Malformed),
+    /// Too much is held of others', or of the same source's.
+    NoRoom(NoSeat),
 }
 
 /// A body that is being read. Dropped, it did not come.
@@ -76,16 +85,15 @@ impl<S: Service> Exchange<S> {
         let received = match no_place {
             None => self.receive(&parts, body, &id).await,
             Some(full) => {
-                count(&counts.overloaded);
                 let why = match full {
                     NoSeat::Total => "too many requests are under way",
                     NoSeat::Source => "too many requests of your network are under way",
                 };
-                Err(Reply::error(ErrorType::ServiceUnavailable, why, &id).retry_after(OVERLOAD_WAIT))
+                Err(self.overloaded(why, &id))
             }
         };
         Ok(match received {
-            Ok(request) => self.call(request, &id, under_way).await,
+            Ok((request, held)) => self.call(request, held, &id, under_way).await,
             Err(mut refused) => {
                 if has_body {
                     // What is left of the body cannot be told from a next request's head.
@@ -103,7 +111,12 @@ impl<S: Service> Exchange<S> {
         octets(&self.malformed(malformed, &origin).closing())
     }
 
-    async fn receive(&self, parts: &Parts, body: Incoming, id: &RequestId) -> Result<WireRequest, Reply> {
+    async fn receive(
+        &self,
+        parts: &Parts,
+        body: Incoming,
+        id: &RequestId,
+    ) -> Result<(WireRequest, Held), Reply> {
         let user_agent = parts.headers.get(http::header::USER_AGENT).map(http::HeaderValue::as_bytes);
         let origin = Origin::new(id.clone(), self.from.source, user_agent);
         let told = |malformed: Malformed| self.malformed(&malformed, &origin);
@@ -117,15 +130,28 @@ impl<S: Service> Exchange<S> {
         let time = self.shared.options.timeouts.body;
         // This future is dropped when the peer goes away.
         let mut unread = Unread { service: &*self.shared.service, of: Some(&origin) };
-        let body = timeout(time, whole(body, most))
-            .await
-            .unwrap_or_else(|_| Err(Malformed::with(ErrorType::RequestTimeout, "the body took too long")));
+        let mut room = self.shared.options.bodies.hold(self.from.source.into());
+        let body = timeout(time, whole(body, most, &mut room)).await.unwrap_or_else(|_| {
+            Err(Malformed::with(ErrorType::RequestTimeout, "the body took too long").into())
+        });
         // It came, or was refused for its length alone.
-        if body.as_ref().err().is_none_or(|malformed| malformed.error == ErrorType::ContentTooLarge) {
+        if body.as_ref().err().is_none_or(NoBody::is_of_length) {
             unread.of = None;
         }
         drop(unread);
-        Ok(WireRequest { head, body: body.map_err(told)? })
+        let body = body.map_err(|no_body| match no_body {
+            NoBody::Malformed(malformed) => told(malformed),
+            NoBody::NoRoom(NoSeat::Total) => self.overloaded("too many octets of bodies are under way", id),
+            NoBody::NoRoom(NoSeat::Source) => {
+                self.overloaded("too many octets of bodies of your network are under way", id)
+            }
+        })?;
+        Ok((WireRequest { head, body }, room))
+    }
+
+    fn overloaded(&self, why: &str, id: &RequestId) -> Reply {
+        count(&self.shared.counts.overloaded);
+        Reply::error(ErrorType::ServiceUnavailable, why, id).retry_after(OVERLOAD_WAIT)
     }
 
     /// `Host` is the server that the handshake was with.
@@ -142,10 +168,20 @@ impl<S: Service> Exchange<S> {
     }
 
     /// Calls the service in a task of its own: a panic ends that task only, and a caller who hangs up cancels nothing.
-    async fn call(&self, request: WireRequest, id: &RequestId, under_way: UnderWay) -> Response<ReplyBody> {
+    async fn call(
+        &self,
+        request: WireRequest,
+        held: Held,
+        id: &RequestId,
+        under_way: UnderWay,
+    ) -> Response<ReplyBody> {
         let shared = &self.shared;
         let service = Arc::clone(&shared.service);
-        let work = async move { (service.call(request).await, under_way) };
+        let work = async move {
+            let reply = service.call(request).await;
+            drop(held);
+            (reply, under_way)
+        };
         let task = shared.tasks.spawn(shared.kill.clone().run_until_cancelled_owned(work));
         let (error, why) = match task.await {
             Ok(Some((reply, under_way))) => return response(reply, id, under_way),
@@ -167,24 +203,56 @@ impl<S: Service> Exchange<S> {
     }
 }
 
-/// Reads a body of at most `most` octets. One that is declared longer is refused without asking for any of it.
-async fn whole(mut body: Incoming, most: usize) -> Result<Bytes, Malformed> {
+/// Reads a body of at most `most` octets, as far as there is room for it. One that is declared longer is refused without
+/// asking for any of it.
+async fn whole(mut body: Incoming, most: usize, held: &mut Held) -> Result<Bytes, NoBody> {
     let too_large =
         || Malformed::with(ErrorType::ContentTooLarge, format!("the body is longer than {most} octets"));
     // The gate lets no body through that does not declare its length.
     let declared = body.size_hint().exact().and_then(|octets| usize::try_from(octets).ok());
     let declared = declared.filter(|octets| *octets <= most).ok_or_else(too_large)?;
-    let mut whole = BytesMut::with_capacity(declared.min(FIRST_ROOM));
+    let mut whole = BytesMut::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Malformed::form("the body ended before its declared length"))?;
         let Ok(octets) = frame.into_data() else { continue };
         if octets.len() == declared {
+            held.grow(declared)?;
             return Ok(octets);
         }
         if octets.len() > most.saturating_sub(whole.len()) {
-            return Err(too_large());
+            return Err(too_large().into());
+        }
+        let length = whole.len() + octets.len();
+        if length > whole.capacity() {
+            // Doubled each time, and never beyond what was declared.
+            let room =
+                length.max(whole.capacity().saturating_mul(2)).max(FIRST_ROOM).min(declared.max(length));
+            held.grow(room)?;
+            whole.reserve(room - whole.len());
         }
         whole.extend_from_slice(&octets);
     }
     Ok(whole.freeze())
+}
+
+impl NoBody {
+    /// Whether nothing speaks against who sent it but how much it is.
+    fn is_of_length(&self) -> bool {
+        match self {
+            Self::Malformed(malformed) => malformed.error == ErrorType::ContentTooLarge,
+            Self::NoRoom(_) => true,
+        }
+    }
+}
+
+impl std::convert::From<Malformed> for NoBody {
+    fn from(malformed: Malformed) -> Self {
+        Self::Malformed(malformed)
+    }
+}
+
+impl std::convert::From<NoSeat> for NoBody {
+    fn from(full: NoSeat) -> Self {
+        Self::NoRoom(full)
+    }
 }

@@ -9,6 +9,7 @@ use std::{future::Future, sync::Arc};
 
 use crate::wire::{Head, Malformed, Origin, Reply, WireRequest};
 
+mod bodies;
 mod seats;
 mod connection;
 mod counts;
@@ -26,6 +27,7 @@ pub(crate) mod supervisor;
 mod tests;
 mod tls;
 
+pub(crate) use bodies::{BODIES_AT_ONCE, Bodies};
 pub(crate) use counts::Counts;
 #[cfg(test)]
 use listener::Drained;

@@ -12,7 +12,7 @@ use ipnet::IpNet;
 
 use crate::wire::{GateBounds, Require};
 
-use super::{Room, Tls};
+use super::{BODIES_AT_ONCE, Bodies, Room, Tls};
 
 /// Where a listener listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +51,8 @@ pub(crate) struct Options {
     pub caps: Caps,
     /// How many connections there may be of all listeners that share this.
     pub room: Room,
+    /// How many octets of bodies are held at all listeners that share this.
+    pub bodies: Bodies,
     /// Whether a balancer in front says who connects. None: a peer is who it is.
     pub proxy: Option<ProxyProtocol>,
 }
@@ -103,6 +105,7 @@ impl Options {
         let mut options = Self::of(Bound::Unix(path));
         // Whoever connects is one source.
         options.caps.requests_per_source = options.caps.requests;
+        options.bodies = Bodies::of_one(BODIES_AT_ONCE);
         options
     }
 
@@ -116,6 +119,7 @@ impl Options {
             timeouts: Timeouts::default(),
             caps: Caps::default(),
             room: Room::default(),
+            bodies: Bodies::default(),
             proxy: None,
         }
     }

@@ -17,6 +17,8 @@ use super::{Exchange, grant::json, rights::Rights, route::Route, stop::Stop};
 
 /// Characters of a reason.
 const REASON_MAX: usize = 256;
+/// What is said of a freeze that stops nothing at present.
+const NOT_NAMED: &str = "no rule in force names this caller: compare the ARN";
 /// Characters of a freeze's id.
 const ID_MAX: usize = 128;
 
@@ -51,6 +53,19 @@ impl Exchange {
         Ok(())
     }
 
+    /// A freeze of an instance that no upstream has would be confirmed and stop nothing. Ids are compared exactly, as those
+    /// of requests are.
+    fn is_here(&self, scope: &FreezeScope) -> Result<(), Malformed> {
+        match scope {
+            FreezeScope::Instance(id) if !self.instances.iter().any(|here| here.as_str() == id) => {
+                Err(Malformed::form(
+                    "`scope`: no upstream of this guard has the instance; ids are compared exactly",
+                ))
+            }
+            FreezeScope::Instance(_) | FreezeScope::All | FreezeScope::Caller(_) => Ok(()),
+        }
+    }
+
     async fn by(&self, route: Route, caller: &Caller, body: &[u8]) -> Result<Object, Stop> {
         let force = self.force.load_full();
         let routing = self.routing.load_full();
@@ -61,8 +76,14 @@ impl Exchange {
             Route::Freeze => {
                 allowed(Rights::may_freeze)?;
                 let (scope, reason) = read_freeze(body).map_err(Stop::Malformed)?;
+                self.is_here(&scope).map_err(Stop::Malformed)?;
                 let done = self.ledger.freeze(&scope, &reason, caller, &routing).await;
-                Ok(told(&done.map_err(Stop::Unwritten)?, caller, "frozen"))
+                let mut object = told(&done.map_err(Stop::Unwritten)?, caller, "frozen");
+                // It may be meant for somebody who is let in later: it holds all the same.
+                if !(self.policy)().meets(&scope) {
+                    object.set("warning", NOT_NAMED.into());
+                }
+                Ok(object)
             }
             Route::Unfreeze => {
                 allowed(Rights::may_unfreeze)?;

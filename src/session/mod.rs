@@ -50,6 +50,7 @@ use crate::{
     ledger::Ledger,
     limit::Limiter,
     notice::Routing,
+    operation::InstanceId,
     policy::Policy,
 };
 
@@ -70,6 +71,8 @@ pub struct ExchangeParts {
     pub routing: Routing,
     /// The policy in force: whoever it revokes gets no session, and neither freezes nor lifts.
     pub policy: PolicyInForce,
+    /// The instances of all upstreams: no other can be frozen.
+    pub instances: Vec<InstanceId>,
     /// The time.
     pub clock: Clock,
     /// What it goes by.
@@ -84,6 +87,7 @@ pub struct Exchange {
     limiter: Arc<Limiter>,
     routing: ArcSwap<Routing>,
     policy: PolicyInForce,
+    instances: Vec<InstanceId>,
     clock: Clock,
     places: Arc<Places>,
     tally: Tally,
@@ -103,6 +107,7 @@ impl Exchange {
             limiter: parts.limiter,
             routing: ArcSwap::from_pointee(parts.routing),
             policy: parts.policy,
+            instances: parts.instances,
             clock: parts.clock,
             places: Arc::default(),
             tally: Tally::default(),

@@ -59,6 +59,13 @@ pub enum StoreError {
         /// What it is.
         found: String,
     },
+    /// Others may put something into the schema, or have something in it, that the guard's statements would run.
+    Shared {
+        /// Which.
+        schema: String,
+        /// Who.
+        role: String,
+    },
     /// Another process continues the chain.
     Taken {
         /// Which.
@@ -173,6 +180,7 @@ impl StoreError {
             Self::Late => "timeout",
             Self::Row(_) => "row",
             Self::Forgets { .. } => "forgets",
+            Self::Shared { .. } => "schema",
             Self::Taken { .. } => "taken",
             Self::Secret(_) | Self::NotText => "password",
             Self::Surroundings(_) => "environment",
@@ -215,6 +223,11 @@ impl fmt::Display for StoreError {
                 "`{setting}` of the server is `{found}`: the ledger would not outlive its crash\n\
                  hint: set it to `on`, or accept this with a sentence in `store.ephemeral`"
             ),
+            Self::Shared { schema, role } => write!(
+                f,
+                "`{role}` may create in the schema `{schema}`, or owns something in it: what is there runs as the guard\n\
+                 hint: a schema of the guard's own: `CREATE SCHEMA guard AUTHORIZATION ROLE`, and `schema=guard` in `store.url`"
+            ),
             Self::Taken { chain } => {
                 write!(f, "another process continues the chain `{chain}`: this one was away for too long")
             }
@@ -245,6 +258,7 @@ impl Error for StoreError {
             | Self::Late
             | Self::Row(_)
             | Self::Forgets { .. }
+            | Self::Shared { .. }
             | Self::Taken { .. }
             | Self::NotText
             | Self::Surroundings(_)

@@ -71,6 +71,18 @@ pub(super) async fn erase(connection: &mut Connection, person: &str) -> Result<(
 }
 
 impl DeskStore {
+    /// The names of the keys that erasing a person takes away.
+    pub(crate) async fn tokens_of(&self, person: &str) -> Result<Vec<String>, StoreError> {
+        query_scalar(
+            "SELECT token FROM people WHERE person = $1 OR person IN (SELECT name FROM names WHERE person = $1) \
+             ORDER BY token",
+        )
+        .bind(person)
+        .fetch_all(self.pool())
+        .await
+        .map_err(StoreError::at("people"))
+    }
+
     /// What there is of a person.
     pub(crate) async fn left(&self, person: &str) -> Result<LeftRow, StoreError> {
         let mut counts = [0; 4];

@@ -20,6 +20,7 @@ use super::{
     dialect::{Connection, Pool},
     fault::{UrlFault, Weak},
     statement::query,
+    tenure::STRANGER,
 };
 use crate::secret::SecretRef;
 
@@ -107,8 +108,9 @@ impl Server {
         Ok(connection)
     }
 
-    /// Refuses a server that says that something is on disk before it is.
+    /// Refuses a server that says that something is on disk before it is, and a schema that is not the guard's alone.
     pub(super) async fn fit(&self, connection: &mut Connection, medium: Medium) -> Result<(), StoreError> {
+        self.alone(connection).await?;
         let read = || StoreError::at("settings");
         for (setting, sql) in [
             ("fsync", "SELECT current_setting('fsync')"),
@@ -122,6 +124,19 @@ impl Server {
             }
         }
         Ok(())
+    }
+
+    /// Looks who else has a part in the schema; names mean what the server means by them.
+    async fn alone(&self, connection: &mut Connection) -> Result<(), StoreError> {
+        let read = || StoreError::at("schema");
+        connection.plain("SET search_path = pg_catalog, pg_temp").await.map_err(read())?;
+        let found = query(STRANGER).bind(&self.schema).fetch_one(&mut *connection).await;
+        let found: Option<String> = found.and_then(|row| row.try_get(0)).map_err(read())?;
+        connection.plain("RESET search_path").await.map_err(read())?;
+        match found {
+            None => Ok(()),
+            Some(role) => Err(StoreError::Shared { schema: self.schema.clone(), role }),
+        }
     }
 
     /// Connections that only read.
@@ -179,7 +194,7 @@ impl Server {
     fn settings(&self, busy: Duration, of: Use) -> Vec<(&'static str, String)> {
         let millis = |duration: Duration| duration.as_millis().to_string();
         vec![
-            ("search_path", format!("\"{}\"", self.schema)),
+            ("search_path", format!("\"{}\", pg_temp", self.schema)),
             ("synchronous_commit", "on".into()),
             ("statement_timeout", millis(busy)),
             ("lock_timeout", millis(busy)),

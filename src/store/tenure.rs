@@ -15,8 +15,24 @@ use super::{
 const LEASE: i64 = 10 * 60_000;
 /// Chains at most.
 const MOST: u32 = 10_000;
-/// The time of the database, milliseconds since 1970.
-const NOW: &str = "(extract(epoch FROM clock_timestamp()) * 1000)::BIGINT";
+/// The time of the database, milliseconds since 1970. The factor has the type of the other, so that no operator fits better.
+const NOW: &str = "(extract(epoch FROM clock_timestamp()) * 1000::NUMERIC)::BIGINT";
+
+/// Who else may put something into a schema, or has something in it: the guard's statements would find an operator or a
+/// function there that fits their types better than the built-in one, and it would run as the guard. Superusers, and roles
+/// that may become the guard's, need no such detour; `pg_database_owner` stands for the owner of the database, who is
+/// listed himself.
+pub(super) const STRANGER: &str = "
+    SELECT coalesce(
+        (SELECT 'PUBLIC' WHERE has_schema_privilege('public', n.oid, 'CREATE')),
+        (SELECT min(r.rolname::text) FROM pg_roles r
+         WHERE NOT r.rolsuper AND r.rolname <> 'pg_database_owner'
+           AND NOT pg_has_role(r.oid, (SELECT o.oid FROM pg_roles o WHERE o.rolname = current_user), 'MEMBER')
+           AND (r.oid = n.nspowner OR has_schema_privilege(r.oid, n.oid, 'CREATE')
+                OR EXISTS (SELECT 1 FROM pg_class c WHERE c.relnamespace = n.oid AND c.relowner = r.oid)
+                OR EXISTS (SELECT 1 FROM pg_proc p WHERE p.pronamespace = n.oid AND p.proowner = r.oid)
+                OR EXISTS (SELECT 1 FROM pg_operator q WHERE q.oprnamespace = n.oid AND q.oprowner = r.oid)))
+    ) FROM pg_namespace n WHERE n.nspname = $1";
 
 /// Whose chain.
 #[derive(Debug, Clone)]

@@ -257,7 +257,18 @@ class ServiceControlPolicies(unittest.TestCase):
     def test_nobody_else_silences_the_alarms(self) -> None:
         rule = "arn:aws:events:us-east-1:111122223333:rule/connect-guard-bypass"
         topic = "arn:aws:sns:us-east-1:111122223333:connect-guard-alarm"
-        for action, resource in (("events:DisableRule", rule), ("events:RemoveTargets", rule), ("sns:DeleteTopic", topic)):
+        subscription = f"{topic}:00000000-0000-4000-8000-000000000001"
+        for action, resource in (
+            ("events:DisableRule", rule),
+            ("events:RemoveTargets", rule),
+            ("sns:DeleteTopic", topic),
+            ("sns:PutDataProtectionPolicy", topic),
+            ("sns:SetSubscriptionAttributes", subscription),
+            ("sns:Unsubscribe", subscription),
+            ("iam:UpdateSAMLProvider", f"{IAM}:saml-provider/desk"),
+            ("iam:UpdateOpenIDConnectProviderThumbprint", f"{IAM}:oidc-provider/issuer.example.com"),
+            ("iam:AddClientIDToOpenIDConnectProvider", f"{IAM}:oidc-provider/issuer.example.com"),
+        ):
             self.assert_denied("identity", OTHERS[0], action, resource)
             self.assert_open("identity", ADMIN, action, resource)
 
@@ -427,6 +438,11 @@ class Alarms(unittest.TestCase):
         self.assertEqual(self.rung(event("DeleteTopic", admin, "sns", topicArn=topic)), {"silenced"})
         gone = event("Unsubscribe", admin, "sns", subscriptionArn=f"{topic}:00000000-0000-4000-8000-000000000001")
         self.assertEqual(self.rung(gone), {"silenced"})
+        quiet = event("SetSubscriptionAttributes", admin, "sns", subscriptionArn=f"{topic}:00000000-0000-4000-8000-000000000001")
+        self.assertEqual(self.rung(quiet), {"silenced"})
+        self.assertEqual(self.rung(event("PutDataProtectionPolicy", admin, "sns", resourceArn=topic)), {"silenced"})
+        saml = event("UpdateSAMLProvider", admin, "iam", sAMLProviderArn=f"{IAM}:saml-provider/desk")
+        self.assertEqual(self.rung(saml), {"providers"})
 
     def test_the_topic_takes_what_the_rules_say(self) -> None:
         template = json.loads(ran("alarm", "--format", "cloudformation").stdout)

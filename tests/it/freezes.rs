@@ -3,6 +3,7 @@
 
 use std::{
     net::SocketAddr,
+    path::PathBuf,
     time::{Duration, Instant},
 };
 
@@ -16,7 +17,7 @@ use serde_json::{Value, json};
 
 use crate::{
     records::of_kind,
-    running::{Running, event, own_address, put, roomy, until, user},
+    running::{Running, event, own_address, program, put, rewrite, roomy, until, user},
 };
 
 /// Within which a freeze is to be effective, and a lifted one not to be.
@@ -144,8 +145,14 @@ async fn a_freeze_of_a_caller_is_about_nobody_else() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_freeze_of_another_instance_stops_nothing_here() {
-    let guard = Running::with(setting(1)).await;
-    freeze(&guard, "Lead", "instance:b1b2c3d4-5678-90ab-cdef-EXAMPLE22222").await;
+    let other = "b1b2c3d4-5678-90ab-cdef-EXAMPLE22222";
+    let guard = Running::amended(setting(1), |stage| {
+        let one = format!("instances = [\"{INSTANCE}\"]");
+        rewrite(stage, &one, &one.replace(']', &format!(", \"{other}\"]")));
+        PathBuf::from(program())
+    })
+    .await;
+    freeze(&guard, "Lead", &format!("instance:{other}")).await;
     tokio::time::sleep(EFFECTIVE).await;
     answered(&guard, "HelpDesk", 1, 200).await;
     freeze(&guard, "Lead", &format!("instance:{INSTANCE}")).await;

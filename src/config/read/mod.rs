@@ -77,6 +77,7 @@ impl<'a> Reader<'a> {
         let retention = self.retention(&raw.retention);
         let rates = self.rates(&raw.limits);
         let bodies = self.bodies(&raw.limits);
+        let bodies_at_once = self.bodies_at_once(&raw.limits);
         let log = self.log(&raw.log);
         match (policy, store, hash, mail) {
             (Some(policy), Some(store), Some(hash), Some(mail)) if !self.faults.fatal() => Ok((
@@ -103,6 +104,7 @@ impl<'a> Reader<'a> {
                     notify,
                     rates,
                     bodies,
+                    bodies_at_once,
                     log,
                 },
                 self.faults,

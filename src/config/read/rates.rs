@@ -11,6 +11,7 @@ use crate::{
     guard::BodyLimits,
     limit::{ConnectRate, Rate, Rates},
     operation::routes,
+    server::BODIES_AT_ONCE,
 };
 
 impl Reader<'_> {
@@ -54,6 +55,12 @@ impl Reader<'_> {
                 .count(raw.ordinary_body.as_ref(), 1024..=16 * 1024 * 1024)
                 .unwrap_or(standard.ordinary),
         }
+    }
+
+    /// As many octets as the largest body that can be had, at least.
+    pub(super) fn bodies_at_once(&mut self, raw: &raw::Limits) -> usize {
+        let most = 16 * 1024 * 1024..=16 * 1024 * 1024 * 1024;
+        self.count(raw.bodies_at_once.as_ref(), most).unwrap_or(BODIES_AT_ONCE)
     }
 
     /// The bounds are those of [`Rate`].

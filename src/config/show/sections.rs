@@ -279,6 +279,7 @@ impl Shown<'_> {
         self.say("limits.keys", rates.keys);
         self.say("limits.change_body", config.bodies.change);
         self.say("limits.ordinary_body", config.bodies.ordinary);
+        self.say("limits.bodies_at_once", config.bodies_at_once);
         for (operation, of) in &rates.connect.operations {
             self.say(format!("limits.operations.{operation}"), rate(*of));
         }

@@ -138,6 +138,7 @@ fn the_example_tells_the_defaults() {
     assert_eq!(told.rates.keys, plain.rates.keys);
     let bodies = |bodies: BodyLimits| (bodies.change, bodies.ordinary);
     assert_eq!(bodies(told.bodies), bodies(plain.bodies));
+    assert_eq!(told.bodies_at_once, plain.bodies_at_once);
     assert_eq!(told.log, plain.log);
     assert_eq!(told.status[0].address, plain.status[0].address);
     assert_eq!(told.drain, plain.drain);

@@ -124,7 +124,7 @@ impl Verifier {
         let (hash, envelope) = self.link(row);
         let Some(envelope) = envelope else { return };
         if let Some(keys) = &mut self.keys {
-            keys.record(row, &envelope);
+            keys.record(&envelope);
         }
         match (envelope.kind.as_str(), envelope.intent) {
             ("intent", _) => {

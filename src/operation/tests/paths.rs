@@ -296,7 +296,8 @@ fn metrics_are_of_the_instance_whose_arn_is_in_the_body() {
     let ours = r#"{"ResourceArn":"{A}","StartTime":1}"#;
     let metrics =
         asked("POST", "/metrics/data", &ours.replace("{A}", ARN)).unwrap_or_else(|_| panic!("refused"));
-    assert_eq!(metrics.operation().target().instance.as_ref().map(|id| id.as_str()), Some(INSTANCE));
+    let instance = metrics.operation().target().instance.as_ref();
+    assert_eq!(instance.map(crate::operation::InstanceId::as_str), Some(INSTANCE));
     check(&[
         ("POST", "/metrics/data", ours, "ordinary GetMetricDataV2 other:"),
         ("POST", "/metrics/data", r#"{"StartTime":1}"#, "400 form"),

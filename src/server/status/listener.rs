@@ -7,7 +7,6 @@ use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
     time::{sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -15,14 +14,13 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{
     Watched,
     answer::{Desk, Names},
+    places::{Place, Places},
 };
 use crate::server::{
     BindError, Tls,
     listener::{BACK_OFF, LAST_WAIT, tcp},
 };
 
-/// Connections at once; one more is closed.
-const CONNECTIONS: usize = 64;
 /// Octets of a head, and its fields.
 const HEAD: usize = 8 * 1024;
 const HEADERS: usize = 64;
@@ -67,7 +65,7 @@ impl StatusServer {
         let Self { listener, address, tls } = self;
         let alone = tls.is_none() && address.ip().to_canonical().is_loopback();
         let desk = Arc::new(Desk::new(watched, if alone { Names::Ours } else { Names::Any }));
-        let seats = Arc::new(Semaphore::new(CONNECTIONS));
+        let places = Arc::<Places>::default();
         let tasks = TaskTracker::new();
         let kill = CancellationToken::new();
         let _cut_when_dropped = kill.clone().drop_guard();
@@ -78,17 +76,18 @@ impl StatusServer {
                 () = shutdown.as_mut() => break,
                 accepted = listener.accept() => accepted,
             };
-            let Ok((stream, _)) = accepted else {
+            let Ok((stream, peer)) = accepted else {
                 tokio::select! {
                     () = shutdown.as_mut() => break,
                     () = sleep(BACK_OFF) => continue,
                 }
             };
-            let Ok(seat) = Arc::clone(&seats).try_acquire_owned() else { continue };
-            let serving = serve(stream, tls.clone(), Arc::clone(&desk));
+            let Some(place) = places.take(peer.ip().to_canonical().into()) else { continue };
+            let place = Arc::new(place);
+            let serving = serve(stream, tls.clone(), Arc::clone(&desk), Arc::clone(&place));
             let kill = kill.clone();
             tasks.spawn(async move {
-                let _seat = seat;
+                let serving = Box::pin(place.cut.run_until_cancelled(serving));
                 kill.run_until_cancelled(serving).await
             });
         }
@@ -101,14 +100,18 @@ impl StatusServer {
     }
 }
 
-async fn serve<W: Watched>(stream: TcpStream, tls: Option<Tls>, desk: Arc<Desk<W>>) {
-    let Some(tls) = tls else { return exchange(stream, desk).await };
+async fn serve<W: Watched>(stream: TcpStream, tls: Option<Tls>, desk: Arc<Desk<W>>, place: Arc<Place>) {
+    let Some(tls) = tls else { return exchange(stream, desk, place).await };
     if let Ok(Ok(stream)) = timeout(HANDSHAKE, tls.acceptor().accept(stream)).await {
-        exchange(stream, desk).await;
+        exchange(stream, desk, place).await;
     }
 }
 
-async fn exchange<W: Watched>(stream: impl AsyncRead + AsyncWrite + Unpin, desk: Arc<Desk<W>>) {
+async fn exchange<W: Watched>(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    desk: Arc<Desk<W>>,
+    place: Arc<Place>,
+) {
     let serving = http1::Builder::new()
         .keep_alive(false)
         .header_read_timeout(None)
@@ -117,6 +120,7 @@ async fn exchange<W: Watched>(stream: impl AsyncRead + AsyncWrite + Unpin, desk:
         .serve_connection(
             TokioIo::new(stream),
             service_fn(move |request| {
+                place.asked();
                 let desk = Arc::clone(&desk);
                 async move { desk.answer(request).await }
             }),

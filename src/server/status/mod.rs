@@ -9,6 +9,7 @@ mod answer;
 mod listener;
 mod measured;
 mod metrics;
+mod places;
 mod shared;
 
 pub(crate) use listener::{StatusOptions, StatusServer};

@@ -99,3 +99,31 @@ async fn b4_bodies_are_strict() {
     }
     assert!(bench.listed().await.is_empty());
 }
+
+/// A slip of the pen would be confirmed, and stop nothing.
+#[tokio::test]
+async fn a_freeze_of_an_instance_that_nobody_has_is_refused() {
+    let bench = Bench::open(options()).await;
+    let of = |id: &str| format!(r#"{{"scope":"instance:{id}","reason":"INC-7"}}"#);
+    for id in ["no-such-instance", &INSTANCE.to_ascii_lowercase()] {
+        let (status, kind, body) = bench.by(FREEZER, "/v1/freeze", &of(id)).await;
+        assert_eq!((status, kind.as_str()), (400, "InvalidRequestException"), "{body}");
+        assert!(body.contains("no upstream"), "{body}");
+    }
+    assert!(bench.listed().await.is_empty());
+    let (status, _, body) = bench.by(FREEZER, "/v1/freeze", &of(INSTANCE)).await;
+    assert_eq!(status, 200, "{body}");
+    assert!(!body.contains("warning"), "{body}");
+}
+
+/// It may be meant for somebody who is let in later.
+#[tokio::test]
+async fn a_freeze_of_a_caller_whom_no_rule_names_is_set_and_said_so() {
+    let bench = Bench::open(options()).await;
+    let freeze = r#"{"scope":"caller:arn:aws:iam::111122223333:role/Typo","reason":"INC-7"}"#;
+    let (status, _, body) = bench.by(FREEZER, "/v1/freeze", freeze).await;
+    assert_eq!(status, 200, "{body}");
+    let object = Json::read_object(body.as_bytes()).unwrap();
+    assert_eq!(text(&object, "warning"), "no rule in force names this caller: compare the ARN");
+    assert_eq!(bench.listed().await.len(), 1);
+}

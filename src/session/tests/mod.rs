@@ -17,7 +17,7 @@ use crate::{
     clock::Now,
     ledger::LedgerOptions,
     limit::Rates,
-    operation::Address,
+    operation::{Address, InstanceId},
     policy::Policy,
     secret::{HashKey, Seal, Secret},
     sigv4::{Credentials, Signable, sign},
@@ -68,6 +68,7 @@ fn options() -> SessionOptions {
     SessionOptions { audience: AUDIENCE.into(), freeze: rights, ..SessionOptions::default() }
 }
 
+const INSTANCE: &str = "a1b2c3d4-5678-90ab-cdef-EXAMPLE11111";
 const FREEZER_ARN: &str = "arn:aws:iam::111122223333:role/SecurityDesk";
 
 fn ring() -> Ring {
@@ -117,6 +118,7 @@ impl Bench {
             limiter: Arc::new(Limiter::new(Rates::default()).unwrap()),
             routing: Routing::simple(vec![Address::read("security@example.com").unwrap()]),
             policy: Arc::new(|| Arc::new(Policy::closed())),
+            instances: vec![InstanceId::read(INSTANCE).unwrap()],
             clock: clock.clone(),
             options,
         };

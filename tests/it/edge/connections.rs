@@ -39,6 +39,15 @@ async fn connect(caller: &Caller, config: Arc<ClientConfig>, name: &str) -> io::
     TlsConnector::from(config).connect(name, tcp).await
 }
 
+/// A connection of this caller's from another address of this host.
+async fn from(source: [u8; 4], caller: &Caller) -> TlsStream<TcpStream> {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind((source, 0).into()).unwrap();
+    let tcp = socket.connect(caller.address).await.unwrap();
+    let name = ServerName::try_from("localhost").unwrap();
+    TlsConnector::from(Arc::new(client(caller))).connect(name, tcp).await.unwrap()
+}
+
 /// Everything that comes until the other side ends.
 async fn rest(mut stream: impl AsyncReadExt + Unpin) -> String {
     let mut octets = Vec::new();
@@ -311,6 +320,46 @@ async fn v11_slow_bodies_of_one_source_leave_places_for_others() {
     let text = rest(stream).await;
     assert!(text.starts_with("HTTP/1.1 200"), "{text} {}", guard.log());
     drop(slow);
+}
+
+/// Whoever sends whole bodies but for the last octet, without any key, costs a bounded amount of memory, and others are
+/// served meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn v11_bodies_without_end_are_bounded_in_memory() {
+    let guard = Running::amended(roomy([user(1)]), |stage| {
+        rewrite(stage, "[limits]\n", "[limits]\nbodies_at_once = 16777216\n");
+        rewrite(stage, "address     = \"127.0.0.1:0\"", "address     = \"0.0.0.0:0\"");
+        PathBuf::from(program())
+    })
+    .await;
+    let mut desk = guard.caller("IdentityDesk");
+    desk.address.set_ip([127, 0, 0, 1].into());
+    let stranger = Caller { key_id: format!("GK{}", "A".repeat(18)), ..desk.clone() };
+    let task = Request::new("PUT", "/contact/task", &vec![b'x'; 1024 * 1024]);
+    let octets = stranger.sign(&task, stranger.now()).unwrap();
+    let idle = crate::rates::resident(&guard);
+    let (mut held, mut refused) = (Vec::new(), 0);
+    for number in 0..80_u8 {
+        let mut stream = from([127, 0, 0, 2 + number % 2], &stranger).await;
+        // Refused in the middle of it, the rest is not taken.
+        let _ = stream.write_all(&octets[..octets.len() - 1]).await;
+        match timeout(Duration::from_millis(50), stream.read_u8()).await {
+            Err(_) => held.push(stream),
+            Ok(Ok(first)) => {
+                let text = format!("{}{}", char::from(first), rest(stream).await);
+                assert!(text.starts_with("HTTP/1.1 503"), "{text}");
+                assert!(text.contains("ServiceUnavailableException"), "{text}");
+                refused += 1;
+            }
+            Ok(Err(_)) => refused += 1,
+        }
+    }
+    let grown = crate::rates::resident(&guard).saturating_sub(idle);
+    assert!(grown < 40 * 1024, "{grown} KiB more for {} bodies, {refused} refused", held.len());
+    assert!(refused > 0 && held.len() >= 8, "{refused} refused, {} held", held.len());
+    // Another source is served meanwhile.
+    let answer = desk.send(&allowed()).await.unwrap();
+    assert_eq!(answer.status, 200, "{} {}", answer.text(), guard.log());
 }
 
 /// Accepting fails for want of descriptors, and goes on when there are some.

@@ -141,3 +141,35 @@ async fn what_comes_to_a_server_is_shown_as_it_comes_from_every_guard() {
         }
     }
 }
+
+/// Whoever may create in the schema puts an operator there that fits the guard's statements better than the built-in one,
+/// and what it does is done by the guard's role.
+#[tokio::test(flavor = "multi_thread")]
+async fn i9_a_schema_in_which_others_create_is_refused() {
+    let place = Place::with(1, Setting::default()).await;
+    let server = &place.server;
+    server.run("CREATE ROLE another LOGIN; GRANT CREATE ON SCHEMA public TO PUBLIC").await;
+    let why = place.refusal().await;
+    assert!(why.contains("`PUBLIC` may create in the schema `public`"), "{why}");
+    assert!(why.contains("CREATE SCHEMA guard AUTHORIZATION"), "{why}");
+    server.run("REVOKE CREATE ON SCHEMA public FROM PUBLIC; GRANT CREATE ON SCHEMA public TO another").await;
+    let why = place.refusal().await;
+    assert!(why.contains("`another` may create"), "{why}");
+    // What is there stays when the right to make it goes.
+    server
+        .run(
+            "SET ROLE another; \
+             CREATE FUNCTION public.times(numeric, integer) RETURNS numeric LANGUAGE sql \
+             AS 'SELECT $1 OPERATOR(pg_catalog.*) $2::numeric'; \
+             CREATE OPERATOR public.* (LEFTARG = numeric, RIGHTARG = integer, FUNCTION = public.times); \
+             RESET ROLE; REVOKE CREATE ON SCHEMA public FROM another",
+        )
+        .await;
+    let why = place.refusal().await;
+    assert!(why.contains("`another` may create"), "{why}");
+    // A schema of the guard's own, which it makes.
+    let url = server.url();
+    place.store(&url, &format!("{url}&schema=guard_own"));
+    let guard = place.guard().await;
+    assert_eq!(place.status(&guard, 1).await, Some(200), "{}", guard.log());
+}

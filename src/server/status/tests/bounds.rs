@@ -1,5 +1,7 @@
 //! How much can be asked, and how often the guard is asked for it.
 
+use tokio::net::TcpSocket;
+
 use super::*;
 use crate::server::tests::{get, pair};
 
@@ -73,14 +75,18 @@ async fn measuring_that_hangs_or_panics_is_answered_503() {
 }
 
 #[tokio::test]
-async fn so_many_connections_and_none_for_ever() {
+async fn silent_connections_keep_no_probe_out_and_are_none_for_ever() {
     let running = Running::start(None);
     let mut idle = Vec::new();
-    for _ in 0..64 {
+    for _ in 0..80 {
         idle.push(running.tcp().await);
     }
-    let mut over = running.tcp().await;
-    assert_eq!(timeout(PATIENCE, over.read(&mut [0; 1])).await.unwrap().unwrap_or(0), 0);
+    // The oldest have made room.
+    assert_eq!(running.get("/livez").await.status, 200);
+    let another = TcpSocket::new_v4().unwrap();
+    another.bind(SocketAddr::from(([127, 0, 0, 2], 0))).unwrap();
+    let another = another.connect(running.address).await.unwrap();
+    assert_eq!(asked(another, "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n").await.status, 200);
     // Those that say nothing are cut, and then there is room again.
     for mut silent in idle {
         assert_eq!(timeout(PATIENCE, silent.read(&mut [0; 1])).await.expect("kept open").unwrap_or(0), 0);
