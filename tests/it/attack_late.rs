@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use crate::{
     records::of_kind,
-    running::{LIMIT, Running, put, until},
+    running::{LIMIT, Running, WIDE, put, until},
 };
 
 const MARY: &str = "87654321-2222-1234-1234-111234567891";
@@ -27,7 +27,7 @@ async fn o8_what_is_revoked_or_denied_while_a_change_is_under_way_is_not_sent() 
         ("deny.d/stop.toml", "version = 1\n[[deny]]\nid = \"stop\"\nreason = \"a test\"\n"),
         ("deny.d/stop.toml", "versio"),
     ] {
-        let mut setting = Setting::default();
+        let mut setting = Setting { more: WIDE.into(), ..Setting::default() };
         setting.connect.rate = None;
         let guard = Running::with(setting).await;
         let desk = guard.caller("IdentityDesk");

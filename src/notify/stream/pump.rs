@@ -202,8 +202,11 @@ impl Pump {
             Sink::Webhook(hook) => {
                 let (lines, cut) = body(&records);
                 last = cut.unwrap_or(last);
-                if let (false, Some(first)) = (lines.is_empty(), records.first()) {
-                    let id = format!("records-{chain}-{}-{last}", first.seq);
+                if let (false, [first, ..]) = (lines.is_empty(), &records[..]) {
+                    // Of what is in the body: a record that is none of its kinds, and comes before it is tried again, makes
+                    // no other call of it.
+                    let end = cut.or_else(|| records.last().map(|record| record.seq)).unwrap_or(last);
+                    let id = format!("records-{chain}-{}-{end}", first.seq);
                     hook.post_lines(&id, lines, self.clock.now()).await.map_err(Untaken::Hook)?;
                 }
                 self.progress.taken(chain, last);

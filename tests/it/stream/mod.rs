@@ -167,7 +167,7 @@ async fn records_come_in_order_in_the_form_of_the_rfcs_as_an_export_has_them() {
     }
     let caught_up = || async {
         let lag = metrics(&guard, "connect_guard_stream_lag_records").await;
-        lag.iter().any(|line| line.ends_with("{stream=\"siem\"} 0")).then_some(())
+        lag.iter().any(|line| line.ends_with("{stream=\"siem\"} 0.0")).then_some(())
     };
     until("no lag", caught_up).await;
 }
@@ -265,8 +265,8 @@ async fn a_receiver_that_never_reads_holds_up_required_changes_only() {
     }
     let lags = || async {
         let lag = metrics(&guard, "connect_guard_stream_lag_records").await;
-        let lag = lag.iter().find_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok());
-        lag.filter(|lag| *lag > 0)
+        let lag = lag.iter().find_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
+        lag.filter(|lag| *lag > 0.0)
     };
     until("a lag", lags).await;
     let begun = Instant::now();
