@@ -155,6 +155,11 @@ impl Past {
         self.says_given().then_some(self.case.permissions.as_slice())
     }
 
+    /// The members of the body that a rule has to name, as far as the log says them.
+    pub fn members(&self) -> &[String] {
+        &self.case.members
+    }
+
     fn says_given(&self) -> bool {
         match self.log {
             Logged::Exact | Logged::NotPermissions | Logged::Whole | Logged::Outline => true,

@@ -62,6 +62,7 @@ struct Given {
     unsaid: bool,
     names: BTreeSet<String>,
     fields: BTreeSet<Field>,
+    members: BTreeSet<String>,
 }
 
 impl Suggestions {
@@ -81,7 +82,7 @@ impl Suggestions {
             }
             Class::Identity if operation == "CreateUser" => {
                 let given = self.created.entry((who, instance)).or_default();
-                given.add(past.grants());
+                given.add(past.grants(), past.members());
                 given.fields.extend(past.fields().keys());
             }
             Class::Identity if past.log() == Logged::Fieldless || past.fields().is_empty() => {
@@ -98,7 +99,7 @@ impl Suggestions {
             Class::Sensitive | Class::Write | Class::Read => {
                 if let Some((_, list)) = GIVING.iter().find(|(name, _)| *name == operation) {
                     let names = if *list == "grants" { past.grants() } else { past.permissions() };
-                    self.given.entry((who, operation, instance)).or_default().add(names);
+                    self.given.entry((who, operation, instance)).or_default().add(names, past.members());
                 } else {
                     let sensitive = past.class() == Class::Sensitive;
                     let of = self.plain.entry((who, sensitive)).or_default().entry(instance).or_default();
@@ -140,7 +141,9 @@ impl Suggestions {
         for ((who, operation, instance), given) in &self.given {
             let list = GIVING.iter().find(|(name, _)| name == operation).map_or("grants", |(_, list)| *list);
             let seen = vec![(operation.to_string(), given.count)];
-            file.rule(who, &seen, &[operation], std::slice::from_ref(instance), &[given.list(list)]);
+            let mut more = vec![given.list(list)];
+            more.extend(given.members());
+            file.rule(who, &seen, &[operation], std::slice::from_ref(instance), &more);
         }
         file.text
     }
@@ -173,8 +176,9 @@ impl Part {
 }
 
 impl Given {
-    fn add(&mut self, names: Option<&[String]>) {
+    fn add(&mut self, names: Option<&[String]>, members: &[String]) {
         self.count += 1;
+        self.members.extend(members.iter().cloned());
         match names {
             Some(names) => self.names.extend(names.iter().cloned()),
             None => self.unsaid = true,
@@ -190,6 +194,11 @@ impl Given {
             );
         }
         format!("{key} = {}", list(self.names.iter()))
+    }
+
+    /// The members of the body that were given besides.
+    fn members(&self) -> Option<String> {
+        (!self.members.is_empty()).then(|| format!("members   = {}", list(self.members.iter())))
     }
 }
 
@@ -300,6 +309,7 @@ impl Page {
         } else {
             more.push(format!("fields    = {}", list(fields.iter())));
         }
+        more.extend(given.members());
         more.extend(given.fields.iter().any(|field| field.is_address()).then(binding));
         self.rule(
             who,

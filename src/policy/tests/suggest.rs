@@ -135,3 +135,16 @@ fn what_a_log_leaves_out_of_a_new_user_is_left_open() {
     );
     loads(&answered(&text).replace("usernames_to_be_written = true", "usernames = [\"paulo\"]")).unwrap();
 }
+
+#[test]
+fn what_else_a_body_gave_is_in_the_rule() {
+    let more =
+        json!({ "username": "~", "change": { "FirstName": "~" }, "grants": [AGENT], "members": ["Tags"] });
+    let past = on(INSTANCE, "Onboarding", "CreateUser", more);
+    let text = suggested(std::slice::from_ref(&past));
+    let whole = text.replace("usernames_to_be_written = true", "usernames = [\"paulo\"]");
+    let policy = loads(&whole).unwrap();
+    assert!(!matches!(policy.replay(&past), Judged::Refused(_)), "{text}");
+    let policy = loads(&whole.replace("members   = [\"Tags\"]\n", "")).unwrap();
+    assert!(matches!(policy.replay(&past), Judged::Refused(_)), "{text}");
+}
