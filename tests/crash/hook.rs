@@ -55,7 +55,7 @@ async fn serve(acceptor: TlsAcceptor, stream: TcpStream, kept: Arc<Mutex<Vec<Pos
     let mut stream = acceptor.accept(stream).await.ok()?;
     let mut held = Vec::new();
     loop {
-        let head = loop {
+        let length = loop {
             if let Some(end) = held.windows(4).position(|window| window == b"\r\n\r\n") {
                 break end;
             }
@@ -63,19 +63,19 @@ async fn serve(acceptor: TlsAcceptor, stream: TcpStream, kept: Arc<Mutex<Vec<Pos
                 return None;
             }
         };
-        let text = String::from_utf8_lossy(&held[..head]).into_owned();
+        let text = String::from_utf8_lossy(&held[..length]).into_owned();
         let fields: BTreeMap<_, _> = text
             .lines()
             .filter_map(|line| line.split_once(':'))
             .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
             .collect();
-        let end = head + 4 + fields["content-length"].parse::<usize>().unwrap();
+        let end = length + 4 + fields["content-length"].parse::<usize>().unwrap();
         while held.len() < end {
             if stream.read_buf(&mut held).await.ok()? == 0 {
                 return None;
             }
         }
-        let body = serde_json::from_slice(&held[head + 4..end]).unwrap();
+        let body = serde_json::from_slice(&held[length + 4..end]).unwrap();
         kept.lock().unwrap().push(Post { id: fields["webhook-id"].clone(), body });
         held.drain(..end);
         stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.ok()?;

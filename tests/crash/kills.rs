@@ -114,19 +114,19 @@ async fn i2_killed_at_random_under_load_no_change_is_lost_or_doubled() {
     let run = Arc::new(Run::new(&Stores::chosen(), changes, Before::Nobody, Vec::new()).await);
     run.stage.connect.fail_all("UpdateUserIdentityInfo", Fault::Slow(Duration::from_millis(100)));
     let (next, over) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
-    let killer = tokio::spawn(kill(run.clone(), over.clone(), kills, seed));
+    let killing = tokio::spawn(kill(run.clone(), over.clone(), kills, seed));
     let mut callers = JoinSet::new();
     for _ in 0..CALLERS {
         callers.spawn(call(run.clone(), next.clone(), changes));
     }
     let said = callers.join_all().await.concat();
     over.store(true, Ordering::SeqCst);
-    let killed = killer.await.unwrap();
-    assert!(killed > 0, "nothing was killed");
+    let ends = killing.await.unwrap();
+    assert!(ends > 0, "nothing was killed");
     let lists = Lists::of(&run).await;
-    assert!(run.ended() >= killed, "{} ends of {killed}", run.ended());
+    assert!(run.ended() >= ends, "{} ends of {ends}", run.ended());
     let compared = lists.compare(&said, &told(changes)).unwrap_or_else(|why| panic!("{why}"));
-    println!("seed {seed}: {changes} changes, {killed} kills; {}: {compared}", Compared::HEADING);
+    println!("seed {seed}: {changes} changes, {ends} kills; {}: {compared}", Compared::HEADING);
     assert!(compared.intents >= changes, "{} intents of {changes} changes", compared.intents);
     let made: usize = said.iter().filter(|one| one.status == 200).count();
     assert!(made <= compared.applied, "{made} were answered with 200, {} were made", compared.applied);

@@ -233,16 +233,17 @@ impl Lists {
             match effect {
                 // Somebody may have been told that it may have been made: then that, and that it was.
                 "applied" => {
-                    check(expected.is_subset(&came) || kinds.iter().any(|kind| kind.contains("may")), || {
-                        format!("{seq:?} was made, and was told so: {came:?} in place of {expected:?}")
-                    })?
+                    check(
+                        expected.is_subset(&came) || kinds.iter().any(|kind| kind.contains("may")),
+                        || format!("{seq:?} was made, and was told so: {came:?} in place of {expected:?}"),
+                    )?;
                 }
                 "inferred_applied" | "undetermined" => check(people == everybody, || {
                     format!("{seq:?} is {effect}, and was told to {people:?} in place of {everybody:?}")
                 })?,
                 _ => {
                     let silent = |kind: &&str| ["announced", "not-changed-after-all"].contains(kind);
-                    check(kinds.iter().all(|kind| silent(kind)), || {
+                    check(kinds.iter().all(silent), || {
                         format!("{seq:?} was not made, and was told as {kinds:?}")
                     })?;
                     // Whoever heard that it would be made hears that it was not.

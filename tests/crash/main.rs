@@ -11,6 +11,7 @@
     clippy::expect_used,
     reason = "a test fails by panicking"
 )]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "what came of each end is read from there")]
 
 mod hook;
 mod kills;

@@ -1,4 +1,4 @@
-//! Where the ledgers are: files of their stages' own, or, as `CRASH_STORE=postgres` says, databases of one PostgreSQL server
+//! Where the ledgers are: files of their stages' own, or, as `CRASH_STORE=postgres` says, databases of one `PostgreSQL` server
 //! (`tests/postgres`).
 
 use std::{

@@ -128,7 +128,7 @@ impl Story<'_> {
     /// Puts another policy into force, and waits until that is on record.
     async fn policy(&self) {
         let last = |records: &[Record]| -> Option<String> {
-            let of = records.iter().filter(|one| ["start", "policy"].contains(&one.kind())).next_back()?;
+            let of = records.iter().rfind(|one| ["start", "policy"].contains(&one.kind()))?;
             Some(of.text("/policy").to_owned())
         };
         let before = last(&self.run.records().await);

@@ -46,16 +46,16 @@ pub struct Sweep {
 impl Plain {
     /// A run that ends in these ways first.
     pub async fn of(stores: &Stores, before: Before, ends: Vec<Ends>) -> Self {
-        let passed: String =
-            Point::ALL.iter().map(|point| format!(";{}=return(pass)", point.name())).collect();
+        let passed =
+            Point::ALL.iter().fold(String::new(), |all, point| all + ";" + point.name() + "=return(pass)");
         let ends = ends.into_iter().chain([Ends { points: passed, ..Ends::default() }]).collect();
         let run = Run::new(stores, USERS, before, ends).await;
         let said = Story { run: &run, end_after: None, said: Vec::new() }.tell().await;
         let lists = Lists::of(&run).await;
         let (log, told) = (run.log().await, lists.told());
         lists.compare(&said, &told).unwrap_or_else(|why| panic!("without an end: {why}\n{said:?}\n{log}"));
-        let passes = |point: &Point| log.lines().filter(|line| passed_at(line, point.name())).count();
-        Self { passes: Point::ALL.iter().map(|point| (point.name(), passes(point))).collect(), told }
+        let often = |point: &Point| log.lines().filter(|line| passed_at(line, point.name())).count();
+        Self { passes: Point::ALL.iter().map(|point| (point.name(), often(point))).collect(), told }
     }
 }
 

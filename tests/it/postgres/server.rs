@@ -1,4 +1,4 @@
-//! A PostgreSQL server of a test's own.
+//! A `PostgreSQL` server of a test's own.
 
 use std::{
     fs,

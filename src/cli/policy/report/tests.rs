@@ -99,6 +99,7 @@ fn elements(page: &str) -> Vec<String> {
 fn it_says_what_it_is_to_say() {
     let page = made(RULES);
     let written = concat!(env!("CARGO_MANIFEST_DIR"), "/target/policy-report.html");
+    std::fs::create_dir_all(concat!(env!("CARGO_MANIFEST_DIR"), "/target")).unwrap();
     std::fs::write(written, &page).unwrap();
     assert!(page == GOLDEN, "the page is another: compare {written} with tests/data/policy-report.html");
 }
