@@ -11,6 +11,7 @@ use super::{
     args::Format,
     notify::{at_desk, instant},
     output::{Output, on_one_line},
+    policy::record,
 };
 use crate::{
     caller::Arn,
@@ -46,7 +47,7 @@ pub(super) struct ShowArgs {
     /// Before then.
     #[arg(long, value_name = "TIME", value_parser = time)]
     until: Option<i64>,
-    /// This one alone, as notices name it.
+    /// This one alone, as notices name it, or CHAIN-SEQ as CloudTrail does.
     #[arg(long, value_name = "CHAIN/SEQ", value_parser = record)]
     record: Option<(String, u64)>,
     /// So many at most: the latest.
@@ -329,12 +330,6 @@ fn revealing(reveal: &Value) -> Option<String> {
 /// The ARN of a role, a session or a user, from an argument.
 pub(super) fn arn(text: &str) -> Result<Arn, String> {
     Arn::read(text).map_err(|fault| fault.to_string())
-}
-
-fn record(text: &str) -> Result<(String, u64), String> {
-    let (chain, seq) = text.rsplit_once('/').ok_or("write CHAIN/SEQ, such as guard/17")?;
-    let seq = seq.parse().map_err(|_| "write CHAIN/SEQ, such as guard/17")?;
-    Ok((chain.to_owned(), seq))
 }
 
 fn time(text: &str) -> Result<i64, String> {

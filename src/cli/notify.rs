@@ -27,10 +27,10 @@ use crate::{
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What every one of these commands works with.
-struct Parts {
-    config: Config,
-    correspondence: Correspondence,
-    clock: Clock,
+pub(super) struct Parts {
+    pub(super) config: Config,
+    pub(super) correspondence: Correspondence,
+    pub(super) clock: Clock,
 }
 
 /// `notify list`
@@ -263,7 +263,7 @@ pub(super) fn recipient(text: &str) -> Result<Recipient, String> {
 }
 
 /// What notices are looked at and sent with; the policy may be at fault.
-fn parts(config: Option<&Path>, output: Output) -> Result<Parts, Exit> {
+pub(super) fn parts(config: Option<&Path>, output: Output) -> Result<Parts, Exit> {
     let clock = Clock::system();
     let (config, _) = check::read(config).map_err(|unread| unread.told(output))?;
     let correspondence = Correspondence::of(&config, &clock).map_err(|faults| {

@@ -36,6 +36,47 @@ impl Ledger {
         reader.close().await;
         read
     }
+
+    /// Reads one record, and opens what is sealed in it with these keys. Only reads: a guard may be running.
+    ///
+    /// # Errors
+    /// As [`Self::each_line`]; a row that is no record is as none.
+    pub async fn line(
+        url: &str,
+        seal: Option<&Seal>,
+        chain: &str,
+        seq: u64,
+    ) -> Result<Option<Line>, LedgerFault> {
+        let reader = Reader::open(&Location::read(url)?)?;
+        let read = line(&reader, seal, chain, seq).await;
+        reader.close().await;
+        read
+    }
+}
+
+async fn line(
+    reader: &Reader,
+    seal: Option<&Seal>,
+    chain: &str,
+    seq: u64,
+) -> Result<Option<Line>, LedgerFault> {
+    let rows = reader.up_to(chain, seq, 1).await?;
+    let row = rows.into_iter().find(|row| u64::try_from(row.seq) == Ok(seq));
+    let Some(record) = row.and_then(|row| serde_json::from_slice::<Value>(&row.bytes).ok()) else {
+        return Ok(None);
+    };
+    let inputs = opened(&record, &keys(reader, seal).await?);
+    Ok(Some(Line { record, inputs }))
+}
+
+/// The keys of people that these keys open.
+async fn keys(reader: &Reader, seal: Option<&Seal>) -> Result<HashMap<String, DataKey>, LedgerFault> {
+    let Some(seal) = seal else { return Ok(HashMap::new()) };
+    let people = reader.people().await?;
+    Ok(people
+        .into_iter()
+        .filter_map(|row| Some((row.token.clone(), DataKey::open(seal, &row).ok()?)))
+        .collect())
 }
 
 async fn lines(
@@ -43,12 +84,7 @@ async fn lines(
     seal: Option<&Seal>,
     each: &mut impl FnMut(Line),
 ) -> Result<u64, LedgerFault> {
-    let mut keys = HashMap::new();
-    if let Some(seal) = seal {
-        for row in reader.people().await? {
-            keys.extend(DataKey::open(seal, &row).ok().map(|key| (row.token, key)));
-        }
-    }
+    let keys = keys(reader, seal).await?;
     let mut unread = 0;
     reader
         .each_record(|row| {

@@ -1,15 +1,17 @@
 //! Why a question is answered as it is: each rule with what in it matched or did not. The answer is the decision's own,
 //! and each rule is asked by the matchers that decide: nothing is read a second way.
 
+use std::collections::BTreeSet;
+
 use crate::operation::{Address, Field};
 
 use super::{
-    Ambiguous, Basis, Ground, Known, Policy, Probe, Refusal, RuleRef, Side,
+    Ambiguous, Basis, Ground, Known, Policy, Probe, Refusal, RuleRef, Side, Unsaid,
     case::Case,
     compile,
     index::Aim,
     judge::{Judge, Lift, Standing, aim_of},
-    miss::{Miss, need},
+    miss::{Match, Miss, need},
     question::{Facts, Kind},
     rule::Lacking,
 };
@@ -36,13 +38,30 @@ pub struct Traced {
     pub side: Side,
     /// For each thing that is to be allowed whether it matched, or what did not. A deny and a
     /// monitor are asked about the operation once.
-    pub said: Vec<(Ground, Result<(), Miss>)>,
+    pub said: Vec<(Ground, Said)>,
+}
+
+/// What a rule said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Said {
+    /// It matched.
+    Yes,
+    /// This of it did not.
+    No(Miss),
+    /// Whether it matches depends on what a log does not say.
+    Open(BTreeSet<Unsaid>),
+}
+
+impl From<Match> for Said {
+    fn from(found: Match) -> Self {
+        found.map_or_else(Self::No, |()| Self::Yes)
+    }
 }
 
 impl Traced {
     /// Whether it is about other operations, callers or instances altogether.
     pub fn is_elsewhere(&self) -> bool {
-        self.said.iter().all(|(_, said)| said.is_err_and(Miss::is_elsewhere))
+        self.said.iter().all(|(_, said)| matches!(said, Said::No(miss) if miss.is_elsewhere()))
     }
 }
 
@@ -58,13 +77,14 @@ impl Policy {
         let question = case.question();
         let judge = Judge::new(self, &question, case.at);
         let verdict = compile::asked(&judge, case).map(|grant| grant.basis);
-        let known = Known::default();
-        let facts = if case.kind() == Kind::Ordinary { Facts::none(&known) } else { case.facts() };
-        Ok(trace(&judge, case, &facts, verdict))
+        Ok(trace(&judge, case, verdict))
     }
 }
 
-fn trace(judge: &Judge<'_>, case: &Case, facts: &Facts<'_>, verdict: Result<Basis, Refusal>) -> Explanation {
+/// What each rule says to a case that is answered so.
+pub(super) fn trace(judge: &Judge<'_>, case: &Case, verdict: Result<Basis, Refusal>) -> Explanation {
+    let known = Known::default();
+    let facts = &if case.kind() == Kind::Ordinary { Facts::none(&known) } else { case.facts() };
     // A user that was not read is refused before any rule is asked; the rules are shown what is known all the same.
     let person = judge.person(facts).ok().flatten();
     let changing = if case.kind() == Kind::Ordinary { Vec::new() } else { judge.changing(person) };
@@ -82,7 +102,7 @@ fn trace(judge: &Judge<'_>, case: &Case, facts: &Facts<'_>, verdict: Result<Basi
     let policy = judge.policy;
     let addresses = addresses(&standing);
     let allows = policy.rules().allow.iter().map(|allow| {
-        let said = |ground: Ground, aim: &Aim<'_>| (ground, judge.matches(allow, aim, &standing));
+        let said = |ground: Ground, aim: &Aim<'_>| (ground, judge.matches(allow, aim, &standing).into());
         let operation =
             judge.needs_operation(&standing).then(|| said(Ground::Operation, &Aim::Operation)).into_iter();
         let fields = standing
@@ -93,17 +113,30 @@ fn trace(judge: &Judge<'_>, case: &Case, facts: &Facts<'_>, verdict: Result<Basi
     });
     let denies = policy.rules().deny.iter().chain(&policy.emergency().deny).map(|deny| {
         let said = deny.applies(judge.question, person, &standing.changing, judge.now);
-        Traced { rule: deny.rule.clone(), side: Side::Deny, said: vec![(Ground::Operation, said)] }
+        Traced { rule: deny.rule.clone(), side: Side::Deny, said: vec![(Ground::Operation, said.into())] }
     });
-    let monitors = policy.rules().monitor.iter().map(|monitor| {
-        let ordinary = need(judge.question.kind == Kind::Ordinary, Miss::Kind);
-        let said = ordinary.and_then(|()| monitor.scope.fits(judge.question, judge.now, Lacking::Fails));
-        Traced { rule: monitor.rule.clone(), side: Side::Monitor, said: vec![(Ground::Operation, said)] }
-    });
-    let mut rules: Vec<Traced> = allows.chain(denies).chain(monitors).collect();
-    rules.sort_by_cached_key(|traced| place_of(&traced.rule));
+    let rules = in_order(allows.chain(denies).chain(monitors(judge)).collect());
     let changing = standing.changing.iter().map(|(field, _)| *field).collect();
     Explanation { verdict, protected, changing, rules }
+}
+
+/// What each monitor says.
+pub(super) fn monitors(judge: &Judge<'_>) -> impl Iterator<Item = Traced> {
+    judge.policy.rules().monitor.iter().map(|monitor| {
+        let ordinary = need(judge.question.kind == Kind::Ordinary, Miss::Kind);
+        let said = ordinary.and_then(|()| monitor.scope.fits(judge.question, judge.now, Lacking::Fails));
+        Traced {
+            rule: monitor.rule.clone(),
+            side: Side::Monitor,
+            said: vec![(Ground::Operation, said.into())],
+        }
+    })
+}
+
+/// In the order of their places.
+pub(super) fn in_order(mut rules: Vec<Traced>) -> Vec<Traced> {
+    rules.sort_by_cached_key(|traced| place_of(&traced.rule));
+    rules
 }
 
 /// The addresses asked for. What is none has no rule to ask: the verdict says so.

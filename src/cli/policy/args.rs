@@ -51,7 +51,7 @@ pub(in crate::cli) enum PolicyCommand {
     /// Ask a policy one question, and see what each rule says to it.
     ///
     /// The answer is that of the guard, for the facts given; what is not given is as in a [[test]]. Ends with 0 when it is
-    /// allowed and with 4 when it is refused.
+    /// allowed, with 4 when it is refused, and with 1 when that depends on what a record does not say.
     #[command(
         after_help = "Example: connect-guard policy explain policies --user-username mary --set Email=mary@example.com \\\n  --caller arn:aws:iam::111122223333:role/HelpDesk --action connect:UpdateUserIdentityInfo \\\n  --instance a1b2c3d4-5678-90ab-cdef-EXAMPLE11111"
     )]
@@ -122,16 +122,16 @@ pub(in crate::cli) struct Explain {
     /// The policy directory.
     pub(super) directory: PathBuf,
     /// Who asks: an ARN as AWS shows it.
-    #[arg(long, value_name = "ARN", required_unless_present = "request")]
+    #[arg(long, value_name = "ARN", required_unless_present_any = ["request", "record"])]
     pub(super) caller: Option<String>,
     /// The caller's unique id.
     #[arg(long, value_name = "ID")]
     pub(super) unique_id: Option<String>,
     /// For which operation, such as `connect:UpdateUserIdentityInfo`.
-    #[arg(long, required_unless_present = "request")]
+    #[arg(long, required_unless_present_any = ["request", "record"])]
     pub(super) action: Option<String>,
     /// On which instance; `none` for operations without one.
-    #[arg(long, required_unless_present = "request")]
+    #[arg(long, required_unless_present_any = ["request", "record"])]
     pub(super) instance: Option<String>,
     /// The Username of the user concerned.
     #[arg(long, value_name = "NAME")]
@@ -151,6 +151,9 @@ pub(in crate::cli) struct Explain {
     /// A security profile to be given.
     #[arg(long, value_name = "ID")]
     pub(super) grant: Vec<String>,
+    /// A member of the body that a rule has to name, such as `Tags`.
+    #[arg(long, value_name = "NAME")]
+    pub(super) member: Vec<String>,
     /// The ticket that the request carries, in the signed header `x-guard-ticket`.
     #[arg(long)]
     pub(super) ticket: Option<String>,
@@ -163,9 +166,37 @@ pub(in crate::cli) struct Explain {
     /// The question as a JSON object with the keys of a [[test]]; what else is given takes the place of its keys.
     #[arg(long, value_name = "FILE.json")]
     pub(super) request: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) record: Recorded,
     /// Show rules about other operations, callers and instances too.
     #[arg(long)]
     pub(super) all: bool,
+}
+
+/// A record of the ledger that is asked again.
+#[derive(Args)]
+pub(in crate::cli) struct Recorded {
+    /// What this record of the ledger says was asked, at its time; named as in notices, or CHAIN-SEQ as in
+    /// CloudTrail. From the store of the configuration, whose keys open what is sealed.
+    #[arg(
+        long,
+        value_name = "CHAIN/SEQ",
+        value_parser = record,
+        conflicts_with_all = [
+            "caller", "unique_id", "action", "instance", "user_username", "user_id", "has", "set", "username", "grant",
+            "member", "ticket", "claim", "at", "request",
+        ]
+    )]
+    pub(super) record: Option<(String, u64)>,
+    /// The configuration file of the record's guard; `CONNECT_GUARD_CONFIG` names it otherwise.
+    #[arg(long, value_name = "FILE", requires = "record")]
+    pub(super) config: Option<PathBuf>,
+    /// The store of the record's ledger. Without --config, what is sealed stays so.
+    #[arg(long, value_name = "URL", requires = "record")]
+    pub(super) ledger: Option<String>,
+    /// A file with the record: records of the ledger, one a line.
+    #[arg(long, value_name = "FILE.jsonl", requires = "record", conflicts_with_all = ["ledger", "config"])]
+    pub(super) records: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -254,6 +285,13 @@ pub(in crate::cli) struct WhoCan {
     /// Write comma-separated values, a line for each caller and field.
     #[arg(long)]
     pub(super) csv: bool,
+}
+
+/// A record, as notices name it, or as the agent in CloudTrail does.
+pub(in crate::cli) fn record(text: &str) -> Result<(String, u64), &'static str> {
+    const HOW: &str = "write CHAIN/SEQ, such as guard/17";
+    let (chain, seq) = text.rsplit_once('/').or_else(|| text.rsplit_once('-')).ok_or(HOW)?;
+    Ok((chain.to_owned(), seq.parse().map_err(|_| HOW)?))
 }
 
 fn pair(text: &str) -> Result<(String, String), &'static str> {

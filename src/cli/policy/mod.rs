@@ -14,7 +14,7 @@ mod who_can;
 
 use std::path::Path;
 
-pub(super) use args::{PolicyCommand, instant};
+pub(super) use args::{PolicyCommand, instant, record};
 
 use super::{Exit, output::Output};
 use crate::{

@@ -1,7 +1,7 @@
 //! What an explanation says of each rule.
 
 use super::{
-    super::{Explanation, Ground, Miss, Probe, Side},
+    super::{Explanation, Ground, Miss, Probe, Said, Side},
     *,
 };
 
@@ -10,10 +10,10 @@ fn explain(rules: &[&str], case: Case) -> Explanation {
 }
 
 /// A rule's id, its side, and what it said.
-type Said<'e> = (&'e str, Side, Vec<(Ground, Result<(), Miss>)>);
+type Row<'e> = (&'e str, Side, Vec<(Ground, Said)>);
 
 /// What each rule said, in the order of places.
-fn said(explained: &Explanation) -> Vec<Said<'_>> {
+fn said(explained: &Explanation) -> Vec<Row<'_>> {
     explained.rules.iter().map(|traced| (&*traced.rule.id, traced.side, traced.said.clone())).collect()
 }
 
@@ -42,7 +42,7 @@ fn each_rule_says_what_in_it_does_not_match() {
     ] {
         let explained = explain(&[&rule], email("mary@example.com"));
         assert!(explained.verdict.is_err(), "{miss:?}");
-        let expected = vec![("r", Side::Allow, vec![(Ground::Field(Field::Email), Err(miss))])];
+        let expected = vec![("r", Side::Allow, vec![(Ground::Field(Field::Email), Said::No(miss))])];
         assert_eq!(said(&explained), expected);
         assert_eq!(explained.rules[0].is_elsewhere(), miss.is_elsewhere());
     }
@@ -61,9 +61,9 @@ fn fields_are_asked_one_by_one() {
     assert_eq!(
         said(&explained),
         [
-            ("mail", Side::Allow, vec![(mail, Ok(())), (mobile, Err(Miss::Remove))]),
-            ("mobile", Side::Allow, vec![(mail, Err(Miss::Fields)), (mobile, Ok(()))]),
-            ("d", Side::Deny, vec![(Ground::Operation, Ok(()))]),
+            ("mail", Side::Allow, vec![(mail, Said::Yes), (mobile, Said::No(Miss::Remove))]),
+            ("mobile", Side::Allow, vec![(mail, Said::No(Miss::Fields)), (mobile, Said::Yes)]),
+            ("d", Side::Deny, vec![(Ground::Operation, Said::Yes)]),
         ]
     );
 }
@@ -74,7 +74,7 @@ fn protection_is_said_by_the_rules_that_do_not_lift_it() {
     let explained = explain(&[&any_mail("r", ""), listed], email("mary@example.com"));
     assert_eq!(explained.verdict.as_ref().unwrap_err().code, Code::Protected);
     assert!(explained.protected.is_some());
-    assert_eq!(explained.rules[0].said, [(Ground::Field(Field::Email), Err(Miss::Protected))]);
+    assert_eq!(explained.rules[0].said, [(Ground::Field(Field::Email), Said::No(Miss::Protected))]);
     let with_sentence = any_mail("r", "protected = \"decided for this test\"");
     assert!(explain(&[&with_sentence, listed], email("mary@example.com")).verdict.is_ok());
 }

@@ -67,9 +67,9 @@ fn after_its_last_day_it_is_refused() {
     assert_eq!(code(&policy, &on("2027-03-21T00:00:00Z")), Some(Code::NoRule));
     let said = |case: Case| policy.explain(&Probe::for_tests(case)).unwrap().rules[0].clone();
     assert_eq!(said(list()).side, Side::Monitor);
-    assert_eq!(said(list()).said[0].1, Ok(()));
-    assert_eq!(said(on("2027-03-21T00:00:00Z")).said[0].1, Err(Miss::Expires));
-    assert_eq!(said(email("u@example.com")).said[0].1, Err(Miss::Kind));
+    assert_eq!(said(list()).said[0].1, crate::policy::Said::Yes);
+    assert_eq!(said(on("2027-03-21T00:00:00Z")).said[0].1, crate::policy::Said::No(Miss::Expires));
+    assert_eq!(said(email("u@example.com")).said[0].1, crate::policy::Said::No(Miss::Kind));
     let found = policy.who_can(&Query::default(), at(NOON));
     assert_eq!(found[0].conditions, ["in monitor mode, where no rule allows it"]);
     assert_eq!(found[0].until.as_deref(), Some("2027-03-20"));

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use super::*;
-use crate::policy::{Judged, Logged, Past, Unsaid};
+use crate::policy::{Ground, Judged, Logged, Miss, Past, Said, Unsaid};
 
 fn question(role: &str, operation: &str, more: Value) -> Map<String, Value> {
     let mut question = json!({
@@ -169,4 +169,60 @@ fn tickets_and_keys_that_are_on_record_decide() {
         let judged = revoking.replay(&past);
         assert_eq!(matches!(judged, Judged::Refused(refusal) if refusal.code == Code::Revoked), revoked);
     }
+}
+
+/// A rule's id, and what it said.
+type Row = (String, Vec<(Ground, Said)>);
+
+/// What each rule says to what was asked once.
+fn recalled(rules: &str, past: &Past) -> (Judged, Vec<Row>) {
+    let recalled = policy(&[rules]).recall(past).unwrap();
+    let said = recalled.rules.into_iter().map(|traced| (traced.rule.id.to_string(), traced.said));
+    (recalled.judged, said.collect())
+}
+
+#[test]
+fn each_rule_says_what_it_can_to_what_was_asked_once() {
+    let rules = format!(
+        "{}{}{}[[deny]]\nid = \"mary\"\nreason = \"test\"\nusers = [\"mary\"]\n\
+         [[deny]]\nid = \"mobile\"\nreason = \"test\"\nfields = [\"Mobile\"]\n",
+        any_mail("desk", "users = [\"mary\"]"),
+        any_mail("other", "").replace("IdentityDesk", "Other"),
+        allow("names", "fields = [\"FirstName\"]"),
+    );
+    let email = |said| vec![(Ground::Field(Field::Email), said)];
+    let denied = |said| vec![(Ground::Operation, said)];
+    let (judged, said) = recalled(&rules, &masked_email());
+    assert!(matches!(judged, Judged::Open(..)), "{judged:?}");
+    let mary = said.iter().find(|(id, _)| id == "mary").unwrap();
+    let Said::Open(deny) = &mary.1[0].1 else { panic!("{said:?}") };
+    assert!(matches!(deny.first(), Some(Unsaid::Deny(rule)) if &*rule.id == "mary"));
+    let expected = [
+        ("desk", email(Said::Open([Unsaid::Address, Unsaid::Username].into()))),
+        ("other", email(Said::No(Miss::Callers))),
+        ("names", email(Said::No(Miss::Fields))),
+        ("mary", denied(Said::Open(deny.clone()))),
+        ("mobile", denied(Said::No(Miss::Unchanged))),
+    ];
+    let expected: Vec<_> = expected.into_iter().map(|(id, said)| (id.to_owned(), said)).collect();
+    assert_eq!(said, expected);
+}
+
+#[test]
+fn what_is_said_whole_is_explained_as_it_is_decided() {
+    let more = |to: &str| {
+        json!({
+            "user": { "username": "mary", "id": "id-of-mary", "Email": "old@example.com" },
+            "change": { "Email": to },
+        })
+    };
+    let asked = |to: &str| past("IdentityDesk", "UpdateUserIdentityInfo", more(to), &[], Logged::Exact);
+    let rules = any_mail("desk", "users = [\"mary\"]");
+    let email = |said| vec![("desk".to_owned(), vec![(Ground::Field(Field::Email), said)])];
+    let (judged, said) = recalled(&rules, &asked("new@example.com"));
+    assert!(matches!(judged, Judged::Allowed(_)), "{judged:?}");
+    assert_eq!(said, email(Said::Yes));
+    let (judged, said) = recalled(&rules, &asked("new@example.org"));
+    assert!(matches!(judged, Judged::Refused(_)), "{judged:?}");
+    assert_eq!(said, email(Said::No(Miss::Address)));
 }

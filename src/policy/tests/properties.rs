@@ -209,10 +209,10 @@ proptest! {
         let explained = policy.explain(&Probe::for_tests(case.clone())).unwrap();
         prop_assert_eq!(explained.verdict.as_ref().err().map(|refusal| refusal.code), code(&policy, &case));
         let said = |side| explained.rules.iter().filter(move |traced| traced.side == side);
-        let denied = said(Side::Deny).any(|traced| traced.said.iter().all(|(_, said)| said.is_ok()));
+        let denied = said(Side::Deny).any(|traced| traced.said.iter().all(|(_, said)| *said == crate::policy::Said::Yes));
         let each = said(Side::Allow).next().is_some_and(|first| {
             first.said.iter().all(|(ground, _)| {
-                said(Side::Allow).any(|traced| traced.said.iter().any(|(other, said)| other == ground && said.is_ok()))
+                said(Side::Allow).any(|traced| traced.said.iter().any(|(other, said)| other == ground && *said == crate::policy::Said::Yes))
             })
         });
         prop_assert_eq!(explained.verdict.is_ok(), !denied && each);

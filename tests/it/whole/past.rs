@@ -111,6 +111,50 @@ async fn a_policy_is_asked_what_was_asked_before() {
     );
 }
 
+/// What a policy says to a record of the guard's ledger: the exit code, and the answer.
+async fn explained(guard: &Running, directory: &Path, record: &str, open: bool) -> (Option<i32>, Value) {
+    let mut command = Command::new(program());
+    command.env_clear().args(["--format", "json", "policy", "explain"]).arg(directory);
+    command.args(["--record", record]);
+    if open {
+        command.arg("--config").arg(guard.stage.config());
+    } else {
+        command.args(["--ledger", &guard.stage.ledger()]);
+    }
+    let output = run(command).await;
+    let answer = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|_| panic!("{}{}", text(&output.stdout), text(&output.stderr)));
+    (output.status.code(), answer)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_explains_a_record() {
+    let guard = lived().await;
+    let policies = guard.stage.folder.join("policies");
+    let records = guard.records().await;
+    let name = |record: &Value| format!("{}/{}", record["chain"].as_str().unwrap(), record["seq"]);
+    let desk =
+        of_kind(&records, "intent").into_iter().find(|one| one["basis"]["grounds"][0]["of"] == "Email");
+    let desk = name(desk.unwrap());
+    let refusal = name(of_kind(&records, "refusal")[0]);
+
+    // With the keys: as it was decided, rule by rule.
+    let (code, answer) = explained(&guard, &policies, &desk, true).await;
+    assert_eq!((code, &answer["decision"]), (Some(0), &"allow".into()), "{answer}");
+    assert_eq!(answer["changing"], serde_json::json!(["Email"]), "{answer}");
+    assert_eq!(answer["record"]["policy"], answer["policy"], "{answer}");
+    let (code, answer) = explained(&guard, &policies, &refusal, true).await;
+    assert_eq!((code, &answer["decision"]), (Some(4), &"refuse".into()), "{answer}");
+    // Without them: what is sealed decides, and that is said.
+    let (code, answer) = explained(&guard, &policies, &desk, false).await;
+    assert_eq!((code, &answer["decision"]), (Some(1), &"open".into()), "{answer}");
+    assert!(answer["unsaid"][0].as_str().unwrap().contains("to which address"), "{answer}");
+    // What is shown holds no value.
+    for secret in ["agent1", "@example"] {
+        assert!(!answer.to_string().contains(secret), "{secret} is in {answer}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn who_was_protected_is_asked_again() {
     let mut setting = roomy((1..=2).map(user));

@@ -24,6 +24,7 @@ use crate::{
     policy::Past,
 };
 use record::Records;
+pub(super) use record::{asked_by, place as recorded_as};
 use tally::Tally;
 
 /// How a call of the past ended.

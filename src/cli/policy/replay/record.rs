@@ -27,10 +27,10 @@ pub(super) struct Records<F> {
     early: HashMap<(String, u64), Was>,
 }
 
-/// Chain and number, as people write them.
-pub(super) fn place(record: &Value) -> String {
+/// Chain and number, as notices name a record.
+pub(in crate::cli::policy) fn place(record: &Value) -> String {
     let seq = record.get("seq").and_then(Value::as_u64).unwrap_or_default();
-    format!("{}-{seq}", text(record, "/chain").unwrap_or_default())
+    format!("{}/{seq}", text(record, "/chain").unwrap_or_default())
 }
 
 impl<F: FnMut(Call)> Records<F> {
@@ -116,21 +116,34 @@ fn call(
     place: String,
     period: Period,
 ) -> Result<Call, &'static str> {
-    const MEAGRE: &str = "records that do not say enough to be asked again";
-    let at = text(record, "/at").and_then(|at| at.parse::<jiff::Timestamp>().ok()).ok_or(MEAGRE)?;
-    if !period.has(at) {
+    if !period.has(time(record).ok_or(MEAGRE)?) {
         return Err("calls outside of the period");
     }
+    Ok(Call { asked: asked_by(record, inputs)?, was, place })
+}
+
+const MEAGRE: &str = "records that do not say enough to be asked again";
+
+fn time(record: &Value) -> Option<jiff::Timestamp> {
+    text(record, "/at")?.parse().ok()
+}
+
+/// What a record says was asked.
+pub(in crate::cli::policy) fn asked_by(
+    record: &Value,
+    inputs: Option<&Value>,
+) -> Result<Asked, &'static str> {
+    let at = time(record).ok_or(MEAGRE)?;
     let shown = text(record, "/caller/principal").ok_or(MEAGRE)?;
     let whole = inputs.and_then(|inputs| text(inputs, "/principal")).unwrap_or(shown);
     // A session's name that could be an address is `~`: it is no identity, and any stands for it.
     let who = Arn::read(&whole.replace("/~", "/unsaid")).map_err(|_| MEAGRE)?;
     let operation = text(record, "/operation").unwrap_or_default();
     let Some(route) = routes().iter().find(|route| route.operation == operation) else {
-        return Ok(Call { asked: Asked::Unknown(who.without_session(), operation.to_owned()), was, place });
+        return Ok(Asked::Unknown(who.without_session(), operation.to_owned()));
     };
     let past = past(record, inputs, &who, route, at).ok_or(MEAGRE)?;
-    Ok(Call { asked: Asked::Known(Box::new(past)), was, place })
+    Ok(Asked::Known(Box::new(past)))
 }
 
 fn past(

@@ -1,6 +1,9 @@
 //! What was asked once, as far as a log of it says, and what a policy would have answered. A log of Connect's calls holds
 //! neither the user as it was nor, mostly, the values: then only what needs neither is judged, and what stays open is named.
 
+mod explain;
+mod outline;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
@@ -12,13 +15,14 @@ use crate::{
     operation::{Class, Field, Profile},
 };
 
+pub use self::explain::Recalled;
+use self::outline::outline;
 use super::{
     Basis, Code, Policy, Probe, Refusal, RuleRef,
     case::Case,
     compile,
-    judge::Judge,
-    question::{Kind, Question},
-    rule::{Allow, Deny, Lacking},
+    question::Kind,
+    rule::{Allow, Lacking},
 };
 
 /// Something that was asked once.
@@ -194,15 +198,19 @@ impl Policy {
         if self.place(&mut past.case).is_err() {
             return Judged::Open(Vec::new(), [Unsaid::Instance].into());
         }
-        let past = &past;
-        match past.log {
-            Logged::Exact => exactly(self, &past.case),
-            Logged::NotPermissions | Logged::Whole => whole(self, past),
-            Logged::Outline | Logged::Bare | Logged::Fieldless if past.case.kind() == Kind::Ordinary => {
-                exactly(self, &past.case)
-            }
-            Logged::Outline | Logged::Bare | Logged::Fieldless => outline(self, past),
+        judged(self, &past).0
+    }
+}
+
+/// What a policy answers, and the case that it was asked; none where only what the log says was judged.
+fn judged(policy: &Policy, past: &Past) -> (Judged, Option<Case>) {
+    match past.log {
+        Logged::Exact => (exactly(policy, &past.case), Some(past.case.clone())),
+        Logged::NotPermissions | Logged::Whole => whole(policy, past),
+        Logged::Outline | Logged::Bare | Logged::Fieldless if past.case.kind() == Kind::Ordinary => {
+            (exactly(policy, &past.case), Some(past.case.clone()))
         }
+        Logged::Outline | Logged::Bare | Logged::Fieldless => (outline(policy, past), None),
     }
 }
 
@@ -222,7 +230,7 @@ fn rules_of(basis: Basis) -> Vec<RuleRef> {
 
 /// As it is decided, but that no security profile counts as protected: what it permitted is not in the log. Where the policy
 /// protects a permission, only what is refused in any case is judged.
-fn whole(policy: &Policy, past: &Past) -> Judged {
+fn whole(policy: &Policy, past: &Past) -> (Judged, Option<Case>) {
     let mut case = past.case.clone();
     let had = case.user.iter().flat_map(|user| &user.profiles);
     let ids: BTreeSet<String> =
@@ -231,7 +239,7 @@ fn whole(policy: &Policy, past: &Past) -> Judged {
     let open = protects && case.kind() != Kind::Ordinary;
     case.profiles =
         ids.into_iter().map(|id| Profile { name: id.clone(), id, permissions: BTreeSet::new() }).collect();
-    match compile::verdict(policy, &case) {
+    let judged = match compile::verdict(policy, &case) {
         Ok(grant) if open && grant.basis.protected.is_none() => {
             Judged::Open(rules_of(grant.basis), [Unsaid::Protection].into())
         }
@@ -240,10 +248,11 @@ fn whole(policy: &Policy, past: &Past) -> Judged {
         Err(refusal)
             if past.log == Logged::Whole && refusal.code == Code::NoRule && asks_more(policy, &case) =>
         {
-            outline(policy, past)
+            return (outline(policy, past), None);
         }
         Err(refusal) => Judged::Refused(refusal),
-    }
+    };
+    (judged, Some(case))
 }
 
 /// Whether a rule that names caller, action and instance asks for a ticket, or for a claim of the caller.
@@ -252,143 +261,4 @@ fn asks_more(policy: &Policy, case: &Case) -> bool {
     let asks = |allow: &&Allow| allow.ticket.is_some() || allow.own.is_some();
     let fits = |allow: &Allow| allow.scope.fits(&question, case.at, Lacking::Fails).is_ok();
     policy.rules().allow.iter().filter(asks).any(fits)
-}
-
-/// Caller, action, instance, fields and what was given, without values and without the user.
-fn outline(policy: &Policy, past: &Past) -> Judged {
-    let question = past.case.question();
-    if let Err(refusal) = Judge::new(policy, &question, past.case.at).with_fresh_directories().screen() {
-        return Judged::Refused(refusal);
-    }
-    let mut open = BTreeSet::new();
-    for deny in policy.rules().deny.iter().chain(&policy.emergency().deny) {
-        match denial(deny, &question, past) {
-            Some(Denial::Certain) => return Judged::Refused(denied(deny)),
-            Some(Denial::Perhaps) => {
-                open.insert(Unsaid::Deny(deny.rule.clone()));
-            }
-            None => {}
-        }
-    }
-    let mut found = BTreeSet::new();
-    let wanted = past.fields();
-    let mut wants: Vec<Want> = wanted.iter().map(|(field, set)| Want::Field(*field, *set)).collect();
-    match past.case.kind() {
-        Kind::Identity if past.log == Logged::Fieldless => {
-            wants = vec![Want::Operation];
-            open.insert(Unsaid::Fields);
-        }
-        Kind::Identity if !wants.is_empty() => {}
-        Kind::Identity | Kind::Create | Kind::Sensitive | Kind::Ordinary => wants.push(Want::Operation),
-    }
-    for want in wants {
-        let fits = policy.rules().allow.iter().filter(|allow| could(allow, &question, past, want));
-        let best = fits
-            .map(|allow| (unsaid(policy, allow, past, want), allow))
-            .min_by(|one, other| (one.0.len(), one.1.rank()).cmp(&(other.0.len(), other.1.rank())));
-        let Some((unsaid, allow)) = best else { return Judged::Refused(no_rule(want)) };
-        open.extend(unsaid);
-        found.insert(allow.rule.clone());
-    }
-    let rules = found.into_iter().collect();
-    if open.is_empty() { Judged::Allowed(rules) } else { Judged::Open(rules, open) }
-}
-
-/// What a rule is wanted for.
-#[derive(Clone, Copy)]
-enum Want {
-    Operation,
-    /// Whether it is set, where that is known.
-    Field(Field, Option<bool>),
-}
-
-/// Whether a deny is about it.
-enum Denial {
-    Certain,
-    Perhaps,
-}
-
-/// Whether a rule could allow it, by what the log says.
-fn could(allow: &Allow, question: &Question<'_>, past: &Past, want: Want) -> bool {
-    let case = &past.case;
-    let ids = &allow.scope.user_ids;
-    let reached = ids.is_empty() || case.user.as_ref().is_none_or(|user| ids.contains(&user.id));
-    let given = !past.says_given()
-        || (case.grants.iter().all(|id| allow.grants.contains(id))
-            && case.permissions.iter().all(|name| allow.permissions.contains(name))
-            && case.members.iter().all(|name| allow.members.contains(name)));
-    let named = match want {
-        Want::Operation => given,
-        Want::Field(field, Some(true)) => allow.fields.contains(&field),
-        Want::Field(field, Some(false)) => allow.remove.contains(&field),
-        Want::Field(field, None) => allow.fields.contains(&field) || allow.remove.contains(&field),
-    };
-    named && reached && allow.scope.fits(question, case.at, Lacking::Fails).is_ok()
-}
-
-/// What its answer depends on that the log does not say.
-fn unsaid(policy: &Policy, allow: &Allow, past: &Past, want: Want) -> BTreeSet<Unsaid> {
-    let mut unsaid = BTreeSet::new();
-    let protected = &policy.rules().protected;
-    let protects =
-        !protected.permissions.is_empty() || !protected.users.is_empty() || !protected.user_ids.is_empty();
-    if protects && allow.protected.is_none() {
-        unsaid.insert(Unsaid::Protection);
-    }
-    if !allow.scope.users.is_empty() {
-        unsaid.insert(Unsaid::Username);
-    }
-    unsaid.extend(allow.ticket.is_some().then_some(Unsaid::Ticket));
-    unsaid.extend(allow.own.is_some().then_some(Unsaid::Own));
-    match want {
-        Want::Field(field, set) if field.is_address() && set != Some(false) => {
-            unsaid.insert(Unsaid::Address);
-        }
-        Want::Operation if past.case.kind() == Kind::Create => {
-            unsaid.insert(Unsaid::Given);
-        }
-        Want::Operation
-            if !past.says_given() && (!allow.grants.is_empty() || !allow.permissions.is_empty()) =>
-        {
-            unsaid.insert(Unsaid::Given);
-        }
-        Want::Field(..) | Want::Operation => {}
-    }
-    unsaid
-}
-
-/// Whether a deny holds, by what the log says.
-fn denial(deny: &Deny, question: &Question<'_>, past: &Past) -> Option<Denial> {
-    let case = &past.case;
-    // Asked with a value of no domain: `domains` is looked at here.
-    let blunt = Deny { domains: std::collections::HashSet::new(), ..deny.clone() };
-    let wanted: Vec<(Field, Option<&str>)> = question.wanted.clone();
-    blunt.applies(question, None, &wanted, case.at).ok()?;
-    let of_domains = !deny.domains.is_empty();
-    if of_domains && !wanted.iter().any(|(field, _)| field.is_address()) && past.log != Logged::Fieldless {
-        return None;
-    }
-    let conditions = &deny.scope.conditions;
-    let certain = deny.scope.users.is_empty()
-        && !of_domains
-        && (deny.scope.user_ids.is_empty() || case.user.is_some())
-        && (conditions.unique_ids.is_empty() || case.caller.unique_id.is_some());
-    Some(if certain { Denial::Certain } else { Denial::Perhaps })
-}
-
-fn denied(deny: &Deny) -> Refusal {
-    Refusal {
-        rule: Some(deny.rule.clone()),
-        ..Refusal::new(Code::DeniedBy, &format!("denied by `{}`: {}", deny.rule.id, deny.reason))
-    }
-}
-
-fn no_rule(want: Want) -> Refusal {
-    match want {
-        Want::Operation => Refusal::new(Code::NoRule, "no rule allows it, with what it would give"),
-        Want::Field(field, _) => Refusal {
-            fields: vec![field],
-            ..Refusal::new(Code::NoRule, &format!("no rule allows a change of {field}"))
-        },
-    }
 }
