@@ -42,7 +42,7 @@ impl Announcer {
         let attempt = |delivery: Delivery| {
             let (this, sent) = (self.clone(), delivery.clone());
             let attempt = async move {
-                let sending = this.channels.send(&this.templates, &sent);
+                let sending = this.channels.send(&this.templates, &sent, None);
                 timeout_at(until, sending).await.unwrap_or(Err(Unsent::Late(patience)))
             };
             (delivery, AbortOnDropHandle::new(tokio::spawn(attempt)))
@@ -52,7 +52,7 @@ impl Announcer {
         let (mut taken, mut untaken) = (Vec::new(), Vec::new());
         for (delivery, attempt) in attempts {
             match attempt.await.unwrap_or(Err(Unsent::Panicked)) {
-                Ok(reply) => taken.push((delivery, reply)),
+                Ok(one) => taken.push((delivery, one.reply)),
                 Err(unsent) => untaken.push((delivery, unsent)),
             }
         }

@@ -6,6 +6,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     Hook, Mail,
+    turn::{Taken, Turn, Waiting},
     unsent::Unsent,
     words::{Said, Words},
 };
@@ -72,13 +73,14 @@ impl Channels {
         }
     }
 
-    /// One attempt at one delivery; gives what was answered. The work is a task of its own, so that a panic in a library
+    /// One attempt at one delivery; a mail waits for its turn before its content. The work is a task of its own, so that a panic in a library
     /// ends this attempt only; it ends with this future.
     pub(super) async fn send(
         &self,
         templates: &Arc<Templates>,
         delivery: &Delivery,
-    ) -> Result<String, Unsent> {
+        waiting: Option<Waiting>,
+    ) -> Result<Taken, Unsent> {
         let way = self.way(&delivery.channel)?;
         let (words, delivery, now) = (Words::new(templates, &self.said), delivery.clone(), self.clock.now());
         #[cfg(test)]
@@ -87,8 +89,11 @@ impl Channels {
             #[cfg(test)]
             assert!(!panics, "as the test asked for");
             match way {
-                Way::Mail(mail) => mail.hand_in(&words, &delivery).await,
-                Way::Hook(hook) => hook.post(&words, &delivery, now).await,
+                Way::Mail(mail) => mail.hand_in(&words, &delivery, waiting.as_ref()).await,
+                Way::Hook(hook) => {
+                    let reply = hook.post(&words, &delivery, now).await?;
+                    Ok(Taken { reply, turn: Turn::default() })
+                }
             }
         });
         AbortOnDropHandle::new(attempt).await.map_err(|_| Unsent::Panicked)?

@@ -68,7 +68,7 @@ pub fn mail(octets: &[u8], implicit: bool, piece: usize, again: bool) -> io::Res
         let address = |local| lettre::Address::new(local, "example.com").map_err(|_| Unsent::Address);
         let octets = b"Subject: x\r\n\r\n.\r\n".to_vec();
         let letter = Letter { from: address("guard")?, to: address("mary")?, octets };
-        hand_over(&mut connection, letter, &pace).await
+        hand_over(&mut connection, letter, &pace, None).await.map(|taken| taken.reply)
     });
     Ok(ended(told, &taken))
 }

@@ -25,6 +25,7 @@ use super::{
     connect::Connector,
     letter::Letter,
     pace::Pace,
+    turn::{Taken, Turn, Waiting},
     unsent::{Step, Unsent},
     words::Words,
 };
@@ -123,13 +124,18 @@ impl Mail {
         Ok(())
     }
 
-    /// Puts a delivery into words and hands it in; gives what the server answered when it took it, without any address.
+    /// Puts a delivery into words and hands it in, its content when it is its turn.
     ///
     /// # Errors
     /// When the server has not taken the message, or may have taken it and did not say so.
-    pub(super) async fn hand_in(&self, words: &Words, delivery: &Delivery) -> Result<String, Unsent> {
+    pub(super) async fn hand_in(
+        &self,
+        words: &Words,
+        delivery: &Delivery,
+        waiting: Option<&Waiting>,
+    ) -> Result<Taken, Unsent> {
         let letter = Letter::new(delivery, words.of(delivery)?, &self.from, &self.domain)?;
-        self.send(letter, &Pace::new(self.timeout)).await
+        self.send(letter, &Pace::new(self.timeout), waiting).await
     }
 
     /// Connects, TLS, AUTH, NOOP, QUIT; hands nothing in.
@@ -146,12 +152,12 @@ impl Mail {
         Ok(())
     }
 
-    async fn send(&self, letter: Letter, pace: &Pace) -> Result<String, Unsent> {
+    async fn send(&self, letter: Letter, pace: &Pace, waiting: Option<&Waiting>) -> Result<Taken, Unsent> {
         let mut connection = match self.idle_connection(pace).await {
             Some(connection) => connection,
             None => self.connect(pace).await?,
         };
-        let taken = hand_over(&mut connection, letter, pace).await?;
+        let taken = hand_over(&mut connection, letter, pace, waiting).await?;
         self.idle(connection);
         Ok(taken)
     }
@@ -208,12 +214,13 @@ impl Error for MailFault {
     }
 }
 
-/// Hands one message in; gives what the server answered when it took it, without any address.
+/// Hands one message in; gives what the server answered when it took it, without any address, and the turn it had.
 pub(super) async fn hand_over(
     connection: &mut AsyncSmtpConnection,
     letter: Letter,
     pace: &Pace,
-) -> Result<String, Unsent> {
+    waiting: Option<&Waiting>,
+) -> Result<Taken, Unsent> {
     point(Point::MailBegin);
     let steps = [
         (Step::Sender, DONE, commands::Mail::new(Some(letter.from), Vec::new()).to_string()),
@@ -224,6 +231,10 @@ pub(super) async fn hand_over(
         let said = pace.step(step, connection.command(command)).await?;
         of_class(said.map_err(|source| Unsent::Refused { step, source })?, class)?;
     }
+    let turn = match waiting {
+        Some(waiting) => waiting.turn().await,
+        None => Turn::default(),
+    };
     point(Point::MailContent);
     let reply = pace
         .step(Step::Content, connection.message(&letter.octets))
@@ -232,7 +243,8 @@ pub(super) async fn hand_over(
     let reply = of_class(reply, DONE)?;
     point(Point::MailTaken);
     let words: Vec<_> = reply.message().collect();
-    Ok(format!("{} {}", reply.code(), without_addresses(&words.join(" "))))
+    let reply = format!("{} {}", reply.code(), without_addresses(&words.join(" ")));
+    Ok(Taken { reply, turn })
 }
 
 /// lettre takes 354 for a yes to anything, and 250 for an invitation: with one reply too many a message would count as

@@ -15,6 +15,7 @@ mod letter;
 mod mail;
 mod pace;
 mod stream;
+mod turn;
 mod unsent;
 mod words;
 

@@ -26,6 +26,7 @@ use crate::{
     notice::{Channel, Templates, Urgency},
     notify::{
         Channels,
+        turn::{Taken, Turn, Turns},
         unsent::{Unsent, Verdict},
     },
     secret,
@@ -40,6 +41,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// Longest time for one attempt, whatever the channel's own: with the wait for a hand it stays within a claim (60 s), so
 /// that nobody else claims the message meanwhile.
 const ATTEMPT: Duration = Duration::from_secs(45);
+/// Longest wait of a mail for the one before it to be taken and marked.
+const TURN: Duration = Duration::from_secs(5);
 /// Between two tries to write a result.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
 /// A result is written this often, so that a message that was taken is not sent again for a moment's trouble.
@@ -55,6 +58,7 @@ pub(super) struct Lane<O> {
     clock: Clock,
     standing: Mutex<Standing>,
     hands: [Arc<Semaphore>; 2],
+    turns: Arc<Turns>,
     delivered: AtomicU64,
     retried: AtomicU64,
     dead: AtomicU64,
@@ -77,6 +81,7 @@ impl<O: Outbox> Lane<O> {
             clock,
             standing: Mutex::default(),
             hands: HANDS.map(|hands| Arc::new(Semaphore::new(hands))),
+            turns: Turns::new(TURN),
             delivered: AtomicU64::new(0),
             retried: AtomicU64::new(0),
             dead: AtomicU64::new(0),
@@ -159,10 +164,12 @@ impl<O: Outbox> Lane<O> {
     }
 
     async fn attempt(self: Arc<Self>, claimed: Claimed, era: Era, _hand: OwnedSemaphorePermit) {
-        let sent = timeout(ATTEMPT, self.channels.send(&self.templates, &claimed.delivery)).await;
-        let outcome = match sent.unwrap_or(Err(Unsent::Late(ATTEMPT))) {
-            Ok(reply) => self.taken(reply),
-            Err(unsent) => self.untaken(&claimed, &unsent, era),
+        let waiting = self.turns.waiting(claimed.delivery.urgency);
+        let sending = self.channels.send(&self.templates, &claimed.delivery, Some(waiting));
+        let sent = timeout(ATTEMPT, sending).await;
+        let (outcome, turn) = match sent.unwrap_or(Err(Unsent::Late(ATTEMPT))) {
+            Ok(Taken { reply, turn }) => (self.taken(reply), turn),
+            Err(unsent) => (self.untaken(&claimed, &unsent, era), Turn::default()),
         };
         if let DeliveryOutcome::Dead { why } = &outcome {
             let told = self.standing().given_up(self.now().millis());
@@ -172,6 +179,7 @@ impl<O: Outbox> Lane<O> {
             }
         }
         self.report(&claimed, outcome).await;
+        drop(turn);
         let alarm = self.standing().alarm(&self.name, self.now().millis());
         if let Some(alarm) = alarm {
             self.say(alarm).await;
