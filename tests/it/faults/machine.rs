@@ -39,7 +39,7 @@ static DISK: LazyLock<PathBuf> = LazyLock::new(|| {
 });
 
 /// A guard over this disk; it behaves until the file `disk` says what to do.
-async fn over_disk(users: usize) -> Running {
+pub(super) async fn over_disk(users: usize) -> Running {
     Running::amended(roomy((1..=users).map(user)), |stage| {
         rewrite(stage, "url = \"sqlite:ledger.db\"", "url = \"sqlite:ledger.db\"\ntimeout = \"2s\"");
         let (folder, library, program) = (stage.folder.display(), DISK.display(), program());
@@ -52,13 +52,13 @@ async fn over_disk(users: usize) -> Running {
 }
 
 /// Tells the disk what to do from now on.
-fn disk(guard: &Running, what: &str) {
+pub(super) fn disk(guard: &Running, what: &str) {
     let path = guard.stage.folder.join("disk");
     fs::write(path.with_extension("next"), what).unwrap();
     fs::rename(path.with_extension("next"), path).unwrap();
 }
 
-fn behaves(guard: &Running) {
+pub(super) fn behaves(guard: &Running) {
     fs::remove_file(guard.stage.folder.join("disk")).unwrap();
 }
 
@@ -373,51 +373,6 @@ async fn fault_22_the_ledgers_file_is_replaced() {
     until("a change", || async { (changed(&guard, 3).await == 200).then_some(()) }).await;
     assert_eq!(guard.stage.connect.updates().len(), 3);
     is_consistent(&guard).await;
-}
-
-/// A short soak: changes, refusals and reads, with faults by a seed. `tests/long` has the long one.
-#[tokio::test(flavor = "multi_thread")]
-async fn fault_23_load_with_random_faults() {
-    const USERS: usize = 60;
-    let mut setting = roomy((1..=USERS).map(user));
-    setting.upstream = "connect_timeout = \"1s\"\nanswer_timeout = \"1s\"".into();
-    let guard = Running::with(setting).await;
-    let open = || fs::read_dir(format!("/proc/{}/fd", guard.id().unwrap())).unwrap().count();
-    let (desk, help) = (guard.caller("IdentityDesk"), guard.caller("HelpDesk"));
-    assert_eq!(help.send(&Request::describe_user(INSTANCE, &user(1).id)).await.unwrap().status, 200);
-    let (before, memory) = (open(), resident(&guard));
-    let faults = [
-        Fault::CloseBefore,
-        Fault::CloseAfter,
-        Fault::Garbage,
-        Fault::Truncated,
-        Fault::ResetAfter,
-        Fault::Throttle(1),
-        Fault::Status(500, "InternalServiceException"),
-        Fault::Interim(5),
-        Fault::LongHead,
-    ];
-    let mut seed = 0x9e37_79b9_u64;
-    for number in 1..=USERS {
-        seed ^= seed << 13;
-        seed ^= seed >> 7;
-        seed ^= seed << 17;
-        let pick = usize::try_from(seed % 27).unwrap();
-        if let Some(fault) = faults.get(pick) {
-            let operation = if seed & 64 == 0 { UPDATE } else { "DescribeUser" };
-            guard.stage.connect.fail_next(operation, fault.clone());
-        }
-        let made = desk.send(&change(&user(number))).await.unwrap();
-        assert!([200, 429, 500, 503].contains(&made.status), "{number}: {} {}", made.status, made.text());
-        guard.stage.connect.clear_faults();
-        let other = [("Email", "kim@example.com")];
-        let refused = help.send(&Request::update_identity(INSTANCE, &user(number).id, &other)).await.unwrap();
-        assert!([403, 409, 503].contains(&refused.status), "{number}: {}", refused.status);
-    }
-    is_consistent(&guard).await;
-    until("as many descriptors as before", || async { (open() <= before + 20).then_some(()) }).await;
-    assert!(resident(&guard) < memory + 64 * 1024);
-    assert!(!guard.log().contains("panicked"), "{}", guard.log());
 }
 
 /// Requests that somebody took apart and put together again: none is done, none ends anything.

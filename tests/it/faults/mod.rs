@@ -34,6 +34,7 @@ mod answers;
 mod credentials;
 mod load;
 mod machine;
+mod soak;
 mod ways;
 
 const UPDATE: &str = "UpdateUserIdentityInfo";
