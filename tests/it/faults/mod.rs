@@ -10,8 +10,11 @@
 //! | credentials at their end, not accepted, none at all; a source of credentials that hangs, refuses, or says nothing of use | `credentials`: `fault_20` |
 //! | as many requests under way as may be; proofs that fail | `load` |
 //! | somebody who has to know before a change is made does not take the announcement | `announced` |
-//! | the end of the machine in the middle of it (`fault_06`, `fault_07`) | `crash` |
-//! | a ledger that is held, full or gone (`fault_03`, `fault_04`, `fault_05`) | `store` |
+//! | a disk that fails, hangs, forgets, or ends with the process | `disk`: `fault_04`, `fault_06`, `fault_08`, `fault_22` |
+//! | the end of the process between two steps; slow and idle peers; little memory and processor | `machine` |
+//! | garbage, and policies with one word changed | `garbage`: `fault_24`, `fault_25` |
+//! | all of it at once, by a seed | `soak`: `fault_23` |
+//! | a ledger that is held or full (`fault_03`, `fault_05`) | `store` |
 //! | a policy that is broken while it is read again (`fault_16`) | `reload` |
 
 use std::time::{Duration, Instant};
@@ -32,8 +35,11 @@ use crate::{
 mod announced;
 mod answers;
 mod credentials;
+mod disk;
+mod garbage;
 mod load;
 mod machine;
+mod settled;
 mod soak;
 mod ways;
 

@@ -23,7 +23,7 @@ use tokio::{
 
 use super::{
     UPDATE, change,
-    machine::{behaves, disk, over_disk},
+    disk::{behaves, disk, over_disk},
 };
 use crate::{
     rates::resident,
