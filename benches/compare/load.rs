@@ -181,6 +181,7 @@ impl Target {
             token: None,
             region: REGION.into(),
             certificate: None,
+            source: None,
         };
         let search = Request::new("POST", "/search-users", BODY.as_bytes());
         Ok(caller.sign(&search, caller.now())?)

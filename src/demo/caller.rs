@@ -1,13 +1,19 @@
 //! A caller as AWS SDKs are one: signs what they sign, sends what they send, and (for tests) octets that no SDK would.
 
-use std::{fmt::Write, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    fmt::Write,
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::{CertificateDer, ServerName, pem::PemObject};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
@@ -37,6 +43,8 @@ pub struct Caller {
     pub region: String,
     /// What is shown where a client certificate is asked for.
     pub certificate: Option<Issued>,
+    /// The IPv4 address of this host that is connected from; the system's choice otherwise.
+    pub source: Option<Ipv4Addr>,
 }
 
 /// A request, unsigned.
@@ -210,7 +218,14 @@ impl Caller {
         };
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         let name = ServerName::try_from(self.name.clone()).map_err(io::Error::other)?;
-        let tcp = TcpStream::connect(self.address).await?;
+        let tcp = match self.source {
+            None => TcpStream::connect(self.address).await?,
+            Some(source) => {
+                let socket = TcpSocket::new_v4()?;
+                socket.bind((source, 0).into())?;
+                socket.connect(self.address).await?
+            }
+        };
         tcp.set_nodelay(true)?;
         let tls = TlsConnector::from(Arc::new(config)).connect(name, tcp).await?;
         Ok(Connection { tls, held: Vec::new() })

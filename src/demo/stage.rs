@@ -169,6 +169,7 @@ impl Stage {
             token: None,
             region: REGION.into(),
             certificate: None,
+            source: None,
         })
     }
 

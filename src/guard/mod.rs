@@ -349,13 +349,21 @@ impl Guard {
         let keys = self.keys.load();
         let key = keys.named(head);
         let key = key.as_deref();
-        self.limiter.may_try(head.origin.source, key).map_err(Stop::Limited)?;
+        self.may_try(&head.origin, key)?;
         keys.precheck(head, self.clock.now())
             .map_err(|unverified| self.unproven(&head.origin, key, unverified))?;
         Ok(body_limit(head, &|class| match class {
             Class::Identity | Class::Sensitive | Class::Forbidden => self.bodies.change,
             Class::Write | Class::Read => self.bodies.ordinary,
         }))
+    }
+
+    /// Whether anything is looked at that comes from there; what is not is counted.
+    fn may_try(&self, origin: &Origin, key: Option<&str>) -> Result<(), Stop> {
+        self.limiter.may_try(origin.source, key).map_err(|limited| {
+            self.ledger.stranger(Stranger { source: origin.source, code: Outcome::SourceLimited.code() });
+            Stop::Limited(limited)
+        })
     }
 
     /// Charges and counts a proof that failed. From a source that is over its rate each of them has one answer: whether

@@ -105,7 +105,7 @@ impl Guard {
         let origin = request.head.origin.clone();
         let key = keys.named(&request.head);
         let key = key.as_deref();
-        self.limiter.may_try(origin.source, key).map_err(Stop::Limited)?;
+        self.may_try(&origin, key)?;
         keys.verify(request, now).map_err(|unverified| self.unproven(&origin, key, unverified))
     }
 

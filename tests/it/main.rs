@@ -18,6 +18,7 @@ mod crash;
 mod demo;
 mod edge;
 mod faults;
+mod floods;
 mod freezes;
 mod layers;
 mod mail;

@@ -210,7 +210,7 @@ impl Task {
             batch.own = self.upkeep(batch.requests.is_empty()).await;
         }
         if going == Going::Ended {
-            batch.own.extend(self.uses());
+            batch.own.extend(self.summaries(self.core.now()));
         }
         (batch, going)
     }

@@ -66,11 +66,7 @@ impl Task {
         }
         if now >= self.summary_at {
             self.summary_at = now.saturating_add(SUMMARY);
-            if let Some(strangers) = self.shared.take_strangers() {
-                let step = summary::strangers(&self.core, now, &strangers);
-                own.push((Slot::Strangers(strangers), step));
-            }
-            own.extend(self.uses());
+            own.extend(self.summaries(now));
         }
         if now >= self.prune_at && (idle || now >= self.prune_at.saturating_add(PRUNE_LATE)) {
             self.prune_at = now.saturating_add(PRUNE);
@@ -81,10 +77,14 @@ impl Task {
         own
     }
 
-    /// When sessions were used last.
-    pub(super) fn uses(&self) -> Option<(Slot, Step)> {
-        let uses = self.shared.uses.take()?;
-        Some((Slot::Uses(uses.clone()), Step::Used { uses }))
+    /// The strangers so far, and when sessions were used last.
+    pub(super) fn summaries(&self, now: i64) -> impl Iterator<Item = (Slot, Step)> {
+        let strangers = self.shared.take_strangers().map(|strangers| {
+            let step = summary::strangers(&self.core, now, &strangers);
+            (Slot::Strangers(strangers), step)
+        });
+        let uses = self.shared.uses.take().map(|uses| (Slot::Uses(uses.clone()), Step::Used { uses }));
+        strangers.into_iter().chain(uses)
     }
 
     /// Looks at the end of the chain every ten minutes, beside the work: what this writer wrote is to be there.
