@@ -1,11 +1,17 @@
 //! One connection: handshake, gate, hyper, drain.
 
-use std::{net::IpAddr, pin::pin, sync::Arc};
+use std::{
+    future::poll_fn,
+    net::IpAddr,
+    pin::Pin,
+    sync::{Arc, atomic::Ordering},
+    task::Poll,
+};
 
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt},
     time::timeout,
 };
 use tokio_rustls::server::TlsStream;
@@ -37,6 +43,12 @@ enum Unopened {
     Handshake,
 }
 
+/// Why nothing more is answered for now.
+enum Ended {
+    Over,
+    Rests,
+}
+
 /// Who connects, as far as is known without TLS, and his seat.
 struct Known {
     source: IpAddr,
@@ -62,8 +74,11 @@ pub(super) async fn serve<S, Io>(
     Io: AsyncRead + AsyncWrite + Unpin,
 {
     let known = Known { source: peer, seat };
-    let opening =
-        timeout(shared.options.timeouts.handshake, open(&shared.options, &protection, stream, known));
+    // What only the handshake needs, and what only a request needs, is not kept by a connection that waits.
+    let opening = Box::pin(timeout(
+        shared.options.timeouts.handshake,
+        open(&shared.options, &protection, stream, known),
+    ));
     match shared.stop.run_until_cancelled(opening).await {
         Some(Ok(Ok((opened, Known { source, seat })))) => {
             let peer = |certificate| Peer {
@@ -130,23 +145,51 @@ where
         let exchange = Arc::clone(&exchange);
         Box::new(move |malformed: &_| exchange.refuse(malformed))
     };
-    let gated = Gated::new(stream, Gate::new(options.gate), options.timeouts, ties, refuse);
-    let serving = http1::Builder::new()
+    let mut gated = Gated::new(stream, Gate::new(options.gate), options.timeouts, ties, refuse);
+    loop {
+        // hyper's buffers are made once there is something to read, and given back when it rests.
+        let begun = shared.stop.run_until_cancelled(poll_fn(|cx| gated.poll_released(cx))).await;
+        if begun.is_none() && gated.is_quiet() {
+            // How it ends matters to nobody.
+            let _ = gated.shutdown().await;
+            return;
+        }
+        let Some(rested) = Box::pin(speak(&shared, &exchange, gated)).await else { return };
+        gated = rested;
+    }
+}
+
+/// Answers what is asked on a connection, to its end or until it rests.
+async fn speak<S, Io>(shared: &Shared<S>, exchange: &Arc<Exchange<S>>, gated: Gated<Io>) -> Option<Gated<Io>>
+where
+    S: Service,
+    Io: AsyncRead + AsyncWrite + Unpin,
+{
+    let (options, ties) = (&shared.options, &exchange.ties);
+    ties.resting.store(false, Ordering::Release);
+    let mut serving = http1::Builder::new()
         .half_close(true)
         .header_read_timeout(None)
         .max_headers(options.gate.headers)
         .max_buf_size(options.gate.head.saturating_add(BUFFER_BEYOND_HEAD))
-        .serve_connection(
-            TokioIo::new(gated),
-            service_fn(move |request| Arc::clone(&exchange).answer(request)),
-        );
-    let mut serving = pin!(serving);
+        .serve_connection(TokioIo::new(gated), service_fn(|request| Arc::clone(exchange).answer(request)));
     // How a connection ended matters to nobody: what was malformed has been counted, and the rest is the network's.
-    tokio::select! {
-        _ = serving.as_mut() => {}
-        () = shared.stop.cancelled() => {
-            serving.as_mut().graceful_shutdown();
+    let ended = poll_fn(|cx| match Pin::new(&mut serving).poll(cx) {
+        Poll::Ready(_) => Poll::Ready(Ended::Over),
+        Poll::Pending if ties.resting.swap(false, Ordering::AcqRel) => Poll::Ready(Ended::Rests),
+        Poll::Pending => Poll::Pending,
+    });
+    match shared.stop.run_until_cancelled(ended).await {
+        Some(Ended::Over) => None,
+        Some(Ended::Rests) => {
+            let parts = serving.into_parts();
+            // The gate releases whole requests: nothing is left over where nothing is under way.
+            parts.read_buf.is_empty().then(|| parts.io.into_inner())
+        }
+        None => {
+            Pin::new(&mut serving).graceful_shutdown();
             let _ = serving.await;
+            None
         }
     }
 }

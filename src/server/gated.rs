@@ -32,6 +32,8 @@ const CHUNK: usize = 8 * 1024;
 /// with unread octets is reset by the kernel, and the peer may never see the reply (RFC 9112 section 9.6).
 const LINGER: Duration = Duration::from_secs(2);
 const LINGER_OCTETS: usize = 4 * 1024 * 1024;
+/// After how long without a request a connection rests.
+pub(super) const REST: Duration = if cfg!(test) { Duration::from_millis(20) } else { Duration::from_secs(2) };
 
 /// What the stream and the requests on it know of each other.
 #[derive(Default)]
@@ -40,6 +42,8 @@ pub(super) struct Ties {
     pub(super) under_way: AtomicUsize,
     /// Whether a request was answered without reading all of its body.
     pub(super) unread: AtomicBool,
+    /// Whether nothing is under way and everything was sent, for [`REST`]: what a request needs can be given back.
+    pub(super) resting: AtomicBool,
 }
 
 /// Makes the reply to a refused head, and counts it.
@@ -57,6 +61,10 @@ pub(super) struct Gated<Io> {
     /// How much of `held` the gate has released.
     released: usize,
     phase: Phase,
+    /// Whether the alarm of a quiet phase has told that it rests.
+    rested: bool,
+    /// Whether what was written was flushed.
+    flushed: bool,
     alarm: Pin<Box<Sleep>>,
     farewell: Bytes,
     closing: Closing,
@@ -95,6 +103,8 @@ impl<Io> Gated<Io> {
             held: BytesMut::new(),
             released: 0,
             phase: Phase::Passing,
+            rested: false,
+            flushed: true,
             alarm: Box::pin(sleep(timeouts.idle)),
             farewell: Bytes::new(),
             closing: Closing::Farewell,
@@ -122,6 +132,8 @@ impl<Io> Gated<Io> {
     fn wait_in(&mut self, phase: Phase, time: Duration) {
         if self.phase != phase {
             self.phase = phase;
+            self.rested = phase == Phase::Head || time <= REST;
+            let time = if self.rested { time } else { REST };
             self.alarm.as_mut().reset(Instant::now() + time);
         }
     }
@@ -134,12 +146,52 @@ impl<Io> Gated<Io> {
                 self.end_with(&Malformed::with(ErrorType::RequestTimeout, "the head took too long"));
                 return Poll::Ready(());
             }
-            if self.ties.under_way.load(Ordering::Acquire) == 0 {
+            let under_way = self.ties.under_way.load(Ordering::Acquire) > 0;
+            if !self.rested {
+                self.rested = true;
+                self.alarm.as_mut().reset(Instant::now() + self.timeouts.idle.saturating_sub(REST));
+                let rests = !under_way && self.flushed && self.closing == Closing::Farewell;
+                self.ties.resting.store(rests, Ordering::Release);
+                continue;
+            }
+            if !under_way {
                 self.phase = Phase::Ended;
                 return Poll::Ready(());
             }
             self.alarm.as_mut().reset(Instant::now() + self.timeouts.idle);
         }
+    }
+}
+
+impl<Io: AsyncRead + Unpin> Gated<Io> {
+    /// Whether nothing has been read that waits for an answer.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.held.is_empty() && self.farewell.is_empty()
+    }
+
+    /// Reads until octets are released, or the end has come.
+    pub(super) fn poll_released(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.phase != Phase::Ended && self.released == 0 {
+            self.ask();
+            if self.phase == Phase::Ended || self.released > 0 {
+                break;
+            }
+            if self.held.is_empty() {
+                // An idle connection holds no buffer.
+                self.held = BytesMut::new();
+                self.wait_in(Phase::Quiet, self.timeouts.idle);
+            } else {
+                self.wait_in(Phase::Head, self.timeouts.head);
+            }
+            let mut chunk = [0; CHUNK];
+            let mut read = ReadBuf::new(&mut chunk);
+            match Pin::new(&mut self.io).poll_read(cx, &mut read)? {
+                Poll::Ready(()) if read.filled().is_empty() => self.phase = Phase::Ended,
+                Poll::Ready(()) => self.held.extend_from_slice(read.filled()),
+                Poll::Pending => ready!(self.poll_time(cx)),
+            }
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -150,43 +202,23 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> AsyncRead for Gated<Io> {
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let me = &mut *self;
-        loop {
-            if me.phase == Phase::Ended {
-                return Poll::Ready(Ok(()));
-            }
-            if me.released > 0 {
-                let octets = me.released.min(into.remaining());
-                if let Some(passing) = me.held.get(..octets) {
-                    into.put_slice(passing);
-                }
-                me.held.advance(octets);
-                me.released -= octets;
-                return Poll::Ready(Ok(()));
-            }
-            me.ask();
-            if me.phase == Phase::Ended || me.released > 0 {
-                continue;
-            }
-            if me.held.is_empty() {
-                // An idle connection holds no buffer.
-                me.held = BytesMut::new();
-                me.wait_in(Phase::Quiet, me.timeouts.idle);
-            } else {
-                me.wait_in(Phase::Head, me.timeouts.head);
-            }
-            let mut chunk = [0; CHUNK];
-            let mut read = ReadBuf::new(&mut chunk);
-            match Pin::new(&mut me.io).poll_read(cx, &mut read)? {
-                Poll::Ready(()) if read.filled().is_empty() => me.phase = Phase::Ended,
-                Poll::Ready(()) => me.held.extend_from_slice(read.filled()),
-                Poll::Pending => ready!(me.poll_time(cx)),
-            }
+        ready!(me.poll_released(cx))?;
+        if me.phase == Phase::Ended {
+            return Poll::Ready(Ok(()));
         }
+        let octets = me.released.min(into.remaining());
+        if let Some(passing) = me.held.get(..octets) {
+            into.put_slice(passing);
+        }
+        me.held.advance(octets);
+        me.released -= octets;
+        Poll::Ready(Ok(()))
     }
 }
 
 impl<Io: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Gated<Io> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
+        self.flushed = false;
         Pin::new(&mut self.io).poll_write(cx, octets)
     }
 
@@ -195,6 +227,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Gated<Io> {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.flushed = false;
         Pin::new(&mut self.io).poll_write_vectored(cx, slices)
     }
 
@@ -203,7 +236,9 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Gated<Io> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
+        ready!(Pin::new(&mut self.io).poll_flush(cx))?;
+        self.flushed = true;
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -280,6 +315,33 @@ mod tests {
         };
         let ((), read) = tokio::join!(here, there);
         assert_eq!(read, "[answer to /a]head: an LF without CR");
+    }
+
+    /// What is read within so many rests, if anything.
+    async fn reads(gated: &mut Gated<impl AsyncRead + AsyncWrite + Unpin>, rests: u32) -> Option<u8> {
+        tokio::time::timeout(REST * rests, gated.read_u8()).await.ok().map(Result::unwrap)
+    }
+
+    #[tokio::test]
+    async fn it_rests_when_nothing_is_under_way_and_everything_was_sent() {
+        let (ours, mut theirs) = duplex(1024);
+        let mut ours = gated(ours);
+        let rests = |gated: &Gated<_>| gated.ties.resting.swap(false, Ordering::AcqRel);
+        assert!(reads(&mut ours, 5).await.is_none() && rests(&ours));
+        // Once for each time that it is quiet.
+        assert!(reads(&mut ours, 5).await.is_none() && !rests(&ours));
+        theirs.write_all(b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
+        assert_eq!(reads(&mut ours, 5).await, Some(b'G'));
+        let mut head = [0; 27];
+        ours.read_exact(&mut head).await.unwrap();
+        ours.write_all(b"answer").await.unwrap();
+        assert!(reads(&mut ours, 5).await.is_none() && !rests(&ours), "not flushed");
+        theirs.write_all(b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
+        assert_eq!(reads(&mut ours, 5).await, Some(b'G'));
+        ours.read_exact(&mut head).await.unwrap();
+        ours.flush().await.unwrap();
+        ours.ties.under_way.store(1, Ordering::Release);
+        assert!(reads(&mut ours, 5).await.is_none() && !rests(&ours), "under way");
     }
 
     #[tokio::test]

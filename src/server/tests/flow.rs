@@ -1,6 +1,8 @@
 //! Caps, panics, streams, hang-ups and drain.
 
-use super::*;
+use tokio::time::sleep;
+
+use super::{super::gated::REST, *};
 
 fn with_caps(change: impl FnOnce(&mut Caps)) -> Running {
     let mut options = options();
@@ -31,6 +33,26 @@ async fn v11_connections_over_the_cap_of_their_source_are_closed_at_once() {
     assert_eq!(one(&mut second).await.status, 200);
     drop(first);
     connect_when_free(&running).await;
+}
+
+#[tokio::test]
+async fn a_connection_that_rested_is_served_again() {
+    let running = Running::start(options());
+    let mut stream = running.connect().await;
+    for _ in 0..3 {
+        stream.write_all(&post("/a", "", "hello")).await.unwrap();
+        assert_eq!(one(&mut stream).await.status, 200);
+        sleep(REST * 5).await;
+    }
+    // In the middle of a head it is not quiet.
+    let octets = get("/b");
+    let (some, more) = octets.split_at(9);
+    stream.write_all(some).await.unwrap();
+    sleep(REST * 5).await;
+    stream.write_all(more).await.unwrap();
+    assert_eq!(one(&mut stream).await.status, 200);
+    sleep(REST * 5).await;
+    assert_eq!(running.stop().await.cut, 0);
 }
 
 #[tokio::test]
