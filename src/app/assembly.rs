@@ -51,6 +51,29 @@ pub struct Assembly {
     pub hash: HashKey,
 }
 
+/// The ways out to people and to whoever is brought records, as far as they can be made: for whoever tries them, also while
+/// something else is at fault.
+pub struct Ways {
+    /// To people.
+    pub channels: Option<Arc<Channels>>,
+    /// To receivers of records.
+    pub streams: Option<Arc<Streams>>,
+}
+
+impl Ways {
+    /// Those of an assembly; without one, whatever can be made. What is at fault was told of already.
+    pub fn of(made: Option<Assembly>, config: &Config, clock: &Clock) -> Self {
+        if let Some(Assembly { channels, streams, .. }) = made {
+            return Self { channels: Some(channels), streams: Some(streams) };
+        }
+        let mut told = Faults::new();
+        let secrets = config.secrets(&mut told);
+        let channels = parts::channels(config, &secrets, clock.clone(), &mut told).map(Arc::new);
+        let streams = parts::streams(config, &secrets, clock.clone(), &mut told).map(Arc::new);
+        Self { channels, streams }
+    }
+}
+
 /// What notices are looked at and sent with. It is to be had while the policy, a caller's secret or a certificate is at
 /// fault: that is when somebody wants to know what people were told.
 pub struct Correspondence {

@@ -20,7 +20,7 @@ mod teller;
 mod watched;
 mod wording;
 
-pub use assembly::{Assembly, Correspondence};
+pub use assembly::{Assembly, Correspondence, Ways};
 pub use directory::{configuration, policy_files};
 
 use std::{error::Error, fmt, net::SocketAddr, sync::Arc, time::Duration};

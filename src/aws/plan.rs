@@ -71,13 +71,14 @@ impl<'c> Plan<'c> {
     pub fn of(config: &'c Config) -> Self {
         let places = config.upstream.iter().map(|options| {
             let roles = match &options.credentials {
-                CredentialSource::Role { arn, ordinary, external_id, names, sts: _ } => RoleArn::read(arn)
-                    .map(|changes| PlaceRoles {
+                CredentialSource::Role { arn, ordinary, external_id, names } => {
+                    RoleArn::read(arn).map(|changes| PlaceRoles {
                         changes,
                         ordinary: ordinary.as_deref().and_then(RoleArn::read),
                         external_id: external_id.as_deref(),
                         names: *names,
-                    }),
+                    })
+                }
                 CredentialSource::Chain | CredentialSource::Profile(_) => None,
             };
             Place { site: &options.site, roles }

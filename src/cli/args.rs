@@ -14,6 +14,7 @@ use super::{
     caller_sessions::SessionsArgs,
     credentials::CredentialsArgs,
     freeze::{FreezeArgs, UnfreezeArgs},
+    online::Online,
     policy::PolicyCommand,
 };
 use crate::{
@@ -80,6 +81,13 @@ pub(super) enum Command {
         /// The relay's own file; `CONNECT_GUARD_CONFIG` names it otherwise.
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
+        /// Check the file, try everything that it names, and end: the guard's listeners, a session, the clock. The guard
+        /// records the session.
+        #[arg(long)]
+        check: bool,
+        /// The CAs (PEM) that applications trust, where those are not the platform's: for the relay's own certificate.
+        #[arg(long, value_name = "FILE", requires = "check")]
+        trust: Option<PathBuf>,
     },
     /// Print a session, for `credential_process` in AWS's configuration files.
     ///
@@ -160,14 +168,16 @@ pub(super) enum Command {
 #[derive(Subcommand)]
 pub(super) enum ConfigCommand {
     /// Check the configuration, the secrets it refers to, and the policy: every fault at once.
-    #[command(after_help = "Example: connect-guard config check --config /etc/connect-guard/config.toml")]
+    #[command(
+        after_help = "Exit codes: 0 all of it holds, 1 something that was tried does not, 3 the configuration, a secret or the policy \
+                      is at fault.\nExample: connect-guard config check --online --config /etc/connect-guard/config.toml"
+    )]
     Check {
         /// The configuration file; `CONNECT_GUARD_CONFIG` names it otherwise.
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
-        /// Connect to the mail server, to every webhook and to every stream as well, with TLS and credentials; send nothing.
-        #[arg(long)]
-        online: bool,
+        #[command(flatten)]
+        online: Online,
     },
     /// Show every value in force and where it comes from; no secret is read.
     #[command(after_help = "Example: connect-guard config show --config /etc/connect-guard/config.toml")]

@@ -2,9 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Exit, args::Format, output::Output, serve::runtime};
+use super::{
+    Exit,
+    args::Format,
+    online::{self, Online},
+    output::Output,
+};
 use crate::{
-    app::{Assembly, configuration},
+    app::{Assembly, Ways, configuration},
     clock::Clock,
     config::{Config, Overrides},
     diagnostic::{Fault, Faults, Severity, Source},
@@ -78,14 +83,15 @@ pub(super) fn reread(named: Option<&Path>) -> Result<Config, Faults> {
     }
 }
 
-/// `config check`
-pub(super) fn config(named: Option<&Path>, online: bool, output: Output) -> Exit {
+/// `config check`. What is outside is tried whatever the files are at fault with, as far as they can be understood.
+pub(super) fn config(named: Option<&Path>, asked: Online, output: Output) -> Exit {
     let (config, mut faults) = match read(named) {
         Ok(read) => read,
         Err(Unread::Unnamed) => return unnamed(output),
         Err(Unread::Faults(faults)) => return conclude(&faults, "", output),
     };
-    let assembly = match Assembly::of(&config, &Clock::system()) {
+    let clock = Clock::system();
+    let assembly = match Assembly::of(&config, &clock) {
         Ok((assembly, more)) => {
             faults.extend(more);
             Some(assembly)
@@ -96,43 +102,11 @@ pub(super) fn config(named: Option<&Path>, online: bool, output: Output) -> Exit
         }
     };
     let exit = conclude(&faults, "the configuration, its secrets and the policy hold", output);
-    match assembly {
-        Some(assembly) if online && exit == Exit::Done => reached(&config, assembly, output),
-        Some(_) | None => exit,
+    if !asked.online {
+        return exit;
     }
-}
-
-/// Whether everybody answers whom the guard tells anything, one after the other.
-fn reached(config: &Config, assembly: Assembly, output: Output) -> Exit {
-    let runtime = match runtime() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            output.error(&format!("nothing can be tried: {error}"));
-            return Exit::Failed;
-        }
-    };
-    let Assembly { channels, streams, .. } = assembly;
-    let exit = runtime.block_on(async {
-        let mut exit = Exit::Done;
-        let mut said = |name: String, result: Result<(), String>| match result {
-            Ok(()) => output.say(&format!("{name} is reached")),
-            Err(why) => {
-                output.error(&format!("{name} is not reached: {why}"));
-                exit = Exit::Failed;
-            }
-        };
-        for channel in channels.all() {
-            let checked = channels.check(&channel).await;
-            said(channel.to_string(), checked.map_err(|unsent| unsent.to_string()));
-        }
-        for stream in &config.streams {
-            let checked = streams.check(&stream.name).await;
-            said(format!("stream:{}", stream.name), checked.map_err(|untaken| untaken.to_string()));
-        }
-        exit
-    });
-    runtime.shutdown_background();
-    exit
+    let tried = online::tried(&config, Ways::of(assembly, &config, &clock), asked.trust, output);
+    if exit == Exit::Done { tried } else { exit }
 }
 
 fn unnamed(output: Output) -> Exit {

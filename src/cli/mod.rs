@@ -19,6 +19,7 @@ mod health;
 mod logs;
 mod man;
 mod notify;
+mod online;
 mod output;
 mod policy;
 mod relay;
@@ -53,7 +54,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
     let exit = match args.command {
         Command::Serve { config } => serve::serve(config.as_deref(), output),
-        Command::Relay { config } => relay::relay(config.as_deref(), output),
+        Command::Relay { config, check: false, trust: _ } => relay::relay(config.as_deref(), output),
+        Command::Relay { config, check: true, trust } => relay::check(config.as_deref(), trust, output),
         Command::Credentials(args) => credentials::credentials(&args, output),
         Command::Freeze(args) => freeze::freeze(&args, output),
         Command::Unfreeze(args) => freeze::unfreeze(&args, output),

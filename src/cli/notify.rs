@@ -240,7 +240,8 @@ impl Steps {
     }
 }
 
-fn what_to_do(channel: &Channel) -> &'static str {
+/// What to do where a channel takes nothing.
+pub(super) fn what_to_do(channel: &Channel) -> &'static str {
     match channel {
         Channel::Mail => {
             "look at [mail]: host, port, tls, ca_file, username and password, from; and at the server's log"

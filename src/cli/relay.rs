@@ -2,7 +2,7 @@
 
 use std::{
     future::{Future, pending},
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Exit,
     check::{self, Unread},
-    logs,
+    logs, online,
     output::Output,
     serve::{Told, keep_memory, runtime_of_one},
 };
@@ -72,6 +72,18 @@ pub(super) fn relay(named: Option<&Path>, output: Output) -> Exit {
     });
     runtime.shutdown_background();
     exit
+}
+
+/// `relay --check`: every fault of the file; and everything that it names is tried.
+pub(super) fn check(named: Option<&Path>, trust: Option<PathBuf>, output: Output) -> Exit {
+    let (file, warnings) = match read(named) {
+        Ok(read) => read,
+        Err(Unread::Faults(faults)) => return check::conclude(&faults, "", output),
+        Err(unnamed @ Unread::Unnamed) => return unnamed.told(output),
+    };
+    let exit = check::conclude(&warnings, "the configuration holds", output);
+    let tried = online::relay(&file, trust, output);
+    if exit == Exit::Done { tried } else { exit }
 }
 
 fn read(named: Option<&Path>) -> Result<(RelayFile, Faults), Unread> {

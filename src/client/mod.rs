@@ -28,6 +28,7 @@ mod connect;
 mod connection;
 mod fault;
 mod flow;
+mod heard;
 mod line;
 mod outgoing;
 mod pool;
@@ -41,6 +42,7 @@ mod transport;
 
 pub use connect::Unusable;
 pub use fault::{ClientError, Failure};
+pub(crate) use heard::{Heard, Unheard};
 pub(crate) use line::Line;
 pub(crate) use probe::probe;
 pub(crate) use reach::Reach;

@@ -148,7 +148,7 @@ impl SessionListener {
 }
 
 /// The client certificate as it is now.
-pub(super) fn presented(files: &CertificateFiles) -> Result<Presented, NoSession> {
+pub(crate) fn presented(files: &CertificateFiles) -> Result<Presented, NoSession> {
     let chain = fs::read(&files.chain)
         .map_err(|source| NoSession::Certificate { path: files.chain.clone(), source })?;
     let key = SecretRef::File(files.key.clone()).read().map_err(NoSession::Secret)?;

@@ -21,6 +21,6 @@ pub(crate) use desk::{As, Desk, Frozen};
 pub use fault::NoSession;
 pub(crate) use forward::Relay;
 pub(crate) use kept::Kept;
-pub(crate) use listener::SessionListener;
+pub(crate) use listener::{SessionListener, presented};
 pub use options::{CertificateFiles, ProofBy, RelayOptions, SessionAt};
 use own::OwnCredentials;

@@ -35,7 +35,7 @@ pub(crate) use listener::{BindError, Server};
 pub(crate) use options::{Bound, Caps, Options, Protection, ProxyProtocol, Timeouts};
 pub(crate) use room::{Room, descriptors};
 pub(crate) use status::{Measurements, PolicyState, Reason, StatusOptions, StatusServer, Watched};
-pub(crate) use tls::{Tls, TlsFault};
+pub(crate) use tls::{Authority, ShownFault, Tls, TlsFault};
 
 /// What a listener serves.
 pub(crate) trait Service: Send + Sync + 'static {

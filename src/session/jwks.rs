@@ -41,7 +41,7 @@ enum Curve {
 
 /// Why there are no keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum JwksFault {
+pub(crate) enum JwksFault {
     /// Over 256 KiB.
     TooLong,
     /// Not strict JSON with an array `keys` of objects.

@@ -30,6 +30,7 @@ mod sts;
 mod tally;
 #[cfg(test)]
 mod tests;
+mod trial;
 mod web_identity;
 mod xml;
 
@@ -42,6 +43,7 @@ pub use host::StsHost;
 pub use issuer::IssuerStats;
 pub use options::{Algorithm, FreezeRights, IssuerOptions, Jwks, RoleMapping, SessionOptions, StsOptions};
 pub use tally::{Answered, ExchangeStats};
+pub(crate) use trial::Unavailable;
 
 use self::{force::Force, places::Places, tally::Tally};
 use crate::{

@@ -83,12 +83,8 @@ impl Sts {
     /// Asks who signed.
     pub(super) async fn ask(&self, proof: &StsProof, audience: &str) -> Result<Principal, StsFault> {
         let line = self.lines.get(proof.host.region).ok_or(StsFault::Region)?;
-        let addresses = match fixed(&self.options) {
-            Ok(address) => vec![address],
-            Err((name, port)) => found(name, port, self.options.timeout).await?,
-        };
         let mut last = StsFault::Address;
-        for address in addresses {
+        for address in addresses(&self.options).await? {
             let client = line.client(address, &self.options).map_err(|_| StsFault::Trust)?;
             match client.send(proof.request(audience)).await {
                 Ok(answer) => {
@@ -114,8 +110,7 @@ impl Line {
         if let Some(client) = clients.get(&address) {
             return Ok(client.clone());
         }
-        let endpoint =
-            Endpoint { host: self.host.name(), port: 443, address, ca_file: options.ca_file.clone() };
+        let endpoint = endpoint(options, self.host, address);
         let bounds = ClientBounds {
             connect: options.timeout,
             answer: options.timeout,
@@ -131,6 +126,19 @@ impl Line {
         }
         clients.insert(address, client.clone());
         Ok(client)
+    }
+}
+
+/// The host, where it is reached.
+pub(super) fn endpoint(options: &StsOptions, host: StsHost, address: Option<SocketAddr>) -> Endpoint {
+    Endpoint { host: host.name(), port: 443, address, ca_file: options.ca_file.clone() }
+}
+
+/// Where to connect, one after the other; none is where the host's own name leads.
+pub(super) async fn addresses(options: &StsOptions) -> Result<Vec<Option<SocketAddr>>, StsFault> {
+    match fixed(options) {
+        Ok(address) => Ok(vec![address]),
+        Err((name, port)) => found(name, port, options.timeout).await,
     }
 }
 

@@ -72,15 +72,23 @@ pub(super) async fn migrate(connection: &mut Connection) -> Result<(), StoreErro
 
 /// Whether the tables are exactly those of this version: who reads beside a running guard changes nothing.
 pub(super) async fn check(pool: &Pool) -> Result<(), StoreError> {
+    let (found, known) = standing(pool).await?;
+    if found == Some(known) { Ok(()) } else { Err(StoreError::Schema { found, known }) }
+}
+
+/// The version of the tables, where there are any, and the one that this program knows.
+pub(super) async fn standing(pool: &Pool) -> Result<(Option<i64>, i64), StoreError> {
     let known = match pool {
-        Pool::Sqlite(_) => last(&known(&SQLITE)),
+        Pool::Sqlite(_) => known_to_files(),
         Pool::Postgres(_) => last(&known(&POSTGRES)),
     };
-    if !pool.has_table("_sqlx_migrations").await.map_err(StoreError::at("tables"))? {
-        return Err(StoreError::Schema { found: None, known });
-    }
-    let found = found(pool).await?;
-    if found == Some(known) { Ok(()) } else { Err(StoreError::Schema { found, known }) }
+    let has_tables = pool.has_table("_sqlx_migrations").await.map_err(StoreError::at("tables"))?;
+    Ok((if has_tables { found(pool).await? } else { None }, known))
+}
+
+/// The version that this program knows of a store in a file.
+pub(super) fn known_to_files() -> i64 {
+    last(&known(&SQLITE))
 }
 
 /// The version of the tables.

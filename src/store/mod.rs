@@ -36,6 +36,7 @@ mod rows;
 mod segments;
 mod server;
 mod sessions;
+mod standing;
 mod statement;
 mod steps;
 mod streams;
@@ -62,5 +63,6 @@ pub(crate) use rows::{
 };
 pub(crate) use segments::NewSegment;
 pub(crate) use sessions::SessionPick;
+pub(crate) use standing::Standing;
 pub(crate) use steps::{Append, Bounds, Compose, Composed, Done, Others, Place, Step, Weight};
 pub(crate) use streams::{NewClaim, StreamRow};

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use rustix::fs::{Access, access};
 use sqlx::{
     ConnectOptions, Connection as _,
     sqlite::{
@@ -75,6 +76,35 @@ impl FilePlace {
     /// Checks directory, medium and file, and makes the file when there is none: mode 0600.
     pub(super) fn prepare(&self, medium: Medium) -> Result<(), StoreError> {
         let directory = self.directory();
+        self.has_a_place(medium)?;
+        let file = private(&self.path)?;
+        self.is_fit(&file.metadata().map_err(io(&self.path))?)?;
+        // The file's name is to outlive a power cut as its content does.
+        File::open(directory).and_then(|directory| directory.sync_all()).map_err(io(directory))
+    }
+
+    /// Whether there is a file: one that [`FilePlace::prepare`] would take, or a place where it would make it. Makes none.
+    pub(super) fn fits(&self, medium: Medium) -> Result<bool, StoreError> {
+        let directory = self.directory();
+        self.has_a_place(medium)?;
+        access(directory, Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK)
+            .map_err(|errno| io(directory)(errno.into()))?;
+        match fs::metadata(&self.path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(io(&self.path)(error)),
+            Ok(about) => {
+                self.is_fit(&about)?;
+                access(&self.path, Access::READ_OK | Access::WRITE_OK)
+                    .map_err(|errno| io(&self.path)(errno.into()))?;
+                // One that was made and never written holds no store yet.
+                Ok(about.len() > 0)
+            }
+        }
+    }
+
+    /// Whether the directory is one for a store.
+    fn has_a_place(&self, medium: Medium) -> Result<(), StoreError> {
+        let directory = self.directory();
         let about = fs::metadata(directory).map_err(io(directory))?;
         if !about.is_dir() {
             return Err(unfit(directory, Unfit::NotADirectory));
@@ -87,8 +117,11 @@ impl FilePlace {
         {
             return Err(StoreError::Medium { path: directory.into(), medium });
         }
-        let file = private(&self.path)?;
-        let about = file.metadata().map_err(io(&self.path))?;
+        Ok(())
+    }
+
+    /// Whether the file is one for a store.
+    fn is_fit(&self, about: &fs::Metadata) -> Result<(), StoreError> {
         if !about.is_file() {
             return Err(unfit(&self.path, Unfit::NotAFile));
         }
@@ -98,8 +131,7 @@ impl FilePlace {
         if about.nlink() != 1 {
             return Err(unfit(&self.path, Unfit::Linked));
         }
-        // The file's name is to outlive a power cut as its content does.
-        File::open(directory).and_then(|directory| directory.sync_all()).map_err(io(directory))
+        Ok(())
     }
 
     /// The one connection that writes.
@@ -136,6 +168,15 @@ impl FilePlace {
             .acquire_timeout(busy)
             .connect_lazy_with(self.options().read_only(true).busy_timeout(busy));
         Pool::Sqlite(pool)
+    }
+
+    /// A connection that only looks. Where nobody has the store there is no log beside it, and none is made: the file is read
+    /// as it is.
+    pub(super) fn onlooker(&self, busy: Duration) -> Pool {
+        let alone = !self.log().exists();
+        let options = self.options().read_only(true).immutable(alone).busy_timeout(busy);
+        let pool = SqlitePoolOptions::new().max_connections(1).acquire_timeout(busy);
+        Pool::Sqlite(pool.connect_lazy_with(options))
     }
 
     fn options(&self) -> SqliteConnectOptions {

@@ -28,6 +28,7 @@ mod site;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use credentials::who::{Identity, Nobody, Whose};
 pub use options::{CredentialSource, SessionNames, SiteOptions, endpoint_host, sts_host};
 pub use pass::Passed;
 

@@ -16,6 +16,8 @@ pub struct SiteOptions {
     pub bounds: ClientBounds,
     /// Where the guard's credentials come from.
     pub credentials: CredentialSource,
+    /// The Region's STS: asked for a role; and by whoever checks the configuration who the guard is.
+    pub sts: Endpoint,
 }
 
 impl SiteOptions {
@@ -47,8 +49,6 @@ pub enum CredentialSource {
         external_id: Option<String>,
         /// How sessions of it are named.
         names: SessionNames,
-        /// The STS to ask.
-        sts: Endpoint,
     },
 }
 

@@ -64,12 +64,12 @@ impl SiteClient {
         limiter: Arc<Limiter>,
         clock: Clock,
     ) -> Result<Self, UpstreamFault> {
-        let SiteOptions { site, endpoint, bounds, credentials } = options;
+        let SiteOptions { site, endpoint, bounds, credentials, sts } = options;
         let fault = |why: String| UpstreamFault { site: site.name.clone(), why };
         let client = Client::new(endpoint, bounds).map_err(|unusable| fault(unusable.to_string()))?;
-        let credentials = SiteCredentials::open(&credentials, &site.region, &site.account, clock.clone())
-            .await
-            .map_err(fault)?;
+        let of = (site.region.as_str(), site.account.as_str());
+        let credentials =
+            SiteCredentials::open(&credentials, &sts, of, clock.clone()).await.map_err(fault)?;
         Ok(Self::of(site, client, credentials, limiter, clock))
     }
 

@@ -23,6 +23,7 @@ mod freezes;
 mod layers;
 mod mail;
 mod mutations;
+mod online;
 mod own;
 mod path;
 mod rates;

@@ -59,12 +59,14 @@ impl Reader<'_> {
             ..standard
         };
         let ca_file = raw.ca_file.as_ref().map(|file| self.path(file.get_ref()));
+        let sts = self.sts_of(raw, &site);
         let (host, port) = host?;
         Some(SiteOptions {
             site,
             endpoint: Endpoint { host, port, address, ca_file },
             bounds,
             credentials: credentials?,
+            sts: sts?,
         })
     }
 
@@ -167,7 +169,6 @@ impl Reader<'_> {
                     ordinary: raw.ordinary_role.as_ref().map(|ordinary| self.ordinary(ordinary, role, site)),
                     external_id: raw.external_id.as_ref().map(|id| id.get_ref().clone()),
                     names: self.session_names(raw),
-                    sts: self.sts_of(raw, site)?,
                 })
             }
             (Some(_), Some(_)) => {
@@ -185,8 +186,6 @@ impl Reader<'_> {
             ("external_id", raw.external_id.as_ref().map(Spanned::span)),
             ("session_name", raw.session_name.as_ref().filter(|_| is_caller).map(Spanned::span)),
             ("source_identity", raw.source_identity.as_ref().filter(|set| *set.get_ref()).map(Spanned::span)),
-            ("sts_address", raw.sts_address.as_ref().map(Spanned::span)),
-            ("sts_ca_file", raw.sts_ca_file.as_ref().map(Spanned::span)),
         ];
         for (key, span) in said {
             let Some(span) = span else { continue };

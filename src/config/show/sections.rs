@@ -147,7 +147,7 @@ impl Shown<'_> {
     }
 
     fn upstream(&mut self, key: &str, options: &SiteOptions) {
-        let SiteOptions { site, endpoint, bounds, credentials } = options;
+        let SiteOptions { site, endpoint, bounds, credentials, sts } = options;
         self.say(format!("{key}.name"), site.name.as_str());
         self.say(format!("{key}.account"), site.account.as_str());
         self.say(format!("{key}.region"), site.region.as_str());
@@ -164,6 +164,8 @@ impl Shown<'_> {
         self.say(format!("{key}.address"), endpoint.address.map(|address| address.to_string()));
         self.say(format!("{key}.ca_file"), endpoint.ca_file.as_deref().map_or(Value::Null, path));
         self.credentials(key, credentials);
+        self.say(format!("{key}.sts_address"), sts.address.map(|address| address.to_string()));
+        self.say(format!("{key}.sts_ca_file"), sts.ca_file.as_deref().map_or(Value::Null, path));
         self.say(format!("{key}.connect_timeout"), duration(bounds.connect));
         self.say(format!("{key}.answer_timeout"), duration(bounds.answer));
         self.say(format!("{key}.in_flight"), bounds.in_flight);
@@ -173,13 +175,13 @@ impl Shown<'_> {
         let (profile, role) = match credentials {
             CredentialSource::Chain => (None, None),
             CredentialSource::Profile(name) => (Some(name.as_str()), None),
-            CredentialSource::Role { arn, ordinary, external_id, names, sts } => {
-                (None, Some((arn.as_str(), ordinary.as_deref(), external_id.as_deref(), *names, sts)))
+            CredentialSource::Role { arn, ordinary, external_id, names } => {
+                (None, Some((arn.as_str(), ordinary.as_deref(), external_id.as_deref(), *names)))
             }
         };
         self.say(format!("{key}.profile"), profile);
         self.say(format!("{key}.role"), role.map(|(arn, ..)| arn));
-        let Some((_, ordinary, external_id, names, sts)) = role else { return };
+        let Some((_, ordinary, external_id, names)) = role else { return };
         self.say(format!("{key}.ordinary_role"), ordinary);
         let (name, source_identity) = match names {
             SessionNames::Fixed => ("fixed", false),
@@ -188,8 +190,6 @@ impl Shown<'_> {
         self.say(format!("{key}.external_id"), external_id);
         self.say(format!("{key}.session_name"), name);
         self.say(format!("{key}.source_identity"), source_identity);
-        self.say(format!("{key}.sts_address"), sts.address.map(|address| address.to_string()));
-        self.say(format!("{key}.sts_ca_file"), sts.ca_file.as_deref().map_or(Value::Null, path));
     }
 
     fn caller(&mut self, key: &str, caller: &CallerKey) {

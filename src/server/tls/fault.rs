@@ -99,7 +99,7 @@ impl Error for TlsFault {
 }
 
 /// An instant as people read it.
-struct At(i64);
+pub(super) struct At(pub(super) i64);
 
 impl fmt::Display for At {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -13,6 +13,7 @@
 mod certificate;
 mod fault;
 mod read;
+mod shown;
 
 use std::sync::Arc;
 
@@ -35,6 +36,7 @@ use crate::clock::Now;
 
 pub(super) use certificate::peer;
 pub(crate) use fault::TlsFault;
+pub(crate) use shown::{Authority, ShownFault};
 
 /// A listener's TLS: what is in force, for all its clones.
 #[derive(Clone)]
@@ -43,6 +45,7 @@ pub(crate) struct Tls(Arc<ArcSwap<InForce>>);
 /// What one handshake is made with, from its first octet to its last.
 struct InForce {
     config: Arc<ServerConfig>,
+    certified: Arc<CertifiedKey>,
     /// When the certificate ends: milliseconds since 1970.
     not_after: i64,
     asks_clients: bool,
@@ -145,8 +148,9 @@ impl InForce {
         let verifier = clients.map(verifier).transpose()?;
         let asks_clients = verifier.is_some();
         let (verifier, crl_ends) = verifier.map_or((None, None), |(verifier, ends)| (Some(verifier), ends));
-        let config = Arc::new(config(certified, verifier)?);
-        Ok(Self { config, not_after: validity.not_after, asks_clients, crl_ends })
+        let certified = Arc::new(certified);
+        let config = Arc::new(config(Arc::clone(&certified), verifier)?);
+        Ok(Self { config, certified, not_after: validity.not_after, asks_clients, crl_ends })
     }
 }
 
@@ -163,7 +167,7 @@ fn verifier(clients: Clients<'_>) -> Result<(Arc<dyn ClientCertVerifier>, Option
 }
 
 fn config(
-    certified: CertifiedKey,
+    certified: Arc<CertifiedKey>,
     clients: Option<Arc<dyn ClientCertVerifier>>,
 ) -> Result<ServerConfig, TlsFault> {
     let builder = ServerConfig::builder_with_provider(provider())
@@ -174,7 +178,7 @@ fn config(
         None => builder.with_no_client_auth(),
         Some(verifier) => builder.with_client_cert_verifier(verifier),
     };
-    let mut config = builder.with_cert_resolver(Arc::new(Certificate(Arc::new(certified))));
+    let mut config = builder.with_cert_resolver(Arc::new(Certificate(certified)));
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     config.max_early_data_size = 0;
     // The strongest suite that both have, whatever a client puts first.

@@ -5,7 +5,7 @@ use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyD
 
 use super::{
     TlsFault,
-    certificate::{Validity, next_update},
+    certificate::{Outline, Validity, issuer_of, next_update},
 };
 
 /// A chain and its key, and how long the first of the chain is valid.
@@ -39,6 +39,19 @@ pub(super) fn revoked(pem: &[u8]) -> Result<(Vec<CertificateRevocationListDer<'s
     }
     let end = ends.into_iter().min().ok_or(TlsFault::NoCrl)?;
     Ok((lists, end))
+}
+
+/// What is worth knowing of each certificate.
+pub(super) fn outlines(pem: &[u8]) -> Result<Vec<Outline>, TlsFault> {
+    let certificates = certificates(pem).map_err(TlsFault::ClientCaPem)?;
+    certificates.iter().map(|one| Outline::of(one).ok_or(TlsFault::Validity)).collect()
+}
+
+/// The issuer of each revocation list, and until when the list says that it is complete.
+pub(super) fn lists(pem: &[u8]) -> Result<Vec<(String, i64)>, TlsFault> {
+    let (lists, _) = revoked(pem)?;
+    let read = |list: &CertificateRevocationListDer<'_>| Some((issuer_of(list)?, next_update(list)?));
+    lists.iter().map(|list| read(list).ok_or(TlsFault::Crl)).collect()
 }
 
 fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, rustls_pki_types::pem::Error> {

@@ -69,10 +69,15 @@ pub(super) enum NoKey {
 }
 
 /// Why keys could not be read.
-enum Unread {
+#[derive(Debug)]
+pub(crate) enum Unread {
+    /// No answer.
     Client(ClientError),
+    /// Another answer than 200.
     Status(u16),
+    /// The file cannot be read.
     File(io::Error),
+    /// It is no set of keys.
     Set(JwksFault),
 }
 
@@ -142,6 +147,11 @@ impl Issuer {
             self.read_once(&held, now).await;
         }
         self.held.load().find(kid, now)
+    }
+
+    /// Reads the keys once, for whoever only wants to know whether they can be had: how many there are.
+    pub(super) async fn count(&self) -> Result<usize, Unread> {
+        self.read().await.map(|keys| keys.len())
     }
 
     /// What is known of the keys.

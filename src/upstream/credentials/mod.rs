@@ -8,6 +8,7 @@ mod chain;
 mod name;
 mod role;
 mod sessions;
+pub(super) mod who;
 #[cfg(test)]
 mod tests;
 

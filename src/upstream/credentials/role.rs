@@ -14,7 +14,7 @@ use jiff::Timestamp;
 
 use crate::{
     client::{Answer, Client, ClientError, Outgoing},
-    clock::Clock,
+    clock::{Clock, Now},
     secret::Secret,
     sigv4::{Credentials, Signable, sign},
 };
@@ -23,7 +23,7 @@ use crate::{
 const SERVICE: &str = "sts";
 const FORM: &str = "application/x-www-form-urlencoded";
 /// The most characters of STS's own words that are kept.
-const SAID: usize = 300;
+pub(super) const SAID: usize = 300;
 
 /// A role, whom to ask for it, and as whom.
 pub(super) struct Role {
@@ -53,7 +53,7 @@ pub(super) struct Session {
 
 /// Why there are no credentials of a role.
 #[derive(Debug)]
-enum Unassumed {
+pub(crate) enum Unassumed {
     /// Who assumes it has none.
     Chain(CredentialsError),
     /// The question cannot be signed.
@@ -83,6 +83,10 @@ impl Role {
         credentials(&answer)
     }
 
+    async fn ask(&self, by: &Credentials, body: Bytes) -> Result<Answer, Unassumed> {
+        ask(&self.sts, (by, &self.region, self.clock.now()), body).await
+    }
+
     fn form(&self, session: &Session) -> String {
         let mut form = "Action=AssumeRole&Version=2011-06-15".to_owned();
         let fields = [
@@ -97,18 +101,6 @@ impl Role {
             encode(&mut form, value);
         }
         form
-    }
-
-    async fn ask(&self, by: &Credentials, body: Bytes) -> Result<Answer, Unassumed> {
-        let mut headers = vec![("host", self.sts.authority().to_owned()), ("content-type", FORM.to_owned())];
-        let borrowed: Vec<(&str, &str)> =
-            headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        let signable = Signable { method: "POST", target: "/", headers: &borrowed, body: &body };
-        let added = sign(signable, by, &self.region, SERVICE, self.clock.now())
-            .map_err(|fault| Unassumed::Unsigned(fault.to_string()))?;
-        headers.extend(added);
-        let outgoing = Outgoing { method: "POST", target: "/".to_owned(), headers, body };
-        self.sts.send(outgoing).await.map_err(Unassumed::Unanswered)
     }
 }
 
@@ -128,6 +120,22 @@ impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session").finish_non_exhaustive()
     }
+}
+
+/// One question to an STS, signed with these credentials for its Region.
+pub(super) async fn ask(
+    sts: &Client,
+    (by, region, now): (&Credentials, &str, Now),
+    body: Bytes,
+) -> Result<Answer, Unassumed> {
+    let mut headers = vec![("host", sts.authority().to_owned()), ("content-type", FORM.to_owned())];
+    let borrowed: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let signable = Signable { method: "POST", target: "/", headers: &borrowed, body: &body };
+    let added =
+        sign(signable, by, region, SERVICE, now).map_err(|fault| Unassumed::Unsigned(fault.to_string()))?;
+    headers.extend(added);
+    let outgoing = Outgoing { method: "POST", target: "/".to_owned(), headers, body };
+    sts.send(outgoing).await.map_err(Unassumed::Unanswered)
 }
 
 /// Percent-encoded but for what RFC 3986 calls unreserved.
@@ -167,7 +175,7 @@ fn credentials(answer: &Answer) -> Result<Given, Unassumed> {
 }
 
 /// What stands in an element that is there once and has no attributes.
-fn element<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+pub(super) fn element<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     let (_, rest) = text.split_once(&format!("<{name}>"))?;
     let (inner, after) = rest.split_once(&format!("</{name}>"))?;
     (!after.contains(&format!("<{name}>"))).then_some(inner)

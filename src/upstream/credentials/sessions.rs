@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     caller::Principal,
-    client::{Client, ClientBounds},
+    client::{Client, ClientBounds, Endpoint},
     clock::Clock,
     upstream::options::{CredentialSource, SessionNames},
 };
@@ -57,13 +57,13 @@ impl SiteCredentials {
     /// In words: there is no source of credentials, or STS cannot be reached in the way that is configured.
     pub(in crate::upstream) async fn open(
         source: &CredentialSource,
-        region: &str,
-        account: &str,
+        sts: &Endpoint,
+        (region, account): (&str, &str),
         clock: Clock,
     ) -> Result<Self, String> {
         let loaded = chain::load(source, region, None).await?;
         let chain = loaded.credentials_provider().ok_or("the SDK has no source of credentials")?;
-        let CredentialSource::Role { arn, ordinary, external_id, names, sts } = source else {
+        let CredentialSource::Role { arn, ordinary, external_id, names } = source else {
             let only_profile = matches!(source, CredentialSource::Profile(_));
             return Ok(Self::own(CredentialCache::of(chain, only_profile, clock)));
         };
@@ -111,9 +111,23 @@ impl SiteCredentials {
         &self.own
     }
 
+    /// Those that what is done for callers is done with, as far as it does not depend on who they are: the session is named as
+    /// the guard's own.
+    pub(in crate::upstream) fn for_callers(&self) -> Arc<CredentialCache> {
+        match &self.callers {
+            None => self.own.clone(),
+            Some(callers) => callers.of(OWN.to_owned()),
+        }
+    }
+
     /// Those that ordinary operations are passed on with, and nothing else.
     pub(in crate::upstream) fn ordinary(&self) -> &Self {
         self.ordinary.as_deref().unwrap_or(self)
+    }
+
+    /// Whether there is another role for ordinary operations.
+    pub(in crate::upstream) fn has_ordinary(&self) -> bool {
+        self.ordinary.is_some()
     }
 
     /// Those for what is done for a caller.

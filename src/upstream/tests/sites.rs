@@ -24,6 +24,7 @@ fn options(endpoint: Endpoint) -> SiteOptions {
         endpoint,
         bounds: ClientBounds::default(),
         credentials: CredentialSource::Chain,
+        sts: Endpoint { host: "sts.us-east-1.amazonaws.com".into(), port: 443, address: None, ca_file: None },
     }
 }
 

@@ -1,7 +1,7 @@
 //! What of certificates and revocation lists the TLS library reads and does not say: how long they are valid, and whose
 //! they are. Only what the TLS library has taken is believed; nothing is verified here.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, net::IpAddr};
 
 use jiff::Timestamp;
 use x509_parser::{
@@ -33,6 +33,62 @@ impl Validity {
         let validity = certificate.validity();
         Self { not_before: millis(validity.not_before), not_after: millis(validity.not_after) }
     }
+}
+
+/// What of a certificate a client looks at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Outline {
+    pub(super) subject: String,
+    pub(super) issuer: String,
+    pub(super) not_before: i64,
+    pub(super) not_after: i64,
+    /// DNS names and addresses.
+    pub(super) names: Vec<String>,
+}
+
+impl Outline {
+    /// Reads a certificate (DER); none when it is none.
+    pub(super) fn of(certificate: &[u8]) -> Option<Self> {
+        let read = read(certificate)?;
+        let Validity { not_before, not_after } = Validity::read(&read);
+        let names = read.subject_alternative_name().ok()?;
+        let names = names.iter().flat_map(|names| &names.value.general_names).filter_map(name).collect();
+        let (subject, issuer) = (subject(read.subject())?, subject(read.issuer())?);
+        Some(Self { subject, issuer, not_before, not_after, names })
+    }
+
+    /// A name that it is for.
+    pub(super) fn a_name(&self) -> Option<String> {
+        self.names.first().map(|name| match name.strip_prefix("*.") {
+            Some(domain) => format!("guard.{domain}"),
+            None => name.clone(),
+        })
+    }
+}
+
+/// A name by which a server is called.
+fn name(name: &GeneralName<'_>) -> Option<String> {
+    match name {
+        GeneralName::DNSName(name) => Some((*name).to_owned()),
+        GeneralName::IPAddress(octets) => match octets.len() {
+            4 => <[u8; 4]>::try_from(*octets).ok().map(|octets| IpAddr::from(octets).to_string()),
+            _ => <[u8; 16]>::try_from(*octets).ok().map(|octets| IpAddr::from(octets).to_string()),
+        },
+        GeneralName::OtherName(..)
+        | GeneralName::RFC822Name(_)
+        | GeneralName::X400Address(_)
+        | GeneralName::DirectoryName(_)
+        | GeneralName::EDIPartyName(_)
+        | GeneralName::URI(_)
+        | GeneralName::RegisteredID(_)
+        | GeneralName::Invalid(..) => None,
+    }
+}
+
+/// Who issued a revocation list (DER), as RFC 4514 writes it.
+pub(super) fn issuer_of(list: &[u8]) -> Option<String> {
+    let (_, list) = CertificateRevocationList::from_der(list).ok()?;
+    subject(list.issuer())
 }
 
 /// What a client's certificate (DER) says of the client; none when it is none.
