@@ -186,6 +186,17 @@ pub(super) enum ConfigCommand {
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
     },
+    /// Print every key that a configuration may have, what it takes and what it is otherwise.
+    ///
+    /// The manual pages connect-guard.toml(5) and connect-guard-relay.toml(5) are the same.
+    #[command(
+        after_help = "--format plain writes a line for each key, json a JSON Schema for editors.\n\nExample: connect-guard config reference --format json > connect-guard.schema.json"
+    )]
+    Reference {
+        /// Of a relay's file instead.
+        #[arg(long)]
+        relay: bool,
+    },
 }
 
 #[derive(Subcommand)]

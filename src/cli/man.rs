@@ -5,7 +5,7 @@ use std::{fs, io, path::Path};
 use clap::{Command, CommandFactory};
 use clap_mangen::Man;
 
-use super::{Exit, args::Args, output::Output};
+use super::{Exit, args::Args, output::Output, reference};
 
 /// Prints the page of the program, or writes it and one for each command into a directory.
 pub(super) fn man(out: Option<&Path>, output: Output) -> Exit {
@@ -13,7 +13,7 @@ pub(super) fn man(out: Option<&Path>, output: Output) -> Exit {
     command.build();
     let done = match out {
         None => printed(command, output),
-        Some(directory) => written(&command, directory),
+        Some(directory) => written(&command, directory).and_then(|()| of_files(directory)),
     };
     match done {
         Ok(()) => Exit::Done,
@@ -43,6 +43,14 @@ fn written(command: &Command, directory: &Path) -> Result<(), (String, io::Error
         .get_subcommands()
         .filter(|below| !below.is_hide_set())
         .try_for_each(|below| written(below, directory))
+}
+
+/// The pages of the configuration files.
+fn of_files(directory: &Path) -> Result<(), (String, io::Error)> {
+    reference::pages().into_iter().try_for_each(|(name, text)| {
+        let path = directory.join(name);
+        fs::write(&path, text).map_err(|error| (path.display().to_string(), error))
+    })
 }
 
 fn page(command: Command) -> Man {

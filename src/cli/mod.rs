@@ -22,6 +22,7 @@ mod notify;
 mod online;
 mod output;
 mod policy;
+mod reference;
 mod relay;
 mod rotate;
 mod serve;
@@ -65,6 +66,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             check::config(config.as_deref(), online, output)
         }
         Command::Config(ConfigCommand::Show { config }) => config::show(config.as_deref(), output),
+        Command::Config(ConfigCommand::Reference { relay }) => reference::reference(relay, output),
         Command::Policy(command) => policy::run(command, output),
         Command::Caller(CallerCommand::Issue { principal, days }) => caller::issue(&principal, days, output),
         Command::Caller(CallerCommand::Rotate { key_id, days, overlap, config }) => {

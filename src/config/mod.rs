@@ -5,6 +5,7 @@ mod meant;
 mod parse;
 mod raw;
 mod read;
+mod reference;
 mod relay;
 mod secrets;
 mod show;
@@ -16,6 +17,7 @@ pub use meant::{
     StorePlace, Timeouts, UrlPlace,
 };
 pub(crate) use read::endpoint;
+pub(crate) use reference::{Entry, Reference};
 pub(crate) use relay::{Person, RelayAt, RelayFile, RelayListen};
 pub use secrets::{HookSecrets, Secrets, StreamSecrets};
 pub use show::{Origin, Setting};

@@ -3,14 +3,7 @@
 
 use std::{collections::BTreeSet, ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
 
-use serde::Deserialize;
-use serde_spanned::Spanned;
-
-use super::{
-    Located, LogFormat, Overrides, parse,
-    raw::{File, Log, Text},
-    read,
-};
+use super::{Located, LogFormat, Overrides, parse, raw, read};
 use crate::{
     clock::Now,
     diagnostic::{Faults, Source},
@@ -59,7 +52,7 @@ pub(crate) enum RelayAt {
 impl RelayFile {
     /// Reads a relay's configuration, as [`super::Config::read`] does a guard's. Of the environment the form of logs counts.
     pub(crate) fn read(source: &Source, overrides: &Overrides, now: Now) -> Result<(Self, Faults), Faults> {
-        let raw = parse::parse(source)?;
+        let raw = parse::parse::<raw::relay::Raw>(source)?;
         read::Reader::new(source, overrides, now).relay_file(&raw)
     }
 }
@@ -101,65 +94,3 @@ const CHOOSING: [&str; 9] = [
     "AWS_SHARED_CREDENTIALS_FILE",
     "AWS_WEB_IDENTITY_TOKEN_FILE",
 ];
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, expecting = "a table")]
-pub(super) struct Raw {
-    pub(super) listen: Option<Spanned<Listen>>,
-    pub(super) relay: Option<Spanned<Relay>>,
-    #[serde(default)]
-    pub(super) status: Option<Spanned<Status>>,
-    #[serde(default)]
-    pub(super) drain: Drain,
-    #[serde(default)]
-    pub(super) log: Log,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, expecting = "a table")]
-pub(super) struct Listen {
-    pub(super) address: Option<Text>,
-    pub(super) socket: Option<File>,
-    pub(super) mode: Option<Text>,
-    pub(super) certificate: Option<File>,
-    pub(super) key_file: Option<File>,
-    pub(super) key_credential: Option<Text>,
-    pub(super) hosts: Option<Spanned<Vec<Text>>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, expecting = "a table")]
-pub(super) struct Relay {
-    pub(super) gateway: Text,
-    pub(super) gateway_address: Option<Text>,
-    pub(super) session: Text,
-    pub(super) session_address: Option<Text>,
-    pub(super) ca_file: Option<File>,
-    pub(super) session_ca_file: Option<File>,
-    pub(super) audience: Option<Text>,
-    pub(super) region: Text,
-    pub(super) proof: Text,
-    pub(super) profile: Option<Text>,
-    pub(super) sts_region: Option<Text>,
-    pub(super) token_file: Option<File>,
-    pub(super) role: Option<Text>,
-    pub(super) label: Option<Text>,
-    pub(super) certificate: Option<File>,
-    pub(super) key_file: Option<File>,
-    pub(super) connect_timeout: Option<Text>,
-    pub(super) answer_timeout: Option<Text>,
-    pub(super) in_flight: Option<Spanned<usize>>,
-    pub(super) body: Option<Spanned<usize>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, expecting = "a table")]
-pub(super) struct Status {
-    pub(super) address: Text,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields, expecting = "a table")]
-pub(super) struct Drain {
-    pub(super) requests: Option<Text>,
-}

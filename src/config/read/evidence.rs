@@ -11,15 +11,10 @@ use crate::{
     diagnostic::Fault,
 };
 
-/// The shortest time that records stay: quotas and permissions are looked back for in the tables for less.
-const LEAST_DAYS: u64 = 30;
-/// The longest.
-const MOST_DAYS: u64 = 36_500;
-
 impl Reader<'_> {
     pub(super) fn evidence(&mut self, raw: &raw::Evidence, hooks: &[HookPlace]) -> EvidencePlace {
-        let bounds = Duration::from_secs(1)..=Duration::from_hours(24);
-        let every = self.duration_within(raw.every.as_ref(), bounds).unwrap_or(EvidencePlace::EVERY);
+        let every =
+            self.duration_within(raw.every.as_ref(), raw::Evidence::every()).unwrap_or(EvidencePlace::EVERY);
         let heads_file = raw.heads_file.as_ref().map(|file| self.path(file.get_ref()));
         if let Some(name) = &raw.heads_webhook
             && !hooks.iter().any(|hook| hook.name == *name.get_ref())
@@ -50,14 +45,14 @@ impl Reader<'_> {
         Some(RetentionPlace { records: records?, directory })
     }
 
-    /// So many days, within bounds.
+    /// So many days, within bounds: quotas and permissions are looked back for in the tables for less than the shortest.
     fn days(&mut self, text: &Text) -> Option<Duration> {
-        let written = text.get_ref();
+        let (written, bounds) = (text.get_ref(), raw::Retention::records());
         let days = written.strip_suffix('d').and_then(|days| days.parse::<u64>().ok());
         match days {
-            Some(days) if (LEAST_DAYS..=MOST_DAYS).contains(&days) => Some(Duration::from_hours(24 * days)),
+            Some(days) if bounds.contains(&days) => Some(Duration::from_hours(24 * days)),
             Some(_) => {
-                let message = format!("`{written}` is not between {LEAST_DAYS}d and {MOST_DAYS}d");
+                let message = format!("`{written}` is not between {}d and {}d", bounds.start(), bounds.end());
                 self.fault(text, message, "whoever keeps records for the law keeps the segments");
                 None
             }

@@ -1,6 +1,6 @@
 //! `[[notify.hook]]`: where webhooks are, and what they take.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
 
 use serde_spanned::Spanned;
 
@@ -44,8 +44,8 @@ impl Reader<'_> {
         let hint = "leave it out: then the hook is on the public Internet";
         let private =
             raw.private.as_ref().map(|networks| self.networks(networks, "private", hint)).unwrap_or_default();
-        let bounds = Duration::from_millis(500)..=Duration::from_mins(1);
-        let timeout = self.duration_within(raw.timeout.as_ref(), bounds).unwrap_or(HookPlace::TIMEOUT);
+        let timeout =
+            self.duration_within(raw.timeout.as_ref(), raw::Hook::timeout()).unwrap_or(HookPlace::TIMEOUT);
         Some(HookPlace {
             name: raw.name.get_ref().clone(),
             url: url?,

@@ -17,7 +17,6 @@ use crate::{
 
 /// How far an issuer's clock may be off, unless the configuration says otherwise; and at most.
 const LEEWAY: Duration = Duration::from_secs(30);
-const LEEWAY_MAX: Duration = Duration::from_mins(1);
 /// How long STS may take, unless the configuration says otherwise.
 const STS: Duration = Duration::from_secs(5);
 /// Claims of a token that one session carries.
@@ -45,13 +44,12 @@ impl Reader<'_> {
             let hint = "one address is of one Region: leave the others out";
             self.fault(text, "one `address`, and several Regions".into(), hint);
         }
-        let bounds = Duration::from_millis(500)..=Duration::from_secs(30);
         StsOptions {
             accounts,
             regions,
             address,
             ca_file: raw.ca_file.as_ref().map(|file| self.path(file.get_ref())),
-            timeout: self.duration_within(raw.timeout.as_ref(), bounds).unwrap_or(STS),
+            timeout: self.duration_within(raw.timeout.as_ref(), raw::Sts::timeout()).unwrap_or(STS),
         }
     }
 
@@ -107,7 +105,7 @@ impl Reader<'_> {
         let audiences = self.set(&raw.audiences, "audiences");
         let algorithms = self.algorithms(&raw.algorithms);
         let jwks = self.jwks(spanned);
-        let leeway = self.duration_within(raw.leeway.as_ref(), Duration::from_millis(1)..=LEEWAY_MAX);
+        let leeway = self.duration_within(raw.leeway.as_ref(), raw::TokenIssuer::leeway());
         Some(IssuerOptions {
             issuer: raw.issuer.get_ref().clone(),
             audiences,

@@ -153,17 +153,21 @@ impl Reader<'_> {
         let caps = raw.caps.as_ref().map(Spanned::get_ref);
         let cap = |pick: fn(&raw::Caps) -> Option<&Spanned<usize>>| caps.and_then(pick);
         let gate = GateBounds {
-            head: self.count(cap(|caps| caps.head.as_ref()), 1024..=64 * 1024).unwrap_or(standard.head),
-            target: self.count(cap(|caps| caps.target.as_ref()), 256..=32 * 1024).unwrap_or(standard.target),
-            headers: self.count(cap(|caps| caps.headers.as_ref()), 16..=256).unwrap_or(standard.headers),
+            head: self.count(cap(|caps| caps.head.as_ref()), raw::Caps::head()).unwrap_or(standard.head),
+            target: self
+                .count(cap(|caps| caps.target.as_ref()), raw::Caps::target())
+                .unwrap_or(standard.target),
+            headers: self
+                .count(cap(|caps| caps.headers.as_ref()), raw::Caps::headers())
+                .unwrap_or(standard.headers),
         };
-        let most = 1..=1_000_000;
         let caps = Caps {
-            connections: self.count(cap(|caps| caps.connections.as_ref()), most.clone()),
+            connections: self.count(cap(|caps| caps.connections.as_ref()), raw::Caps::connections()),
             connections_per_source: self
-                .count(cap(|caps| caps.connections_per_source.as_ref()), most.clone()),
-            requests: self.count(cap(|caps| caps.requests.as_ref()), most.clone()),
-            requests_per_source: self.count(cap(|caps| caps.requests_per_source.as_ref()), most),
+                .count(cap(|caps| caps.connections_per_source.as_ref()), raw::Caps::connections_per_source()),
+            requests: self.count(cap(|caps| caps.requests.as_ref()), raw::Caps::requests()),
+            requests_per_source: self
+                .count(cap(|caps| caps.requests_per_source.as_ref()), raw::Caps::requests_per_source()),
         };
         let hosts = self.hosts(raw);
         let timeouts = self.timeouts(raw);

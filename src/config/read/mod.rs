@@ -200,11 +200,14 @@ impl<'a> Reader<'a> {
 
     /// Whoever runs the guard waits for it no longer than for a service: minutes at most.
     fn drain(&mut self, raw: &raw::Drain) -> Drain {
-        let bounds = || Duration::from_secs(1)..=Duration::from_mins(10);
         let standard = Drain::default();
         Drain {
-            requests: self.duration_within(raw.requests.as_ref(), bounds()).unwrap_or(standard.requests),
-            notices: self.duration_within(raw.notices.as_ref(), bounds()).unwrap_or(standard.notices),
+            requests: self
+                .duration_within(raw.requests.as_ref(), raw::Drain::requests())
+                .unwrap_or(standard.requests),
+            notices: self
+                .duration_within(raw.notices.as_ref(), raw::Drain::notices())
+                .unwrap_or(standard.notices),
         }
     }
 

@@ -43,24 +43,25 @@ impl Reader<'_> {
                 default: self.rate(raw.connect.as_ref()).unwrap_or(standard.connect.default),
                 operations,
             },
-            keys: self.count(raw.keys.as_ref(), 16..=16_777_216).unwrap_or(standard.keys),
+            keys: self.count(raw.keys.as_ref(), raw::Limits::keys()).unwrap_or(standard.keys),
         }
     }
 
     pub(super) fn bodies(&mut self, raw: &raw::Limits) -> BodyLimits {
         let standard = BodyLimits::default();
         BodyLimits {
-            change: self.count(raw.change_body.as_ref(), 1024..=1024 * 1024).unwrap_or(standard.change),
+            change: self
+                .count(raw.change_body.as_ref(), raw::Limits::change_body())
+                .unwrap_or(standard.change),
             ordinary: self
-                .count(raw.ordinary_body.as_ref(), 1024..=16 * 1024 * 1024)
+                .count(raw.ordinary_body.as_ref(), raw::Limits::ordinary_body())
                 .unwrap_or(standard.ordinary),
         }
     }
 
     /// As many octets as the largest body that can be had, at least.
     pub(super) fn bodies_at_once(&mut self, raw: &raw::Limits) -> usize {
-        let most = 16 * 1024 * 1024..=16 * 1024 * 1024 * 1024;
-        self.count(raw.bodies_at_once.as_ref(), most).unwrap_or(BODIES_AT_ONCE)
+        self.count(raw.bodies_at_once.as_ref(), raw::Limits::bodies_at_once()).unwrap_or(BODIES_AT_ONCE)
     }
 
     /// The bounds are those of [`Rate`].

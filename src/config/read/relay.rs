@@ -10,8 +10,10 @@ use crate::{
     client::{ClientBounds, Endpoint},
     config::{
         Located, RelayAt, RelayFile, RelayListen,
-        raw::Text,
-        relay::{Listen, Raw, Relay},
+        raw::{
+            Text,
+            relay::{Drain, Listen, Raw, Relay},
+        },
     },
     diagnostic::{Fault, Faults, Place, nearest},
     relay::{CertificateFiles, ProofBy, RelayOptions, SessionAt},
@@ -32,8 +34,7 @@ impl Reader<'_> {
             .section(raw.relay.as_ref(), "relay", "gateway, session, region, proof")
             .and_then(|relay| self.relay(relay));
         let status = raw.status.as_ref().and_then(|status| self.own_address(&status.get_ref().address));
-        let bounds = Duration::from_secs(1)..=Duration::from_mins(10);
-        let drain = self.duration_within(raw.drain.requests.as_ref(), bounds);
+        let drain = self.duration_within(raw.drain.requests.as_ref(), Drain::requests());
         let drain = drain.unwrap_or(Duration::from_secs(30));
         let log = self.log(&raw.log);
         match (listen, relay) {
@@ -166,10 +167,10 @@ impl Reader<'_> {
             connect: self.duration(raw.connect_timeout.as_ref()).unwrap_or(standard.connect),
             // The gateway may wait for what became of an earlier attempt, and for an acknowledgement.
             answer: self.duration(raw.answer_timeout.as_ref()).unwrap_or(Duration::from_mins(1)),
-            in_flight: self.count(raw.in_flight.as_ref(), 1..=65_536).unwrap_or(standard.in_flight),
+            in_flight: self.count(raw.in_flight.as_ref(), Relay::in_flight()).unwrap_or(standard.in_flight),
             ..standard
         };
-        let body = self.count(raw.body.as_ref(), 1024..=16 * 1024 * 1024).unwrap_or(1024 * 1024);
+        let body = self.count(raw.body.as_ref(), Relay::body()).unwrap_or(1024 * 1024);
         let session = SessionAt { endpoint: endpoint?, audience: audience?, proof: proof?, certificate };
         Some(RelayOptions { gateway: gateway?, bounds, session, region: raw.region.get_ref().clone(), body })
     }

@@ -16,7 +16,6 @@ use crate::{
 };
 
 /// Longer than this no caller waits, and shorter no mail server takes a message.
-const PATIENCE: std::ops::RangeInclusive<Duration> = Duration::from_millis(500)..=Duration::from_secs(20);
 
 impl Reader<'_> {
     pub(super) fn notify(&mut self, raw: &Raw, mail: Option<&MailPlace>) -> NotifyOptions {
@@ -172,8 +171,9 @@ impl Reader<'_> {
     }
 
     fn before(&mut self, raw: &raw::Notify, hooks: &[&str], file: &Raw) -> Before {
-        let patience =
-            self.duration_within(raw.patience.as_ref(), PATIENCE).unwrap_or(Duration::from_secs(5));
+        let patience = self
+            .duration_within(raw.patience.as_ref(), raw::Notify::patience())
+            .unwrap_or(Duration::from_secs(5));
         let by = raw.acknowledged_by.as_ref().map(|by| self.recipients(by, hooks)).unwrap_or_default();
         let written = raw.before.as_ref().map_or("queued", |text| text.get_ref());
         match (written, &raw.before) {

@@ -1,6 +1,6 @@
 //! `[session]` and `[freeze]`: who gets a session for what, and who may stop everything.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
 
 use serde_spanned::Spanned;
 
@@ -41,9 +41,10 @@ impl Reader<'_> {
         let section = section.get_ref();
         let keys = self.session_keys(section, &place);
         let audience = self.audience(section, raw, &place);
-        let bounds = Duration::from_mins(1)..=Duration::from_hours(1);
         let standard = SessionOptions::default();
-        let lifetime = self.duration_within(section.lifetime.as_ref(), bounds).unwrap_or(standard.lifetime);
+        let lifetime = self
+            .duration_within(section.lifetime.as_ref(), raw::Session::lifetime())
+            .unwrap_or(standard.lifetime);
         let sts = section.sts.as_ref().map(|sts| self.sts(sts.get_ref()));
         let issuers = self.issuers(section);
         let roles = self.roles(section);

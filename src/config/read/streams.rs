@@ -45,8 +45,9 @@ impl Reader<'_> {
     fn stream(&mut self, spanned: &Spanned<raw::Stream>) -> Option<StreamPlace> {
         let place = self.place(spanned.span());
         let raw = spanned.get_ref();
-        let bounds = Duration::from_millis(500)..=Duration::from_mins(1);
-        let timeout = self.duration_within(raw.timeout.as_ref(), bounds).unwrap_or(StreamPlace::TIMEOUT);
+        let timeout = self
+            .duration_within(raw.timeout.as_ref(), raw::Stream::timeout())
+            .unwrap_or(StreamPlace::TIMEOUT);
         let kinds = raw.kinds.as_ref().map(|kinds| self.record_kinds(kinds)).unwrap_or_default();
         let required = raw.required.unwrap_or(false);
         if let (true, Some(written)) = (required && !kinds.is_empty(), &raw.kinds)

@@ -55,7 +55,9 @@ impl Reader<'_> {
         let bounds = ClientBounds {
             connect: self.duration(raw.connect_timeout.as_ref()).unwrap_or(standard.connect),
             answer: self.duration(raw.answer_timeout.as_ref()).unwrap_or(standard.answer),
-            in_flight: self.count(raw.in_flight.as_ref(), 1..=65_536).unwrap_or(standard.in_flight),
+            in_flight: self
+                .count(raw.in_flight.as_ref(), raw::Upstream::in_flight())
+                .unwrap_or(standard.in_flight),
             ..standard
         };
         let ca_file = raw.ca_file.as_ref().map(|file| self.path(file.get_ref()));

@@ -14,7 +14,7 @@ use super::Reader;
 use crate::{
     config::{
         Located,
-        raw::{self, Text},
+        raw::{self, Text, section::DURATIONS},
     },
     diagnostic::{Fault, Place, Source},
     operation::Address,
@@ -146,7 +146,7 @@ impl Reader<'_> {
             .parse::<SignedDuration>()
             .ok()
             .and_then(|duration| Duration::try_from(duration).ok());
-        let found = parsed.filter(|duration| !duration.is_zero() && *duration <= Duration::from_hours(24));
+        let found = parsed.filter(|duration| DURATIONS.contains(duration));
         if found.is_none() {
             self.fault(
                 text,

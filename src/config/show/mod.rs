@@ -120,7 +120,7 @@ impl Shown<'_> {
 }
 
 /// A duration as the configuration writes it.
-fn duration(of: Duration) -> Value {
+pub(super) fn duration(of: Duration) -> Value {
     let (seconds, millis) = (of.as_secs(), of.as_millis());
     let text = match seconds {
         _ if !millis.is_multiple_of(1000) => format!("{millis}ms"),

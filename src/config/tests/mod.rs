@@ -1,5 +1,6 @@
 //! Every fault a configuration can have, the example, and what the environment may set.
 
+mod reference;
 mod shown;
 mod streams;
 
@@ -85,10 +86,8 @@ fn the_example_names_every_key() {
             assert!(text.contains(&format!("\n{line}")), "not read as a key: {line}");
         }
     }
-    let raw = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/config/raw.rs")).unwrap();
-    let keys = raw.lines().filter_map(|line| line.trim().strip_prefix("pub(super) ")?.split_once(": "));
-    for (key, _) in keys.filter(|(key, _)| !key.contains(' ')) {
-        assert!(EXAMPLE.contains(key), "the example does not name `{key}`");
+    for Entry { name, key, .. } in Reference::of_guard().keys {
+        assert!(EXAMPLE.contains(&name), "the example does not name `{key}`");
     }
 }
 
