@@ -74,17 +74,7 @@ impl Reference {
     }
 
     fn of(title: &'static str, form: Form, defaults: &BTreeMap<String, Value>) -> Self {
-        let keyed = match form {
-            Form::Table(keys) => keys,
-            Form::Text
-            | Form::Path
-            | Form::Switch
-            | Form::Number
-            | Form::Fraction
-            | Form::Date
-            | Form::List(_)
-            | Form::Named(_) => Vec::new(),
-        };
+        let keyed = if let Form::Table(keys) = form { keys } else { Vec::new() };
         let mut keys = Vec::new();
         walk("", &keyed, defaults, &mut keys);
         Self { title, keys, keyed }
@@ -128,16 +118,21 @@ fn walk(table: &str, keys: &[Key], defaults: &BTreeMap<String, Value>, found: &m
 fn inside(path: String, form: &Form) -> (String, Option<&[Key]>) {
     match form {
         Form::Table(keys) => (path, Some(keys)),
-        Form::List(of) => match &**of {
-            Form::Table(keys) => (format!("{path}[]"), Some(keys)),
-            _ => (path, None),
+        Form::List(of) => match keys_of(of) {
+            Some(keys) => (format!("{path}[]"), Some(keys)),
+            None => (path, None),
         },
-        Form::Named(of) => match &**of {
-            Form::Table(keys) => (format!("{path}.NAME"), Some(keys)),
-            _ => (path, None),
+        Form::Named(of) => match keys_of(of) {
+            Some(keys) => (format!("{path}.NAME"), Some(keys)),
+            None => (path, None),
         },
         Form::Text | Form::Path | Form::Switch | Form::Number | Form::Fraction | Form::Date => (path, None),
     }
+}
+
+/// The keys of a table.
+fn keys_of(form: &Form) -> Option<&[Key]> {
+    if let Form::Table(keys) = form { Some(keys) } else { None }
 }
 
 /// What a key says; of the further ways to refer to a secret what the first says.
@@ -173,15 +168,11 @@ fn takes(form: &Form, says: &Says) -> String {
         (Form::Number | Form::Fraction, _) => "a number".to_owned(),
         (Form::Date, _) => "a date".to_owned(),
         (Form::Table(_), _) => "a table".to_owned(),
-        (Form::List(of), _) => match &**of {
-            Form::Table(_) => "tables".to_owned(),
-            Form::Path => "a list of paths".to_owned(),
-            _ => "a list of texts".to_owned(),
-        },
-        (Form::Named(of), _) => match &**of {
-            Form::Table(_) => "a table of tables".to_owned(),
-            _ => "a table of texts".to_owned(),
-        },
+        (Form::List(of), _) if keys_of(of).is_some() => "tables".to_owned(),
+        (Form::List(of), _) if matches!(**of, Form::Path) => "a list of paths".to_owned(),
+        (Form::List(_), _) => "a list of texts".to_owned(),
+        (Form::Named(of), _) if keys_of(of).is_some() => "a table of tables".to_owned(),
+        (Form::Named(_), _) => "a table of texts".to_owned(),
     }
 }
 

@@ -174,10 +174,8 @@ fn flaws(outlines: &[Outline], now: Now) -> Vec<ShownFault> {
 
 /// Why a client did not accept a certificate.
 fn refusal(error: &io::Error) -> Option<&CertificateError> {
-    match error.get_ref()?.downcast_ref::<rustls::Error>()? {
-        rustls::Error::InvalidCertificate(why) => Some(why),
-        _ => None,
-    }
+    let rustls::Error::InvalidCertificate(why) = error.get_ref()?.downcast_ref()? else { return None };
+    Some(why)
 }
 
 impl fmt::Display for ShownFault {
