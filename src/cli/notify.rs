@@ -240,7 +240,6 @@ impl Steps {
     }
 }
 
-/// What to do where a channel takes nothing.
 pub(super) fn what_to_do(channel: &Channel) -> &'static str {
     match channel {
         Channel::Mail => {

@@ -17,9 +17,10 @@ pub(super) fn all(config: &Config, ways: Ways, trying: &mut Trying) {
             Channel::Hook(name) => ("hook", name.clone(), LIMIT),
         };
         let host = config.mail.host.clone();
+        let taken = if config.mail.credentials.is_some() { "takes the login" } else { "is reached" };
         trying.begin((what, &of.clone()), limit, async move {
             let found = match (channels.check(&channel).await, &channel) {
-                (Ok(()), Channel::Mail) => Found::Holds(format!("{host} takes the login over TLS")),
+                (Ok(()), Channel::Mail) => Found::Holds(format!("{host} {taken} over TLS")),
                 (Ok(()), Channel::Hook(_)) => Found::Holds("reached over TLS".to_owned()),
                 (Err(unsent), _) => Found::fails(unsent.to_string(), what_to_do(&channel)),
             };

@@ -15,8 +15,6 @@ use crate::{
     operation::InstanceId,
 };
 
-/// Longer than this no caller waits, and shorter no mail server takes a message.
-
 impl Reader<'_> {
     pub(super) fn notify(&mut self, raw: &Raw, mail: Option<&MailPlace>) -> NotifyOptions {
         let notify = &raw.notify;
@@ -171,6 +169,7 @@ impl Reader<'_> {
     }
 
     fn before(&mut self, raw: &raw::Notify, hooks: &[&str], file: &Raw) -> Before {
+        // Longer than its bounds no caller waits, and shorter no mail server takes a message.
         let patience = self
             .duration_within(raw.patience.as_ref(), raw::Notify::patience())
             .unwrap_or(Duration::from_secs(5));
