@@ -23,8 +23,8 @@ sections! {
         require: Option<Text> = one_of("signature", "certificate", "both"),
         /// With `require = "certificate"` alone: the Region that unsigned requests are for, where there are several.
         region: Option<Text>,
-        /// The names by which it may be called in `Host`: for every listener of callers or for none; any when absent.
-        hosts: Option<Spanned<Vec<Text>>>,
+        /// The names by which it may be called in `Host`: for every listener of callers or for none.
+        hosts: Option<Spanned<Vec<Text>>> = otherwise("any"),
         /// PROXY protocol v2, required of everybody who connects.
         proxy_protocol: Option<Spanned<ProxyProtocol>>,
         /// Deadlines.

@@ -33,13 +33,13 @@ sections! {
         /// gateway.
         #[serde(default)]
         listen: Vec<Spanned<Listen>>,
-        /// The rules.
+        /// The rules. The section has to be there.
         policy: Option<Spanned<PolicyPlace>>,
         /// The ledger. The guard does not start without it, and makes no change while it cannot be written.
         store: Option<Spanned<Store>>,
-        /// What seals and hashes in the ledger what concerns a person.
+        /// What seals and hashes in the ledger what concerns a person. The section has to be there.
         keys: Option<Spanned<Keys>>,
-        /// Where Connect is, and as whom the guard calls it. The signature's Region and the instance select exactly
+        /// Where Connect is, and as whom the guard calls it; at least one. The signature's Region and the instance select exactly
         /// one.
         #[serde(default)]
         upstream: Vec<Spanned<Upstream>>,

@@ -6,9 +6,9 @@ use super::{File, Log, Text, section::sections};
 
 sections! {
     Raw {
-        /// Where the application calls the relay.
+        /// Where the application calls the relay. The section has to be there.
         listen: Option<Spanned<Listen>>,
-        /// Where the guard is, and how the relay proves who it is.
+        /// Where the guard is, and how the relay proves who it is. The section has to be there.
         relay: Option<Spanned<Relay>>,
         /// Where the relay is asked whether it lives and is ready; nowhere when absent.
         #[serde(default)]
