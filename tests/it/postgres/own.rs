@@ -173,3 +173,35 @@ async fn i9_a_schema_in_which_others_create_is_refused() {
     let guard = place.guard().await;
     assert_eq!(place.status(&guard, 1).await, Some(200), "{}", guard.log());
 }
+
+/// What `config check --online` says of the store.
+fn tried(place: &Place) -> String {
+    let output = std::process::Command::new(program())
+        .args(["config", "check", "--online", "--format", "plain", "--config"])
+        .arg(place.stage.config())
+        .env_clear()
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let line = text.lines().find(|line| line.starts_with("store: ")).map(str::to_owned);
+    line.unwrap_or_else(|| panic!("{text}{}", String::from_utf8_lossy(&output.stderr)))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_is_tried_and_nothing_is_made_there() {
+    let place = Place::with(1, Setting::default()).await;
+    let line = tried(&place);
+    assert!(line.contains(": holds: "), "{line}");
+    let tables = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'";
+    assert_eq!(place.server.count(tables).await, 0, "{line}");
+    let guard = place.guard().await;
+    assert_eq!(place.status(&guard, 1).await, Some(200), "{}", guard.log());
+    let line = tried(&place);
+    assert!(line.contains(": holds: ") && line.contains("records"), "{line}");
+    let url = place.server.url();
+    let other = place.server.file("other.pem").display().to_string();
+    place.store(&url, &url.replace(&place.server.file("ca.pem").display().to_string(), &other));
+    let line = tried(&place);
+    assert!(line.contains(": fails: ") && line.contains("certificate"), "{line}");
+}
