@@ -1,4 +1,4 @@
-"""Runs the tests of what is installed: packages, units, images. They need root, and leave this machine as it is: whatever
+"""Runs the tests of what is installed: packages, units, images, releases. They need root, and leave this machine as it is: whatever
 they mount is mounted in a namespace of their own."""
 
 import os

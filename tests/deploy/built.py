@@ -1,7 +1,9 @@
-"""What is installed, built once for all tests: packages of two versions, and the image, around the program of the tests. What
-is shipped differs in how it was compiled, and has no demo."""
+"""What is installed, built once for all tests: packages of two versions, the image, and the files of a release, around the
+program of the tests. What is shipped differs in how it was compiled, and has no demo."""
 
 import functools
+import os
+import shutil
 import subprocess
 
 from machine import BINARY, ROOT, TARGET
@@ -40,14 +42,50 @@ class Image:
         pass
 
 
+class Release:
+    """The files of a release, signed; and once more, by somebody who works otherwise."""
+
+    files, again = OUT / "release", OUT / "release-again"
+    key, signers = OUT / "release-key", OUT / "release-signers"
+
+    def __enter__(self) -> "Release":
+        for file in (self.key, self.key.with_suffix(".pub")):
+            file.unlink(missing_ok=True)
+        script("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", str(self.key))
+        public = self.key.with_suffix(".pub").read_text(encoding="ascii")
+        self.signers.write_text(f'releases@example.com namespaces="connect-guard-release" {public}', encoding="ascii")
+        build = ("deploy/release/build", "--trial", "--key", str(self.key), "--out")
+        script(*build, str(self.files))
+        script("sh", "-c", 'umask 077 && exec "$@"', "sh", *build, str(self.again), TZ="Pacific/Auckland", LC_ALL="C.UTF-8")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for directory in (self.files, self.again):
+            shutil.rmtree(directory)
+
+    @staticmethod
+    def compiled() -> str:
+        """What cargo says of the build of the tests' program."""
+        return script("cargo", "build", "--locked", "--message-format", "json-render-diagnostics")
+
+
 packages = functools.cache(Packages)
 image = functools.cache(Image)
+release = functools.cache(Release)
 
 
-def script(*arguments: str) -> str:
-    """Runs a script of the tree; what it says."""
+def script(*arguments: str, **environment: str) -> str:
+    """Runs a script of the tree, or a program that was installed for the tests; what it says."""
     OUT.mkdir(parents=True, exist_ok=True)
-    ran = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    path = f"{TARGET / 'bin'}:{os.environ['PATH']}"
+    ran = subprocess.run(
+        arguments,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, "PATH": path, **environment},
+    )
     if ran.returncode != 0:
         raise AssertionError(f"{arguments} ended with {ran.returncode}:\n{ran.stdout}{ran.stderr}")
     return ran.stdout
