@@ -248,6 +248,7 @@ class TheFiles(unittest.TestCase):
         for wanted in (
             "LICENSE",
             "CHANGELOG.md",
+            "THIRD-PARTY-LICENSES",
             "man/connect-guard.1",
             "man/connect-guard-serve.1",
             "completions/connect-guard.bash",
@@ -258,6 +259,15 @@ class TheFiles(unittest.TestCase):
         ):
             self.assertIn(f"{top}/{wanted}", names)
         self.assertFalse([name for name in names if "__pycache__" in name or "/target/" in name])
+
+    def test_have_the_terms_of_whatever_is_linked(self) -> None:
+        with tarfile.open(Release.files / named("-files.tar.gz")) as archive:
+            [member] = [each for each in archive.getmembers() if each.name.endswith("/THIRD-PARTY-LICENSES")]
+            told = archive.extractfile(member).read().decode()
+        for each in bill()["components"]:
+            if each["purl"].startswith("pkg:cargo/") and each["scope"] == "required" and "hashes" in each:
+                self.assertIn(f"{each['name']} {each['version']} ({each['licenses'][0]['expression']})\n", told)
+        self.assertIn("THE SOFTWARE IS PROVIDED", told)
 
     def test_say_with_what_they_were_built(self) -> None:
         said = (Release.files / named(".buildinfo")).read_text(encoding="ascii")
