@@ -374,6 +374,6 @@ class WhoeverBuilds(unittest.TestCase):
         self.assertEqual(ran.returncode, 1)
         self.assertRegex(ran.stderr, r"a release is compiled by rustc [\d.]+ \(.*\), and this is rustc 1\.94\.0")
         # Which is one that the crate compiles with.
-        pinned = re.search(r"readonly toolchain=([\d.]+)", (ROOT / "deploy/release/compile").read_text(encoding="utf-8"))
+        pinned = re.search(r"(?m)^toolchain=([\d.]+)$", (ROOT / "deploy/release/toolchain").read_text(encoding="utf-8"))
         least = tomllib.loads((ROOT / "Cargo.toml").read_text(encoding="utf-8"))["package"]["rust-version"]
         self.assertEqual(pinned[1].rpartition(".")[0], least)
