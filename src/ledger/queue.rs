@@ -116,6 +116,8 @@ pub(super) struct Shared {
     pub(super) required: ArcSwap<Vec<Required>>,
     /// Where the chain ends, for whoever waits for it to grow.
     pub(super) grown: watch::Sender<u64>,
+    /// Half of the places for notes are taken.
+    pub(super) crowded: Notify,
     /// Notices were written.
     pub(super) notices: Notify,
     /// Outcomes were written.

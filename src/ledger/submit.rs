@@ -76,8 +76,12 @@ impl Ledger {
     /// Gives a note to the writer; one that finds no place is counted in a gap.
     pub(super) fn queue(&self, note: Note) {
         let at = note.at;
-        if self.inner.notes.try_send(note).is_err() {
+        let notes = &self.inner.notes;
+        if notes.try_send(note).is_err() {
             self.inner.shared.missed(at);
+        }
+        if notes.capacity() <= notes.max_capacity() / 2 {
+            self.inner.shared.crowded.notify_one();
         }
     }
 }

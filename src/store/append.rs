@@ -13,6 +13,7 @@ use super::{
     dialect::{Connection, On, Pool},
     epochs,
     hold::Hold,
+    insertion::Insertion,
     ops, outbox, prune,
     server::READERS,
     sessions,
@@ -198,18 +199,30 @@ impl Writer {
         }
         let space = self.hold.space(&mut self.connection).await?;
         let mut at = found;
+        let mut insertion = Insertion::default();
         let mut all = Vec::with_capacity(steps.len());
         for step in steps {
-            all.push(self.step(chain, &mut at, space.room, step).await?);
+            all.push(self.step(chain, &mut at, &mut insertion, space.room, step).await?);
         }
+        insertion.write(&mut self.connection, chain).await?;
         Ok((all, at, space))
     }
 
-    async fn step(&mut self, chain: &str, at: &mut Head, room: Room, step: Step) -> Result<Done, StoreError> {
+    async fn step(
+        &mut self,
+        chain: &str,
+        at: &mut Head,
+        insertion: &mut Insertion,
+        room: Room,
+        step: Step,
+    ) -> Result<Done, StoreError> {
         let connection = &mut self.connection;
+        if !matches!(step, Step::Append(_)) {
+            insertion.write(connection, chain).await?;
+        }
         match step {
             Step::Append(append) if !room.is_for(append.weight) => Ok(Done::Reserve),
-            Step::Append(append) => one(connection, chain, at, append).await,
+            Step::Append(append) => one(connection, chain, at, insertion, append).await,
             Step::Claim { channel, urgency, now, until, most } => {
                 outbox::claim(connection, (&channel, urgency), (now, until), most).await
             }
@@ -253,12 +266,18 @@ pub(super) async fn head<'c>(on: impl Into<On<'c>>, chain: &str) -> Result<Head,
     Ok(Head { seq: u64::try_from(seq).map_err(|_| StoreError::Row("records"))?, hash: Digest::of(bytes) })
 }
 
+/// Gives a record its place. Its row is written here only when something goes with it that may look at it: otherwise it is
+/// left in `insertion`, which is to be written before the transaction ends.
 pub(super) async fn one(
     connection: &mut Connection,
     chain: &str,
     at: &mut Head,
+    insertion: &mut Insertion,
     append: Append,
 ) -> Result<Done, StoreError> {
+    if !append.checks.is_empty() || append.person.is_some() {
+        insertion.write(connection, chain).await?;
+    }
     let (verdict, named) = match checks::all(connection, append.checks).await? {
         Finding::Verdict(verdict, named) => (verdict, named),
         Finding::Done(done) => return Ok(done),
@@ -281,18 +300,17 @@ pub(super) async fn one(
         ops::add_person(connection, new).await?;
     }
     let Some(bytes) = composed.record else {
+        insertion.write(connection, chain).await?;
         ops::all(connection, chain, place.seq, composed.ops).await?;
         return Ok(Done::Plain);
     };
-    query("INSERT INTO records (chain, seq, bytes) VALUES ($1, $2, $3)")
-        .bind(chain)
-        .bind(i64::try_from(place.seq).map_err(|_| StoreError::Row("records"))?)
-        .bind(&bytes)
-        .execute(&mut *connection)
-        .await
-        .map_err(StoreError::at("record"))?;
-    ops::all(connection, chain, place.seq, composed.ops).await?;
-    *at = Head { seq: place.seq, hash: Digest::of(&bytes) };
+    let hash = Digest::of(&bytes);
+    insertion.push(place.seq, bytes)?;
+    if !composed.ops.is_empty() {
+        insertion.write(connection, chain).await?;
+        ops::all(connection, chain, place.seq, composed.ops).await?;
+    }
+    *at = Head { seq: place.seq, hash };
     Ok(match place.verdict {
         Verdict::Clear => Done::Written(*at),
         Verdict::Busy => Done::Busy,

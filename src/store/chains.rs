@@ -8,6 +8,7 @@ use super::{
     append::{head, one},
     desk::BUSY,
     dialect::On,
+    insertion::Insertion,
     ops::signed,
     read::record_row,
     statement::{query, query_scalar},
@@ -160,7 +161,9 @@ impl DeskStore {
         let mut connection = self.location().beside(BUSY).await?;
         connection.begin().await.map_err(write())?;
         let mut end = head(&mut connection, chain).await?;
-        let done = one(&mut connection, chain, &mut end, append).await?;
+        let mut insertion = Insertion::default();
+        let done = one(&mut connection, chain, &mut end, &mut insertion, append).await?;
+        insertion.write(&mut connection, chain).await?;
         connection.commit().await.map_err(write())?;
         connection.close().await.map_err(write())?;
         Ok(done)

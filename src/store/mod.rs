@@ -19,6 +19,7 @@ mod fault;
 mod freezes;
 mod hold;
 mod home;
+mod insertion;
 mod intents;
 mod location;
 mod migrate;

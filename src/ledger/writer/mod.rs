@@ -166,7 +166,8 @@ impl Task {
         let most = self.most();
         let mut deliveries = Vec::new();
         loop {
-            let room = (deliveries.len() < DELIVERIES, batch.notes.len() < most);
+            // Whoever writes the next note need not wake this task.
+            let room = (deliveries.len() < DELIVERIES, batch.notes.is_empty());
             match self.woken(tick, flush, room).await {
                 Woken::Request(Some(request)) => batch.requests.push(request),
                 Woken::Request(None) => going = Going::Ended,
@@ -181,7 +182,7 @@ impl Task {
                 Woken::Note(Some(note)) => {
                     batch.notes.push(note);
                     flush.get_or_insert_with(|| Instant::now() + COLLECT);
-                    if batch.notes.len() < most {
+                    if self.notes.len() < most {
                         continue;
                     }
                 }
@@ -231,6 +232,7 @@ impl Task {
             Some(delivery) = self.deliveries.recv(), if deliveries => Woken::Delivery(delivery),
             note = self.notes.recv(), if notes => Woken::Note(note),
             () = sleep_until(due.into()), if flush.is_some() => Woken::Flush,
+            () = self.shared.crowded.notified(), if flush.is_some() => Woken::Flush,
             _ = tick.tick() => Woken::Tick,
         }
     }
