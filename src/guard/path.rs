@@ -1,6 +1,6 @@
 //! The path of one request, up to the moment when its work belongs to the guard.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use super::{
     Guard, Outcome, Stage, Stop, answer,
@@ -71,9 +71,9 @@ impl Guard {
         }) {
             Ok(screened) => screened,
             Err(Unscreened::Unrecognised(unrecognised)) => {
-                return Err(self.unrecognised(*unrecognised, policy.digest(), line).await);
+                return Err(Box::pin(self.unrecognised(*unrecognised, policy.digest(), line)).await);
             }
-            Err(Unscreened::Refused(refused)) => return Err(self.refused(refused, &spent).await),
+            Err(Unscreened::Refused(refused)) => return Err(Box::pin(self.refused(refused, &spent)).await),
         };
         point(Point::Screened);
         let admitted = self
@@ -85,14 +85,15 @@ impl Guard {
             Next::Pass(permit) => {
                 let monitor = permit.basis().monitor.as_ref();
                 line.monitor = monitor.map(|rule| format!("{} ({})", rule.id, rule.place));
-                let pass = self.upstream.pass(self.ledger.note(permit));
+                let pass = pin!(self.upstream.pass(self.ledger.note(permit)));
                 point(Point::Pass);
                 let (reply, passed) = self.tally.stage(Stage::Pass, &spent, pass).await;
                 point(Point::Passed);
                 Ok((reply, passed.into()))
             }
             Next::Look(undecided) => {
-                let recorded = self.clone().change(undecided, spent).await?;
+                // On the heap: the state of an ordinary operation, which there are many of, is not to have room for it.
+                let recorded = Box::pin(self.clone().change(undecided, spent)).await?;
                 line.record = Some(recorded.record().seq);
                 Ok((answer(&recorded, &origin.request_id), Outcome::from(&recorded)))
             }

@@ -177,11 +177,12 @@ impl<S: Service> Exchange<S> {
     ) -> Response<ReplyBody> {
         let shared = &self.shared;
         let service = Arc::clone(&shared.service);
-        let work = async move {
+        // On the heap from the first: its state is large, and each step of making it a task would copy it.
+        let work = Box::pin(async move {
             let reply = service.call(request).await;
             drop(held);
             (reply, under_way)
-        };
+        });
         let task = shared.tasks.spawn(shared.kill.clone().run_until_cancelled_owned(work));
         let (error, why) = match task.await {
             Ok(Some((reply, under_way))) => return response(reply, id, under_way),

@@ -7,6 +7,7 @@
 
 use std::{
     io,
+    mem::MaybeUninit,
     pin::Pin,
     sync::{
         Arc,
@@ -183,8 +184,9 @@ impl<Io: AsyncRead + Unpin> Gated<Io> {
             } else {
                 self.wait_in(Phase::Head, self.timeouts.head);
             }
-            let mut chunk = [0; CHUNK];
-            let mut read = ReadBuf::new(&mut chunk);
+            // Not filled with zeros for each head: what was not read cannot be seen.
+            let mut chunk = [MaybeUninit::uninit(); CHUNK];
+            let mut read = ReadBuf::uninit(&mut chunk);
             match Pin::new(&mut self.io).poll_read(cx, &mut read)? {
                 Poll::Ready(()) if read.filled().is_empty() => self.phase = Phase::Ended,
                 Poll::Ready(()) => self.held.extend_from_slice(read.filled()),

@@ -40,6 +40,14 @@ async fn a_connection_is_used_again() {
 }
 
 #[tokio::test]
+async fn the_state_of_a_request_is_small() {
+    let site = Site::open().await;
+    let client = site.client(ClientBounds::default());
+    let state = size_of_val(&client.stream(request(&client)));
+    assert!(state <= 4096, "{state} octets, which are copied for each request more than once");
+}
+
+#[tokio::test]
 async fn a_full_pool_closes_what_it_does_not_keep() {
     let site = Site::open().await;
     let client = site.client(ClientBounds { pool: 1, ..ClientBounds::default() });
