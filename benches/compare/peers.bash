@@ -11,6 +11,12 @@ needs() {
     done
 }
 
+# What is compared is what is shipped, as the others are; and the program that calls them.
+build() {
+    cargo build --profile dist --locked --no-default-features --bin connect-guard
+    cargo build --release --locked --example load
+}
+
 # An authority, a server and a client, all P-256.
 certificates() {
     local new=(openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2)
