@@ -228,7 +228,8 @@ fn opened(core: &Core, row: MessageRow) -> Option<Claimed> {
     }
 }
 
-fn settle(
+/// The step that records the end of a message.
+pub(super) fn settle(
     core: &Arc<Core>,
     claimed: &Claimed,
     person: String,

@@ -4,9 +4,10 @@
 use std::{path::Path, time::Duration};
 
 use super::{
-    Location,
+    Location, NewPerson, Op,
     dialect::Connection,
-    statement::{Column, query, query_scalar},
+    ops::{self, signed},
+    statement::{Builder, Column, query, query_scalar},
 };
 use crate::secret::Digest;
 
@@ -92,6 +93,93 @@ impl Outsider {
 
     async fn value<T: for<'r> Column<'r>>(&mut self, sql: &'static str) -> T {
         query_scalar(sql).fetch_one(&mut self.0).await.unwrap()
+    }
+}
+
+/// Rows of one statement.
+const ROWS: usize = 250;
+
+/// Writes much at once, past the writer. Nothing lasts before its end.
+pub(crate) struct Bulk(Connection);
+
+/// An intent that was closed long ago.
+pub(crate) struct BulkIntent {
+    pub(crate) seq: u64,
+    pub(crate) target: String,
+    pub(crate) owner: String,
+    pub(crate) at: i64,
+    pub(crate) outcome: u64,
+}
+
+impl Bulk {
+    /// At a store whose tables are there.
+    pub(crate) async fn at(url: &str) -> Self {
+        let mut connection = Location::read(url).unwrap().beside(Duration::from_secs(20)).await.unwrap();
+        let quick = match &connection {
+            Connection::Sqlite(_) => {
+                "PRAGMA foreign_keys = OFF; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; \
+                 PRAGMA cache_size = -262144"
+            }
+            Connection::Postgres(_) => "SET synchronous_commit = off; SET session_replication_role = replica",
+        };
+        connection.plain(quick).await.unwrap();
+        Self(connection)
+    }
+
+    pub(crate) async fn begin(&mut self) {
+        self.0.plain("BEGIN").await.unwrap();
+    }
+
+    pub(crate) async fn commit(&mut self) {
+        self.0.commit().await.unwrap();
+    }
+
+    /// Records of a chain, from this number on.
+    pub(crate) async fn records(&mut self, chain: &str, first: u64, all: &[Vec<u8>]) {
+        for (part, rows) in all.chunks(ROWS).enumerate() {
+            let mut sql = Builder::new("INSERT INTO records (chain, seq, bytes) VALUES ");
+            for (n, bytes) in rows.iter().enumerate() {
+                let seq = signed(first) + i64::try_from(part * ROWS + n).unwrap();
+                sql.push(if n == 0 { "(" } else { ", (" }).push_bind(chain);
+                sql.push(", ").push_bind(seq).push(", ").push_bind(bytes).push(")");
+            }
+            sql.build().execute(&mut self.0).await.unwrap();
+        }
+    }
+
+    /// Intents of a chain that were closed by outcomes of the same one.
+    pub(crate) async fn intents(&mut self, chain: &str, all: &[BulkIntent]) {
+        for rows in all.chunks(ROWS) {
+            let mut sql = Builder::new(
+                "INSERT INTO intents (chain, seq, target, state, owner, lease_until, at, outcome_chain, outcome_seq, \
+                 closed_at) VALUES ",
+            );
+            for (n, row) in rows.iter().enumerate() {
+                sql.push(if n == 0 { "(" } else { ", (" }).push_bind(chain);
+                sql.push(", ").push_bind(signed(row.seq)).push(", ").push_bind(&row.target);
+                sql.push(", 'closed', ").push_bind(&row.owner).push(", ").push_bind(row.at + 30_000);
+                sql.push(", ").push_bind(row.at).push(", ").push_bind(chain);
+                sql.push(", ").push_bind(signed(row.outcome)).push(", ").push_bind(row.at).push(")");
+            }
+            sql.build().execute(&mut self.0).await.unwrap();
+        }
+    }
+
+    pub(crate) async fn person(&mut self, new: &NewPerson) {
+        ops::add_person(&mut self.0, new).await.unwrap();
+    }
+
+    /// What goes with a record.
+    pub(crate) async fn ops(&mut self, chain: &str, seq: u64, all: Vec<Op>) {
+        ops::all(&mut self.0, chain, seq, all).await.unwrap();
+    }
+
+    /// The store as a guard keeps it.
+    pub(crate) async fn end(mut self) {
+        if let Connection::Sqlite(_) = &self.0 {
+            self.0.plain("PRAGMA journal_mode = WAL").await.unwrap();
+        }
+        self.0.close().await.unwrap();
     }
 }
 

@@ -21,6 +21,7 @@ mod privacy;
 mod recovery;
 mod replicas;
 mod sessions;
+mod size;
 mod streams;
 mod tamper;
 mod upkeep;
