@@ -106,6 +106,8 @@ pub(super) struct Shared {
     pub(super) heads_failures: AtomicU64,
     /// How long records stay, milliseconds; 0: for ever.
     pub(super) retention: AtomicI64,
+    /// Whether there is more to be forgotten than was at once.
+    pub(super) forgetting: AtomicBool,
     /// Another process continues the chain: nothing is written here any more.
     pub(super) taken: AtomicBool,
     /// The epoch of the policy in force here; 0 for none.

@@ -62,6 +62,11 @@ impl Ledger {
         self.inner.shared.retention.store(records, Ordering::Relaxed);
     }
 
+    /// Whether what is over is still being forgotten, little by little: what it stands for cannot be closed before.
+    pub fn is_forgetting(&self) -> bool {
+        self.inner.shared.forgetting.load(Ordering::Relaxed)
+    }
+
     /// Closes the oldest records of this replica's chain into a segment, at most some thousands of them; none when there is
     /// nothing to close. Called until then, all that are old enough are closed.
     ///

@@ -11,8 +11,11 @@ use super::{
     insertion::Insertion,
     ops::signed,
     read::record_row,
-    statement::{query, query_scalar},
+    statement::{Builder, query, query_scalar},
 };
+
+/// Records read by their keys at once.
+const KEYS: usize = 500;
 
 /// Where every chain ends, by their names in order. One look into the key for each chain, however long they are.
 pub(super) async fn heads(mut on: On<'_>) -> Result<Vec<(String, Head)>, StoreError> {
@@ -117,24 +120,26 @@ impl Reader {
     /// may have been written while they are read.
     pub(crate) async fn each_proof(&self, mut each: impl FnMut(&[u8])) -> Result<(), StoreError> {
         let read = || StoreError::at("records");
-        let (mut chain, mut seq) = (String::new(), i64::MIN);
-        loop {
-            let rows = query(
-                "SELECT chain, seq, bytes FROM records WHERE kind IN ('heads', 'segment', 'start', 'stop') \
-                 AND (chain, seq) > ($1, $2) ORDER BY chain, seq LIMIT 1000",
-            )
-            .bind(&chain)
-            .bind(seq)
-            .fetch_all(self.pool())
-            .await
-            .map_err(read())?;
-            let Some(last) = rows.last() else { return Ok(()) };
-            chain = last.try_get(0).map_err(read())?;
-            seq = last.try_get(1).map_err(read())?;
-            for row in &rows {
-                each(row.try_get(2).map_err(read())?);
+        // Which they are is asked once: no order of theirs is that of an index.
+        let keys =
+            query("SELECT chain, seq FROM records WHERE kind IN ('heads', 'segment', 'start', 'stop')")
+                .fetch_all(self.pool())
+                .await
+                .map_err(read())?;
+        for keys in keys.chunks(KEYS) {
+            let mut sql = Builder::new("SELECT bytes FROM records WHERE (chain, seq) IN (VALUES ");
+            for (n, key) in keys.iter().enumerate() {
+                let chain: String = key.try_get(0).map_err(read())?;
+                let seq: i64 = key.try_get(1).map_err(read())?;
+                sql.push(if n == 0 { "(" } else { ", (" }).push_bind(chain);
+                sql.push(", ").push_bind(seq).push(")");
+            }
+            sql.push(")");
+            for row in &sql.build().fetch_all(self.pool()).await.map_err(read())? {
+                each(row.try_get(0).map_err(read())?);
             }
         }
+        Ok(())
     }
 }
 

@@ -115,6 +115,11 @@ impl Pool {
         }
     }
 
+    /// Whether its planner guesses how many rows have a value: then `+` before a column says that its index is not to be used.
+    pub(super) fn guesses(&self) -> bool {
+        matches!(self, Self::Sqlite(_))
+    }
+
     /// Whether there is a table of this name.
     pub(super) async fn has_table(&self, name: &str) -> Result<bool, sqlx::Error> {
         let sql = match self {

@@ -72,16 +72,46 @@ pub(super) async fn prune(connection: &mut Connection, before: i64, most: i64) -
         let done = query(sql).bind(before).bind(most).execute(&mut *connection).await.map_err(forget())?;
         full |= done.rows_affected() >= most.unsigned_abs();
     }
-    let done = query(
-        "DELETE FROM records WHERE (chain, seq) IN (SELECT r.chain, r.seq FROM segments s \
-         JOIN records r ON r.chain = s.chain AND r.seq BETWEEN s.first AND s.last \
-         ORDER BY r.chain, r.seq LIMIT $1)",
-    )
-    .bind(most)
-    .execute(connection)
-    .await
-    .map_err(forget())?;
-    Ok(full || done.rows_affected() >= most.unsigned_abs())
+    for chain in chains(connection).await? {
+        full |= taken_away(connection, &chain, most).await?;
+    }
+    Ok(full)
+}
+
+/// Chains of which something is in files.
+async fn chains(connection: &mut Connection) -> Result<Vec<String>, StoreError> {
+    query_scalar("SELECT DISTINCT chain FROM segments")
+        .fetch_all(connection)
+        .await
+        .map_err(StoreError::at("segments"))
+}
+
+/// Takes the first records of a chain away that are in the segment in which it begins, and looks at no others, however many
+/// there are. Gives whether there may be more.
+async fn taken_away(connection: &mut Connection, chain: &str, most: i64) -> Result<bool, StoreError> {
+    let forget = || StoreError::at("forget");
+    let begins: Option<i64> = query_scalar("SELECT MIN(seq) FROM records WHERE chain = $1")
+        .bind(chain)
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(forget())?;
+    let Some(begins) = begins else { return Ok(false) };
+    let last: Option<i64> =
+        query_scalar("SELECT MAX(last) FROM segments WHERE chain = $1 AND first <= $2 AND last >= $2")
+            .bind(chain)
+            .bind(begins)
+            .fetch_one(&mut *connection)
+            .await
+            .map_err(forget())?;
+    let Some(last) = last else { return Ok(false) };
+    let done = query("DELETE FROM records WHERE chain = $1 AND seq BETWEEN $2 AND $3")
+        .bind(chain)
+        .bind(begins)
+        .bind(last.min(begins.saturating_add(most - 1)))
+        .execute(connection)
+        .await
+        .map_err(forget())?;
+    Ok(done.rows_affected() > 0)
 }
 
 impl Reader {

@@ -185,18 +185,16 @@ impl Task {
                 Slot::Gap(gap) if !written => self.shared.put_back(gap),
                 Slot::Strangers(strangers) if !written => self.shared.strangers_back(strangers),
                 Slot::Uses(uses) if !matches!(done, Done::Plain) => self.shared.uses.put_back(uses),
-                // There is more: it is done as soon as there is time.
                 Slot::Leases(until) => {
                     if let Done::Renewed(intents) = &done {
                         self.at_work.renewed(intents, until);
                     }
                 }
-                Slot::Prune if matches!(done, Done::PrunedInPart) => self.prune_at = self.core.now(),
+                Slot::Prune => self.forgot(matches!(done, Done::PrunedInPart)),
                 Slot::Note(_)
                 | Slot::Gap(_)
                 | Slot::Strangers(_)
                 | Slot::Uses(_)
-                | Slot::Prune
                 | Slot::Own => {}
             }
         }

@@ -67,6 +67,8 @@ pub(super) struct Task {
     summary_at: i64,
     /// When is pruned next.
     prune_at: i64,
+    /// When the rest of what is forgotten goes on, where there is more than goes at once.
+    rest: Option<Instant>,
     /// When the end of the chain is looked at next.
     check_at: i64,
     /// The look at the end of the chain that is under way.
@@ -89,6 +91,7 @@ enum Woken {
     Delivery(Request),
     Note(Option<Note>),
     Flush,
+    Rest,
     Tick,
 }
 
@@ -119,6 +122,7 @@ impl Task {
             certainty: Certainty::Known,
             summary_at: now.saturating_add(upkeep::SUMMARY),
             prune_at: now.saturating_add(upkeep::PRUNE),
+            rest: None,
             check_at: now.saturating_add(upkeep::CHECK),
             check: None,
         }
@@ -188,6 +192,7 @@ impl Task {
                 }
                 Woken::Note(None) if batch.notes.is_empty() => going = Going::Ended,
                 Woken::Note(None) | Woken::Flush => {}
+                Woken::Rest => batch.own.push(self.forgotten()),
                 Woken::Tick => ticked = true,
             }
             break;
@@ -208,7 +213,8 @@ impl Task {
             going = Going::Ended;
         }
         if ticked {
-            batch.own = self.upkeep(batch.requests.is_empty()).await;
+            let own = self.upkeep(batch.requests.is_empty()).await;
+            batch.own.extend(own);
         }
         if going == Going::Ended {
             batch.own.extend(self.summaries(self.core.now()));
@@ -226,6 +232,7 @@ impl Task {
     async fn woken(&mut self, tick: &mut Interval, flush: Option<Instant>, room: (bool, bool)) -> Woken {
         let (deliveries, notes) = room;
         let due = flush.unwrap_or_else(Instant::now);
+        let rest = self.rest.unwrap_or_else(Instant::now);
         tokio::select! {
             biased;
             request = self.requests.recv() => Woken::Request(request),
@@ -233,6 +240,7 @@ impl Task {
             note = self.notes.recv(), if notes => Woken::Note(note),
             () = sleep_until(due.into()), if flush.is_some() => Woken::Flush,
             () = self.shared.crowded.notified(), if flush.is_some() => Woken::Flush,
+            () = sleep_until(rest.into()), if self.rest.is_some() => Woken::Rest,
             _ = tick.tick() => Woken::Tick,
         }
     }

@@ -1,7 +1,10 @@
 //! What the writer does of its own accord: a look at the files, renewals, summaries, forgetting, and a look at the end of
 //! the chain.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::{Duration, Instant},
+};
 
 use super::{
     Task,
@@ -9,7 +12,7 @@ use super::{
 };
 use crate::{
     ledger::{core::MEMORY, open::look, queue::Shared, summary},
-    store::{Bounds, FOLD_LONGEST, Head, Reader, Step},
+    store::{Bounds, FOLD_LONGEST, Head, Others, Reader, Step},
 };
 
 /// How often summaries are written, milliseconds.
@@ -22,6 +25,10 @@ const PRUNE_LATE: i64 = 10 * 60_000;
 pub(super) const CHECK: i64 = 10 * 60_000;
 /// Rows of each table pruned at once: some milliseconds.
 const PRUNED: u32 = 200;
+/// Between two times, while there is more: a millisecond in ten or twenty is the most that others wait for it.
+const PAUSE: Duration = Duration::from_millis(100);
+/// The same where all replicas wait.
+const SHARED_PAUSE: Duration = Duration::from_millis(500);
 
 const DAY: i64 = 24 * 60 * 60 * 1000;
 /// How long a delivery is kept that is settled.
@@ -69,12 +76,30 @@ impl Task {
             own.extend(self.summaries(now));
         }
         if now >= self.prune_at && (idle || now >= self.prune_at.saturating_add(PRUNE_LATE)) {
-            self.prune_at = now.saturating_add(PRUNE);
-            let retention = self.shared.retention.load(Ordering::Relaxed);
-            own.push((Slot::Prune, Step::Prune(bounds(now, retention))));
+            own.push(self.forgotten());
         }
         self.look_at_the_end(now);
         own
+    }
+
+    /// What is no longer remembered, as much of it as goes at once.
+    pub(super) fn forgotten(&mut self) -> (Slot, Step) {
+        let now = self.core.now();
+        self.prune_at = now.saturating_add(PRUNE);
+        self.rest = None;
+        let retention = self.shared.retention.load(Ordering::Relaxed);
+        (Slot::Prune, Step::Prune(bounds(now, retention)))
+    }
+
+    /// Forgot, perhaps in part. More goes soon, and with pauses, so that it keeps up with whatever is written and whoever
+    /// asks for something hardly waits for it.
+    pub(super) fn forgot(&mut self, in_part: bool) {
+        let pause = match self.core.others {
+            Others::AreGone => PAUSE,
+            Others::MayLive => SHARED_PAUSE,
+        };
+        self.rest = in_part.then(|| Instant::now() + pause);
+        self.shared.forgetting.store(in_part, Ordering::Relaxed);
     }
 
     /// The strangers so far, and when sessions were used last.
