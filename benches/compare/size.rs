@@ -7,6 +7,7 @@
 //! - `show`: records of a user, of a caller, of both, of a role, of one kind, the newest, and what is new
 //! - `export`: all records into a file of the folder, which is continued then, and verified
 //! - `erase`: one user
+//! - `retain`: the older half closed into segments by the guard, for some minutes, and verified with what is left
 //!
 //! The store is one of `src/ledger/tests/size.rs`. What the guard works with is made in the folder and stays there.
 
@@ -24,6 +25,7 @@ use connect_guard::demo::{
     process::Process,
     stage::{INSTANCE, Setting, Stage},
 };
+use tokio::time::sleep;
 
 type Fault = Box<dyn Error + Send + Sync>;
 
@@ -35,6 +37,9 @@ const CALLER: &str = "arn:aws:sts::111122223333:assumed-role/Desk-07/agent-3";
 const ROLE: &str = "arn:aws:iam::111122223333:role/Desk-07";
 /// Another user, to be erased.
 const ERASED: &str = "87654321-2222-1234-1234-000000004321";
+/// How long records are closed into segments at most, and without another one until nothing is left to be closed.
+const CLOSING: Duration = Duration::from_mins(5);
+const QUIET: Duration = Duration::from_secs(25);
 /// The wants, milliseconds.
 const SHOWN: f64 = 100.0;
 const READY: f64 = 2_000.0;
@@ -63,6 +68,7 @@ async fn main() -> Result<(), Fault> {
             "show" => bench.shown()?,
             "export" => bench.exported()?,
             "erase" => bench.erased()?,
+            "retain" => bench.retained().await?,
             _ => return Err(format!("`{work}` is unknown").into()),
         }
     }
@@ -191,6 +197,50 @@ impl Bench {
             &format!("{:.0} ms: {}", millis(took), String::from_utf8_lossy(&output.stdout).trim()),
         )
     }
+}
+
+impl Bench {
+    async fn retained(&self) -> Result<(), Fault> {
+        let segments = self.folder.join("segments");
+        let text = fs::read_to_string(self.stage.config())?;
+        let retention = format!("\n[retention]\nrecords = \"180d\"\ndirectory = \"{}\"\n", segments.display());
+        fs::write(self.stage.config(), text + &retention)?;
+        let mut guard = Process::start(&self.program, &self.stage).await?;
+        let begun = Instant::now();
+        // It has a minute and a half of its own first.
+        let (mut count, mut first, mut last) = (0, None, Instant::now());
+        while begun.elapsed() < CLOSING && (first.is_none() || last.elapsed() < QUIET) {
+            sleep(Duration::from_millis(200)).await;
+            let now = names(&segments).len();
+            if now > count {
+                (count, last) = (now, Instant::now());
+                first.get_or_insert(last);
+            }
+        }
+        guard.stop().await?;
+        let took = first.map_or(0.0, |first| last.duration_since(first).as_secs_f64());
+        let bytes: u64 = names(&segments).iter().filter_map(|path| Some(fs::metadata(path).ok()?.len())).sum();
+        said(
+            "closed into segments by a running guard",
+            &format!("{count} segments of at most 10,000 records in {took:.0} s, {} MB", bytes / 1_000_000),
+        )?;
+        let directory = segments.display().to_string();
+        let words = ["--format", "json", "audit", "verify", "--segments", &directory];
+        let (output, took, memory) = measured(&self.command(&words))?;
+        let found: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+        let records = found["records"].as_u64().unwrap_or(0);
+        let took = took.as_secs_f64();
+        said(
+            "`audit verify --segments`",
+            &format!("{records} records in {took:.1} s, {memory} MB of memory at most"),
+        )
+    }
+}
+
+/// The segments that are there.
+fn names(directory: &Path) -> Vec<PathBuf> {
+    let found = fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path());
+    found.filter(|path| path.extension().is_some_and(|end| end == "gz")).collect()
 }
 
 /// Has nothing of a file in memory any more.

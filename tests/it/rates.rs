@@ -1,6 +1,12 @@
 //! How often: of a caller, of a source, of Connect, in memory; and how many changes, in the ledger.
 
-use std::sync::Arc;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use connect_guard::demo::{
     caller::{Caller, Request},
@@ -12,10 +18,11 @@ use rustls_pki_types::{CertificateDer, ServerName, pem::PemObject};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
+    task::JoinSet,
 };
 use tokio_rustls::TlsConnector;
 
-use crate::running::{Running, roomy, user};
+use crate::running::{Running, own_address, roomy, user};
 
 /// A rate that is used up in a test, in place of the one that is never reached.
 fn tight(which: &str, to: &str, users: usize) -> Setting {
@@ -65,6 +72,68 @@ async fn g1_keys_of_one_role_share_its_rate() {
     assert!((3..=11).contains(&first), "{first} {}", guard.log());
     assert!(served(&other, 5).await <= 1, "{}", guard.log());
     assert!(served(&desk, 2).await >= 1, "{}", guard.log());
+}
+
+/// Connect serves two a second of each operation. Three callers change addresses as fast as they may, and a program reads a
+/// user every second besides: everybody is served or told when to come back, nobody gets a fault, and Connect refuses next
+/// to nothing. A change takes two reads, and the program has one of the two a second.
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_go_on_at_connects_own_rate_beside_a_program_that_polls() {
+    const LASTS: Duration = Duration::from_secs(30);
+    let mut setting = Setting::default();
+    setting.connect.instances[0].users.extend((1..=200).map(user));
+    let guard = Running::with(setting).await;
+    let (desk, help) = (guard.caller("IdentityDesk"), guard.caller("HelpDesk"));
+    let (begun, next) = (Instant::now(), Arc::new(AtomicUsize::new(1)));
+    let mut working = JoinSet::new();
+    for _ in 0..3 {
+        let (desk, next) = (desk.clone(), Arc::clone(&next));
+        working.spawn(async move {
+            let (mut made, mut told) = (0, 0);
+            while begun.elapsed() < LASTS {
+                let user = user(next.fetch_add(1, Ordering::SeqCst));
+                let request = Request::update_identity(INSTANCE, &user.id, &[("Email", &own_address(&user))]);
+                loop {
+                    let answer = desk.send(&request).await.unwrap();
+                    match answer.status {
+                        200 => made += 1,
+                        429 => {
+                            told += 1;
+                            let wait: u64 = answer.header("retry-after").unwrap().parse().unwrap();
+                            tokio::time::sleep(Duration::from_secs(wait.min(5))).await;
+                            if begun.elapsed() < LASTS {
+                                continue;
+                            }
+                        }
+                        other => panic!("{other} {}", answer.text()),
+                    }
+                    break;
+                }
+            }
+            (made, told)
+        });
+    }
+    let mut poll = tokio::time::interval(Duration::from_secs(1));
+    let (mut polled, mut served) = (0, 0);
+    while begun.elapsed() < LASTS {
+        poll.tick().await;
+        let answer = help.send(&read(1)).await.unwrap();
+        assert!([200, 429].contains(&answer.status), "{} {}", answer.status, answer.text());
+        polled += 1;
+        served += usize::from(answer.status == 200);
+    }
+    let (mut made, mut told) = (0, 0);
+    while let Some(one) = working.join_next().await {
+        let (more_made, more_told) = one.unwrap();
+        made += more_made;
+        told += more_told;
+    }
+    let seconds = begun.elapsed().as_secs();
+    println!("{made} changes in {seconds} s, {told} told to come back; {served} of {polled} reads served");
+    // Two reads a change, of two a second less one.
+    assert!(made * 10 >= usize::try_from(seconds).unwrap() * 4, "{made} changes in {seconds} s {}", guard.log());
+    assert!(served * 4 >= polled, "{served} of {polled} reads");
+    assert_eq!(guard.stage.connect.updates().len(), made, "each change is sent once");
 }
 
 /// Whoever only claims to be somebody uses up nothing of his.

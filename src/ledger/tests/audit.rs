@@ -50,6 +50,41 @@ async fn some(bench: &Bench) -> Ledger {
     ledger
 }
 
+/// Of each session one record in turn, an hour between two of them.
+#[tokio::test]
+async fn the_last_records_of_a_role_are_those_of_all_its_sessions() {
+    let bench = Bench::new();
+    let ledger = bench.ledger().await;
+    for n in 0..12 {
+        let mut refused = notes::refused(Some(n % 2));
+        refused.caller.principal.arn = match n % 4 {
+            0 => Arn::read("arn:aws:iam::111122223333:role/Desk"),
+            1 => Arn::read("arn:aws:sts::111122223333:assumed-role/Desk/a"),
+            2 => Arn::read("arn:aws:sts::111122223333:assumed-role/Desk/b"),
+            _ => Arn::read("arn:aws:sts::111122223333:assumed-role/Desk0/a"),
+        }
+        .unwrap();
+        ledger.refuse(&refused, Plan::of_refusal(&refused, &routing(), bench.clock.now())).await.unwrap();
+        bench.pass(3_600);
+    }
+    let desk = desk(&bench).await;
+    let role = Arn::read("arn:aws:iam::111122223333:role/Desk").unwrap();
+    let by = |most| RecordFilter { caller: Some(role.clone()), most, ..RecordFilter::default() };
+    let numbers = async |filter: &RecordFilter| -> Vec<u64> {
+        desk.records(filter).await.unwrap().iter().map(|audited| audited.seq).collect()
+    };
+    let all = [1, 2, 3, 5, 6, 7, 9, 10, 11];
+    for most in 1..=10_u32 {
+        let last = all.len().saturating_sub(most as usize);
+        assert_eq!(numbers(&by(most)).await, all[last..], "the last {most}");
+    }
+    // What is new is found as well.
+    let order = desk.records(&by(100)).await.unwrap()[4].order;
+    assert_eq!(numbers(&RecordFilter { after: Some(order), ..by(100) }).await, all[5..]);
+    let of = RecordFilter { user: Some(user(0)), ..by(2) };
+    assert_eq!(numbers(&of).await, [9, 11]);
+}
+
 #[tokio::test]
 async fn records_are_found_by_whom_what_and_when_they_are_about() {
     let bench = Bench::new();

@@ -332,7 +332,7 @@ async fn made(url: String, records: u64) {
 /// How many, and where, is said from outside: otherwise a few, to see that they are what a guard leaves.
 #[tokio::test(flavor = "multi_thread")]
 #[expect(clippy::disallowed_methods, reason = "how many, and where, is said from outside")]
-async fn o1_a_year_of_records_is_a_sound_ledger() {
+async fn a_year_of_records_is_a_sound_ledger() {
     let bench = Bench::new();
     let given = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
     let records = given("SIZE_RECORDS").map_or(RECORDS, |text| text.parse().unwrap());

@@ -138,6 +138,25 @@ async fn counts_keys_and_windows_are_forgotten_in_small_parts() {
     assert!(ledger.say(&event, &routing(), Some("once")).await.unwrap());
 }
 
+/// As much as is written is forgotten: not once in a turn of ten seconds only, and also while somebody asks for something.
+#[tokio::test]
+async fn what_is_to_be_forgotten_is_forgotten_in_one_go() {
+    let bench = Bench::new();
+    let ledger = bench.ledger().await;
+    let mut other = bench.outsider().await;
+    let sql = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000) \
+         INSERT INTO said (key, at) SELECT 'k' || i, 0 FROM n";
+    other.run(sql).await.unwrap();
+    bench.pass(11 * 60);
+    // Turns come every ten seconds.
+    let begun = std::time::Instant::now();
+    while count(&mut other, "SELECT count(*) FROM said").await > 0 {
+        assert!(begun.elapsed() < Duration::from_secs(60), "what is old is still there");
+        ledger.started(Digest::of(b"policy")).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
 #[tokio::test]
 async fn commits_are_timed_and_failures_named() {
     let bench = Bench::new();
