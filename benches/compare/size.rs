@@ -141,7 +141,11 @@ impl Bench {
                 let begun = Instant::now();
                 let mut guard = Process::start(&self.program, &self.stage).await?;
                 took.push(begun.elapsed());
-                if killed { guard.kill().await? } else { drop(guard.stop().await?) }
+                if killed {
+                    guard.kill().await?;
+                } else {
+                    guard.stop().await?;
+                }
             }
             told(what, took, READY)?;
         }

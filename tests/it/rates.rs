@@ -252,9 +252,9 @@ async fn g7_time_that_is_not_seen_gives_no_burst() {
     let help = guard.caller("HelpDesk");
     served(&help, 12).await;
     guard.signal(Signal::STOP).unwrap();
-    tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
     guard.signal(Signal::CONT).unwrap();
-    let begun = std::time::Instant::now();
+    let begun = Instant::now();
     let again = served(&help, 6).await;
     let most = 3 + usize::try_from(begun.elapsed().as_secs()).unwrap();
     assert!(again <= most.min(5), "{again} of {most}");
