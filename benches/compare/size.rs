@@ -207,7 +207,8 @@ impl Bench {
     async fn retained(&self) -> Result<(), Fault> {
         let segments = self.folder.join("segments");
         let text = fs::read_to_string(self.stage.config())?;
-        let retention = format!("\n[retention]\nrecords = \"180d\"\ndirectory = \"{}\"\n", segments.display());
+        let retention =
+            format!("\n[retention]\nrecords = \"180d\"\ndirectory = \"{}\"\n", segments.display());
         fs::write(self.stage.config(), text + &retention)?;
         let mut guard = Process::start(&self.program, &self.stage).await?;
         let begun = Instant::now();
@@ -223,7 +224,8 @@ impl Bench {
         }
         guard.stop().await?;
         let took = first.map_or(0.0, |first| last.duration_since(first).as_secs_f64());
-        let bytes: u64 = names(&segments).iter().filter_map(|path| Some(fs::metadata(path).ok()?.len())).sum();
+        let bytes: u64 =
+            names(&segments).iter().filter_map(|path| Some(fs::metadata(path).ok()?.len())).sum();
         said(
             "closed into segments by a running guard",
             &format!("{count} segments of at most 10,000 records in {took:.0} s, {} MB", bytes / 1_000_000),
@@ -249,7 +251,8 @@ fn names(directory: &Path) -> Vec<PathBuf> {
 
 /// Has nothing of a file in memory any more.
 fn forget(file: &Path) -> Result<(), Fault> {
-    timed(Command::new("dd").arg(format!("if={}", file.display())).args(["iflag=nocache", "count=0"])).map(|_| ())
+    timed(Command::new("dd").arg(format!("if={}", file.display())).args(["iflag=nocache", "count=0"]))
+        .map(|_| ())
 }
 
 /// How long a command took that succeeds.

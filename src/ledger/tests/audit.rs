@@ -59,9 +59,9 @@ async fn the_last_records_of_a_role_are_those_of_all_its_sessions() {
         let mut refused = notes::refused(Some(n % 2));
         refused.caller.principal.arn = match n % 4 {
             0 => Arn::read("arn:aws:iam::111122223333:role/Desk"),
-            1 => Arn::read("arn:aws:sts::111122223333:assumed-role/Desk/a"),
-            2 => Arn::read("arn:aws:sts::111122223333:assumed-role/Desk/b"),
-            _ => Arn::read("arn:aws:sts::111122223333:assumed-role/Desk0/a"),
+            1 => Arn::read("arn:aws:sts::111122223333:assumed-role/Desk/agent-a"),
+            2 => Arn::read("arn:aws:sts::111122223333:assumed-role/Desk/agent-b"),
+            _ => Arn::read("arn:aws:sts::111122223333:assumed-role/Desk0/agent-a"),
         }
         .unwrap();
         ledger.refuse(&refused, Plan::of_refusal(&refused, &routing(), bench.clock.now())).await.unwrap();

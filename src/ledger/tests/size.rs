@@ -11,13 +11,8 @@ use super::*;
 use crate::{
     caller::{Arn, Caller, Principal},
     ledger::{
-        answer,
-        core::Core,
-        intent,
-        lease::AtWork,
-        notices, outbox, outcome,
-        outcome::reference,
-        refusal, summary,
+        answer, core::Core, intent, lease::AtWork, notices, outbox, outcome, outcome::reference, refusal,
+        summary,
     },
     operation::testing::ordinary,
     store::{
@@ -152,8 +147,7 @@ impl Maker {
             vec![FieldChange { field: Field::Email, before: Some(from.clone()), after: Some(to.clone()) }];
         let signature = format!("{}", self.head.seq);
         let asked = (who, attempt(&signature, &to), update(n, &to));
-        let permit =
-            Permit::for_tests(asked, seen(n, &from), differences, Vec::new(), self.core.clock.now());
+        let permit = Permit::for_tests(asked, seen(n, &from), differences, Vec::new(), self.core.clock.now());
         let plan = plan(&permit);
         let at = self.core.now();
         let step = append(intent::step(&self.core, &permit, &plan).unwrap());
@@ -212,8 +206,7 @@ impl Maker {
             _ => format!("/users/{INSTANCE}/{}", user(n)),
         };
         let asked = (who, attempt("a", ""), ordinary("GET", &target, ""));
-        let permit =
-            Permit::for_tests(asked, Seen::default(), Vec::new(), Vec::new(), self.core.clock.now());
+        let permit = Permit::for_tests(asked, Seen::default(), Vec::new(), Vec::new(), self.core.clock.now());
         let compose = refusal::ordinary(&self.core, &permit, self.core.now());
         self.composed(compose, None, None).await;
     }

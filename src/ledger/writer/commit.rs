@@ -191,11 +191,7 @@ impl Task {
                     }
                 }
                 Slot::Prune => self.forgot(matches!(done, Done::PrunedInPart)),
-                Slot::Note(_)
-                | Slot::Gap(_)
-                | Slot::Strangers(_)
-                | Slot::Uses(_)
-                | Slot::Own => {}
+                Slot::Note(_) | Slot::Gap(_) | Slot::Strangers(_) | Slot::Uses(_) | Slot::Own => {}
             }
         }
         if others.notices {
