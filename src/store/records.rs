@@ -61,7 +61,6 @@ impl DeskStore {
             // What is new is little.
             _ if pick.after.is_some() => return self.some(pick, None, &pick.kinds).await.map(of_found),
             Some(PrincipalPick::OrBegins(arn, begin)) => self.of_role(pick, (arn, begin)).await?,
-            Some(PrincipalPick::Exactly(_)) => self.some(pick, None, &pick.kinds).await?,
             None if pick.subject.is_none() && pick.record.is_none() && pick.kinds.len() > 1 => {
                 let mut found = Vec::new();
                 for kind in &pick.kinds {
@@ -70,7 +69,7 @@ impl DeskStore {
                 }
                 found
             }
-            None => self.some(pick, None, &pick.kinds).await?,
+            Some(PrincipalPick::Exactly(_)) | None => self.some(pick, None, &pick.kinds).await?,
         };
         found.reverse();
         Ok(of_found(found))

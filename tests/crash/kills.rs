@@ -34,8 +34,8 @@ const KILLS: usize = 5;
 const PATIENCE: Duration = Duration::from_secs(50);
 const TRIES: usize = 12;
 
-/// Requests of Connect between two kills, at least.
-const SERVED: usize = 10;
+/// Requests of Connect between two kills, at least: some for each caller, so that none is always the one that is cut off.
+const SERVED: usize = 60;
 /// Between two looks whether there is anything left to be done.
 const AGAIN: Duration = Duration::from_millis(200);
 

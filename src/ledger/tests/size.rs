@@ -156,10 +156,10 @@ impl Maker {
         let mut target = String::new();
         let mut known = Vec::new();
         for op in ops {
-            match op {
-                Op::Intent(new) => target = new.target,
-                op if is_new && is_known(&op) => known.push(op),
-                _ => {}
+            if let Op::Intent(new) = op {
+                target = new.target;
+            } else if is_new && is_known(&op) {
+                known.push(op);
             }
         }
         let named = IntentRef { chain: self.core.chain.to_string(), seq: head.seq };
@@ -283,7 +283,7 @@ async fn made(url: String, records: u64) {
     let options = || LedgerOptions {
         url: url.clone(),
         replica: "guard".into(),
-        timeout: Duration::from_secs(60),
+        timeout: Duration::from_mins(1),
         lease: Duration::from_millis(LEASE.unsigned_abs()),
         queue: 16,
         ephemeral: Some("a test".into()),
@@ -304,7 +304,7 @@ async fn made(url: String, records: u64) {
         hash,
         clock: clock.clone(),
         lease: LEASE,
-        timeout: Duration::from_secs(60),
+        timeout: Duration::from_mins(1),
     };
     let (to, from) = mpsc::channel(4);
     let maker = Maker {
