@@ -104,24 +104,22 @@ impl Bench {
     }
 
     fn verified(&self) -> Result<(), Fault> {
-        let plain: [&[&str]; 2] = [&["cat"], &["sha256sum"]];
         if let Some(file) = self.file() {
             let bytes = fs::metadata(file)?.len();
             said("the store's file", &format!("{} MB", bytes / 1_000_000))?;
-            for words in plain {
+            for plain in ["cat", "sha256sum"] {
                 forget(file)?;
-                let mut command = Command::new(words[0]);
-                let (took, _) = timed(command.arg(file))?;
-                said(&format!("`{}` of it", words[0]), &pace(bytes, took))?;
+                let (took, _) = timed(Command::new(plain).arg(file))?;
+                said(&format!("`{plain}` of it"), &pace(bytes, took))?;
             }
             forget(file)?;
         }
         let (output, took, memory) = measured(&self.command(&["--format", "json", "audit", "verify"]))?;
         let found: serde_json::Value = serde_json::from_slice(&output.stdout)?;
-        if found["faults"] != serde_json::json!([]) {
+        if found.get("faults") != Some(&serde_json::json!([])) {
             return Err(format!("it does not verify: {found}").into());
         }
-        let records = found["records"].as_u64().unwrap_or(0);
+        let records = found.get("records").and_then(serde_json::Value::as_u64).unwrap_or(0);
         let pace = match self.file() {
             Some(file) => format!(", {}", pace(fs::metadata(file)?.len(), took)),
             None => String::new(),
@@ -234,7 +232,7 @@ impl Bench {
         let words = ["--format", "json", "audit", "verify", "--segments", &directory];
         let (output, took, memory) = measured(&self.command(&words))?;
         let found: serde_json::Value = serde_json::from_slice(&output.stdout)?;
-        let records = found["records"].as_u64().unwrap_or(0);
+        let records = found.get("records").and_then(serde_json::Value::as_u64).unwrap_or(0);
         let took = took.as_secs_f64();
         said(
             "`audit verify --segments`",
