@@ -129,7 +129,6 @@ async fn changes_go_on_at_connects_own_rate_beside_a_program_that_polls() {
         told += more_told;
     }
     let seconds = begun.elapsed().as_secs();
-    println!("{made} changes in {seconds} s, {told} told to come back; {served} of {polled} reads served");
     // Two reads a change, of two a second less one.
     assert!(
         made * 10 >= usize::try_from(seconds).unwrap() * 4,
