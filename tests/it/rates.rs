@@ -122,17 +122,13 @@ async fn changes_go_on_at_connects_own_rate_beside_a_program_that_polls() {
         polled += 1;
         served += usize::from(answer.status == 200);
     }
-    let (mut made, mut told) = (0, 0);
-    while let Some(one) = working.join_next().await {
-        let (more_made, more_told) = one.unwrap();
-        made += more_made;
-        told += more_told;
-    }
+    let (made, told) =
+        working.join_all().await.into_iter().fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1));
     let seconds = begun.elapsed().as_secs();
     // Two reads a change, of two a second less one.
     assert!(
         made * 10 >= usize::try_from(seconds).unwrap() * 4,
-        "{made} changes in {seconds} s {}",
+        "{made} changes in {seconds} s, {told} times told to wait {}",
         guard.log()
     );
     assert!(served * 4 >= polled, "{served} of {polled} reads");

@@ -90,7 +90,7 @@ impl Maker {
         u32::try_from(self.below(USERS)).unwrap()
     }
 
-    async fn person(&mut self, new: NewPerson) -> PersonRow {
+    fn person(&mut self, new: NewPerson) -> PersonRow {
         if let Some(row) = self.people.get(&new.person) {
             return row.clone();
         }
@@ -102,10 +102,7 @@ impl Maker {
 
     /// The next record, and what was to be written beside it.
     async fn written(&mut self, append: Append, intent: Option<State>) -> (Head, Vec<Op>) {
-        let person = match append.person {
-            Some(new) => Some(self.person(new).await),
-            None => None,
-        };
+        let person = append.person.map(|new| self.person(new));
         self.composed(append.compose, person, intent).await
     }
 
