@@ -351,15 +351,12 @@ impl Client {
             }
         }
         // On the heap: most requests need no handshake, and none is to have room for the state of one.
-        Box::pin(async {
+        let afresh = Box::pin(async {
             let fresh = self.dial.open().await.map_err(unsent)?.counted(self.tally.open_one());
             let again = build()?;
-            if !may() {
-                return Err(late());
-            }
-            fresh.exchange(again, self.bounds.answer).await
-        })
-        .await
+            if may() { fresh.exchange(again, self.bounds.answer).await } else { Err(late()) }
+        });
+        afresh.await
     }
 }
 
