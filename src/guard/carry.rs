@@ -167,7 +167,7 @@ impl Guard {
             match self.ledger.close(open, finding.clone()).await {
                 Ok(closed) => return Ok(self.closed(closed)),
                 Err((same, unwritten)) => {
-                    tracing::error!(record = same.record().seq, %unwritten, "an outcome could not be written");
+                    tracing::error!(record = %same.record(), %unwritten, "an outcome could not be written");
                     open = same;
                 }
             }

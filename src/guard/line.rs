@@ -30,7 +30,7 @@ pub(super) struct Line {
     /// The monitor that lets it through, where no rule allows it.
     pub(super) monitor: Option<String>,
     /// The record that says what became of it.
-    pub(super) record: Option<u64>,
+    pub(super) record: Option<String>,
     told: bool,
 }
 
@@ -75,7 +75,7 @@ impl Line {
             why = stop.and_then(Stop::why),
             monitor = self.monitor.as_deref(),
             status,
-            record = self.record,
+            record = self.record.as_deref(),
             verify_ms = millis(Stage::Verify),
             screen_ms = millis(Stage::Screen),
             limit_ms = millis(Stage::Limit),

@@ -94,7 +94,7 @@ impl Guard {
             Next::Look(undecided) => {
                 // On the heap: the state of an ordinary operation, which there are many of, is not to have room for it.
                 let recorded = Box::pin(self.clone().change(undecided, spent)).await?;
-                line.record = Some(recorded.record().seq);
+                line.record = Some(recorded.record().to_string());
                 Ok((answer(&recorded, &origin.request_id), Outcome::from(&recorded)))
             }
         }

@@ -41,12 +41,12 @@ impl Guard {
     fn take(self: &Arc<Self>, orphan: Orphan) {
         match orphan {
             Orphan::Open(open) => {
-                let (record, told) = (open.record().seq, open.told());
+                let (record, told) = (open.record().to_string(), open.told());
                 tracing::warn!(record, operation = open.operation(), "taking over an open change");
                 self.settled_later(open, told);
             }
             Orphan::Watch(watch) => {
-                let record = watch.change().record().seq;
+                let record = watch.change().record().to_string();
                 tracing::info!(record, operation = watch.change().operation(), "watching a change further");
                 self.watched_later(watch);
             }
@@ -55,7 +55,7 @@ impl Guard {
 
     /// Settles a change while nobody waits. Without room for it its lease runs out, and it is found again.
     pub(super) fn settled_later(self: &Arc<Self>, open: Open, told: Told) {
-        let record = open.record().seq;
+        let record = open.record().to_string();
         let settling = self.own(|guard| async move {
             let tally = guard.tally.clone();
             tally.open.during(guard.settle(open, told)).await;
@@ -67,7 +67,7 @@ impl Guard {
 
     /// Watches a change. Without room for it its lease runs out, and it is found again.
     pub(super) fn watched_later(self: &Arc<Self>, watch: Watch) {
-        let record = watch.change().record().seq;
+        let record = watch.change().record().to_string();
         if self.own(|guard| guard.watch(watch)).is_none() {
             tracing::warn!(record, "too much to watch: this change has to wait");
         }

@@ -39,7 +39,7 @@ impl Guard {
 
     async fn watched(&self, mut watch: Watch) {
         let (later, side_effects) = self.look_on(&watch).await;
-        let record = watch.change().record().seq;
+        let record = watch.change().record().to_string();
         let passed_for = watch.passed_for();
         match (passed_for, later) {
             (PassedFor::Done, Later::NotShown | Later::NotRead) => {

@@ -1,5 +1,7 @@
 //! What happened, to whom, by whom and how proven, from where, on which ground: plain data that is sealed in the outbox.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -22,6 +24,13 @@ pub struct RecordRef {
     pub seq: u64,
     /// The record's hash, hexadecimal.
     pub hash: String,
+}
+
+/// As notices and commands name it: `CHAIN/SEQ`.
+impl fmt::Display for RecordRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.chain, self.seq)
+    }
 }
 
 /// A field and its values.

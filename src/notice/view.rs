@@ -230,7 +230,7 @@ impl RefusalsView {
             callers: CountsView::of(&refusals.callers, line),
             users: CountsView::of(&refusals.users, |user| username(user, audience)),
             codes: CountsView::of(&refusals.codes, line),
-            records: records.map(|record| line(&format!("{}/{}", record.chain, record.seq))).collect(),
+            records: records.map(|record| line(&record.to_string())).collect(),
             records_left_out: refusals.records.len().saturating_sub(MOST),
         }
     }

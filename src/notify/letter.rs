@@ -36,7 +36,7 @@ impl Letter {
         let recipient = Address::read(&delivery.recipient).map_err(|_| Unsent::Address)?;
         let (from, to) = (mailbox(from)?, mailbox(&recipient)?);
         let millis = u64::try_from(delivery.at).unwrap_or_default();
-        let event = format!("{}; record={}/{}", delivery.kind, delivery.record.chain, delivery.record.seq);
+        let event = format!("{}; record={}", delivery.kind, delivery.record);
         let message = Message::builder()
             .from(Mailbox::new(None, from.clone()))
             .to(Mailbox::new(None, to.clone()))

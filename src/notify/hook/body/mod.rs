@@ -43,7 +43,7 @@ impl Message<'_> {
 
     /// Where in the ledger it stands: chain and number.
     fn record(&self) -> String {
-        format!("{}/{}", self.delivery.record.chain, self.delivery.record.seq)
+        self.delivery.record.to_string()
     }
 
     /// When it was found, RFC 3339.
