@@ -148,11 +148,15 @@ where
     let mut gated = Gated::new(stream, Gate::new(options.gate), options.timeouts, ties, refuse);
     loop {
         // hyper's buffers are made once there is something to read, and given back when it rests.
-        let begun = shared.stop.run_until_cancelled(poll_fn(|cx| gated.poll_released(cx))).await;
-        if begun.is_none() && gated.is_quiet() {
-            // How it ends matters to nobody.
-            let _ = gated.shutdown().await;
-            return;
+        match shared.stop.run_until_cancelled(poll_fn(|cx| gated.poll_begun(cx))).await {
+            // The stream is broken.
+            Some(Err(_)) => return,
+            None if gated.is_quiet() => {
+                // How it ends matters to nobody.
+                let _ = gated.shutdown().await;
+                return;
+            }
+            Some(Ok(())) | None => {}
         }
         let Some(rested) = Box::pin(speak(&shared, &exchange, gated)).await else { return };
         gated = rested;

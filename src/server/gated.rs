@@ -164,14 +164,23 @@ impl<Io> Gated<Io> {
     }
 }
 
-impl<Io: AsyncRead + Unpin> Gated<Io> {
+impl<Io: AsyncRead + AsyncWrite + Unpin> Gated<Io> {
     /// Whether nothing has been read that waits for an answer.
     pub(super) fn is_quiet(&self) -> bool {
         self.held.is_empty() && self.farewell.is_empty()
     }
 
+    /// As [`Self::poll_released`], for a connection that waits: what TLS has to say meanwhile (an alert, a new key) is sent.
+    pub(super) fn poll_begun(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let released = self.poll_released(cx)?;
+        if released.is_pending() {
+            let _ = Pin::new(&mut self.io).poll_flush(cx)?;
+        }
+        released.map(Ok)
+    }
+
     /// Reads until octets are released, or the end has come.
-    pub(super) fn poll_released(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_released(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.phase != Phase::Ended && self.released == 0 {
             self.ask();
             if self.phase == Phase::Ended || self.released > 0 {

@@ -56,6 +56,22 @@ async fn a_connection_that_rested_is_served_again() {
 }
 
 #[tokio::test]
+async fn what_is_no_tls_ends_a_connection_that_waits() {
+    let running = Running::start(options());
+    for used in [false, true] {
+        let mut stream = running.connect().await;
+        if used {
+            stream.write_all(&get("/a")).await.unwrap();
+            assert_eq!(one(&mut stream).await.status, 200);
+            sleep(REST * 5).await;
+        }
+        let (mut tcp, _tls) = stream.into_inner();
+        tcp.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+        eventually(|| running.counts.stats().open == 0).await;
+    }
+}
+
+#[tokio::test]
 async fn v11_connections_over_the_cap_of_all_are_closed_at_once() {
     let running = with_caps(|caps| caps.connections = 1);
     let first = running.connect().await;
