@@ -31,10 +31,11 @@ fuzz_target!(|octets: &[u8]| {
     for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
         for comma in [", ", ","] {
             let text = order.map(|place: usize| parts[place].as_str()).join(comma);
-            let Ok(again) = Claimed::read(&format!("AWS4-HMAC-SHA256 {text}")) else { panic!("{text}") };
+            let text = format!("AWS4-HMAC-SHA256 {text}");
+            let Ok(again) = Claimed::read(&text) else { panic!("{text}") };
             assert_eq!(
                 (again.access_key_id, again.date, again.region, again.service),
-                (access_key_id.clone(), date.clone(), region.clone(), service.clone())
+                (*access_key_id, *date, *region, *service)
             );
             assert_eq!((&again.signed_headers, &again.signature), (signed_headers, signature));
         }

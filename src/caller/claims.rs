@@ -38,7 +38,7 @@ pub(super) struct Scope {
 /// What a head claims, in good form and good time.
 pub(super) struct Claims<'a> {
     /// The parts of `Authorization`.
-    pub(super) claimed: Claimed,
+    pub(super) claimed: Claimed<'a>,
     /// `x-amz-date` as sent.
     pub(super) date: &'a str,
     /// The same, read.
@@ -72,7 +72,7 @@ impl<'a> Claims<'a> {
             Occurs::Many => return Err(AuthorizationFault::Form("there is more than one").into()),
             Occurs::One(value) => Claimed::read(value)?,
         };
-        if is_aws_issued(&claimed.access_key_id) {
+        if is_aws_issued(claimed.access_key_id) {
             return Err(Unverified::AwsKey);
         }
         let (date, signed_at) = signing_time(headers)?;
@@ -138,12 +138,12 @@ impl<'a> ContentHash<'a> {
 
 impl Scope {
     /// The scope's service, Region and day.
-    fn holds(&self, claimed: &Claimed, date: &str) -> Result<(), Unverified> {
+    fn holds(&self, claimed: &Claimed<'_>, date: &str) -> Result<(), Unverified> {
         if claimed.service != SERVICE {
             Err(Unverified::Scope("service"))
-        } else if !self.regions.contains(&claimed.region) {
+        } else if !self.regions.contains(claimed.region) {
             Err(Unverified::Scope("Region"))
-        } else if date.get(..8) != Some(claimed.date.as_str()) {
+        } else if date.get(..8) != Some(claimed.date) {
             Err(Unverified::Scope("day"))
         } else {
             Ok(())
@@ -221,9 +221,9 @@ fn within_skew(signed_at: Now, now: Now) -> Result<(), Unverified> {
 }
 
 /// That everything which may change a request's meaning is signed, and that everything signed is there, once.
-fn all_signed(headers: &Headers, signed: &[String]) -> Result<(), Unverified> {
+fn all_signed(headers: &Headers, signed: &[&str]) -> Result<(), Unverified> {
     // The list is sorted; were it not, less would count as signed, never more.
-    let is_signed = |name: &str| signed.binary_search_by(|other| other.as_str().cmp(name)).is_ok();
+    let is_signed = |name: &str| signed.binary_search_by(|other| (*other).cmp(name)).is_ok();
     let must = |name: &str| {
         matches!(name, "host" | "content-type")
             || name.starts_with("x-amz-")
@@ -240,14 +240,14 @@ fn all_signed(headers: &Headers, signed: &[String]) -> Result<(), Unverified> {
 
 /// The session token that goes with the id of a session, and with no other. Its form alone is looked at: a token that
 /// nobody issued is told from no other.
-fn token<'a>(headers: &'a Headers, claimed: &Claimed) -> Result<Option<&'a str>, Unverified> {
+fn token<'a>(headers: &'a Headers, claimed: &Claimed<'_>) -> Result<Option<&'a str>, Unverified> {
     let is_token = |text: &str| {
         (1..=TOKEN_MAX).contains(&text.len())
             && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
     };
     match headers.occurs("x-amz-security-token") {
-        Occurs::Absent if !Session::is_id(&claimed.access_key_id) => Ok(None),
-        Occurs::One(token) if Session::is_id(&claimed.access_key_id) && is_token(token) => Ok(Some(token)),
+        Occurs::Absent if !Session::is_id(claimed.access_key_id) => Ok(None),
+        Occurs::One(token) if Session::is_id(claimed.access_key_id) && is_token(token) => Ok(Some(token)),
         Occurs::Absent | Occurs::One(_) | Occurs::Many => Err(Unverified::Token),
     }
 }

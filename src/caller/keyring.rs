@@ -148,11 +148,11 @@ impl KeyRing {
     pub fn named<'a>(&'a self, head: &Head) -> Option<Cow<'a, str>> {
         let Occurs::One(value) = head.headers.occurs("authorization") else { return None };
         let key_id = Claimed::read(value).ok()?.access_key_id;
-        if let Some((id, _)) = self.keys.get_key_value(&key_id) {
+        if let Some((id, _)) = self.keys.get_key_value(key_id) {
             return Some(Cow::Borrowed(id));
         }
         let Occurs::One(token) = head.headers.occurs("x-amz-security-token") else { return None };
-        let (session, _) = self.sessions.as_ref().filter(|_| Session::is_id(&key_id))?.unsealed(token);
+        let (session, _) = self.sessions.as_ref().filter(|_| Session::is_id(key_id))?.unsealed(token);
         session.filter(|session| session.id == key_id).map(|session| Cow::Owned(session.id))
     }
 
@@ -204,7 +204,7 @@ impl KeyRing {
             signed_at: claims.signed_at,
         };
         let caller = Caller { principal, proof, origin: head.origin.clone(), notes: claims.notes };
-        Ok((caller, attempt, claims.claimed.region))
+        Ok((caller, attempt, claims.claimed.region.to_owned()))
     }
 
     /// Whose connection an unsigned request came over: TLS has proven all of it.
@@ -244,7 +244,7 @@ impl KeyRing {
             headers: &headers,
             body: &request.body,
         };
-        let (key, secret) = self.key(&claims.claimed.access_key_id, claims.token);
+        let (key, secret) = self.key(claims.claimed.access_key_id, claims.token);
         match (key, sigv4::verify(&claims.claimed, signable, claims.date, &secret)) {
             (Some(key), Ok(())) => Ok(key),
             (Some(_), Err(sigv4::Mismatch)) | (None, Ok(()) | Err(sigv4::Mismatch)) => {

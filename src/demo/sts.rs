@@ -186,7 +186,7 @@ impl Shared {
         let missing = || error(403, "MissingAuthenticationToken", "Request is missing Authentication Token");
         let claimed = Claimed::read(one("authorization").ok_or_else(missing)?)
             .map_err(|fault| error(400, "IncompleteSignature", &fault.to_string()))?;
-        asked.signed.clone_from(&claimed.signed_headers);
+        asked.signed = claimed.signed_headers.iter().map(ToString::to_string).collect();
         let unknown =
             || error(403, "InvalidClientTokenId", "The security token included in the request is invalid.");
         let identity = {

@@ -113,7 +113,7 @@ fn region(head: &Head) -> Result<Option<String>, Malformed> {
             claimed.service
         )));
     }
-    Ok(Some(claimed.region))
+    Ok(Some(claimed.region.to_owned()))
 }
 
 fn notes(head: &Head) -> Result<Vec<(String, String)>, Malformed> {

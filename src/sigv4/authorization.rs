@@ -16,17 +16,17 @@ const SCOPE_NAME_MAX: usize = 64;
 /// What a client says it signed, and with which key. Nothing of it is proven. Has no `Debug`: a received signature is
 /// not logged.
 #[derive(Clone)]
-pub struct Claimed {
+pub struct Claimed<'a> {
     /// The access key id: 1 to 128 characters of `[A-Za-z0-9_-]`.
-    pub access_key_id: String,
+    pub access_key_id: &'a str,
     /// The scope's day, `YYYYMMDD`: eight digits, not necessarily a day of the calendar.
-    pub date: String,
+    pub date: &'a str,
     /// The scope's Region: 1 to 64 characters of `[a-z0-9-]`.
-    pub region: String,
+    pub region: &'a str,
     /// The scope's service: 1 to 64 characters of `[a-z0-9-]`.
-    pub service: String,
+    pub service: &'a str,
     /// The signed header names: lower case, sorted, unique, at least one.
-    pub signed_headers: Vec<String>,
+    pub signed_headers: Vec<&'a str>,
     /// The signature, thirty-two bytes.
     pub signature: [u8; 32],
 }
@@ -40,14 +40,14 @@ pub enum AuthorizationFault {
     Form(&'static str),
 }
 
-impl Claimed {
+impl<'a> Claimed<'a> {
     /// Reads an `Authorization` value. Parts may come in any order, with or without one space after the comma; a
     /// doubled, extra, empty or misshapen part is a fault; the terminator must be `aws4_request`.
     ///
     /// # Errors
     /// [`AuthorizationFault::Algorithm`] for every other algorithm, without looking further; otherwise the first fault
     /// of form.
-    pub fn read(value: &str) -> Result<Self, AuthorizationFault> {
+    pub fn read(value: &'a str) -> Result<Self, AuthorizationFault> {
         let (algorithm, parts) = value.split_once(' ').unwrap_or((value, ""));
         if algorithm != ALGORITHM {
             return Err(AuthorizationFault::Algorithm);
@@ -74,10 +74,10 @@ impl Claimed {
 
         let [access_key_id, date, region, service] = read_credential(credential)?;
         Ok(Self {
-            access_key_id: access_key_id.to_owned(),
-            date: date.to_owned(),
-            region: region.to_owned(),
-            service: service.to_owned(),
+            access_key_id,
+            date,
+            region,
+            service,
             signed_headers: read_signed_headers(signed_headers)?,
             signature: read_signature(signature)?,
         })
@@ -124,7 +124,7 @@ fn read_credential(text: &str) -> Result<[&str; 4], AuthorizationFault> {
 }
 
 /// Names in strictly ascending order: every AWS client sorts them, and the order is itself signed.
-fn read_signed_headers(text: &str) -> Result<Vec<String>, AuthorizationFault> {
+fn read_signed_headers(text: &str) -> Result<Vec<&str>, AuthorizationFault> {
     let names: Vec<&str> = text.split(';').collect();
     if !names.iter().all(|name| consists_of(name, usize::MAX, is_lower_token)) {
         return Err(AuthorizationFault::Form("a signed header is not a lower-case name"));
@@ -132,7 +132,7 @@ fn read_signed_headers(text: &str) -> Result<Vec<String>, AuthorizationFault> {
     if !names.is_sorted_by(|left, right| left < right) {
         return Err(AuthorizationFault::Form("the signed headers are not sorted, each once"));
     }
-    Ok(names.into_iter().map(str::to_owned).collect())
+    Ok(names)
 }
 
 /// Sixty-four lower-case hexadecimal digits, as every AWS client writes them: one spelling, one signature.
@@ -179,8 +179,8 @@ mod tests {
 
     #[test]
     fn reads_what_clients_send() {
-        let claimed =
-            Claimed::read(&format!("{ALGORITHM} {CREDENTIAL}, {HEADERS}, {SIGNATURE}")).ok().unwrap();
+        let value = format!("{ALGORITHM} {CREDENTIAL}, {HEADERS}, {SIGNATURE}");
+        let claimed = Claimed::read(&value).ok().unwrap();
         assert_eq!(claimed.access_key_id, "AKIDEXAMPLE");
         assert_eq!(claimed.date, "20261121");
         assert_eq!(claimed.region, "us-east-1");

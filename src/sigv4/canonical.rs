@@ -22,7 +22,7 @@ use aws_sigv4::{
     sign::v4,
 };
 use jiff::Timestamp;
-use tracing::{Dispatch, dispatcher};
+use tracing::{Dispatch, dispatcher, level_filters::LevelFilter};
 
 use super::{Signable, SigningFault};
 
@@ -74,9 +74,16 @@ pub(super) fn instructions(
     let signable =
         SignableRequest::new(request.method, request.target, request.headers.iter().copied(), body)
             .map_err(unsignable)?;
-    let output =
-        dispatcher::with_default(&Dispatch::none(), || sign(signable, &params)).map_err(unsignable)?;
+    let output = unheard(|| sign(signable, &params)).map_err(unsignable)?;
     Ok(output.into_parts().0)
+}
+
+/// Does something of which no log is told; where nobody hears `TRACE`, there is nothing to tell.
+fn unheard<T>(act: impl FnOnce() -> T) -> T {
+    if LevelFilter::current() < LevelFilter::TRACE {
+        return act();
+    }
+    dispatcher::with_default(&Dispatch::none(), act)
 }
 
 /// The settings with which every AWS client signs for Connect and STS, except that no header is left out.
@@ -98,8 +105,9 @@ fn has_one_reading(target: &str) -> bool {
 
 /// Names are compared whatever their letter case: the signer puts them in lower case.
 fn first_doubled<'a>(headers: &[(&'a str, &'a str)]) -> Option<&'a str> {
+    let lower = |name: &'a str| name.bytes().map(|byte| byte.to_ascii_lowercase());
     let mut names: Vec<&str> = headers.iter().map(|(name, _)| *name).collect();
-    names.sort_by_key(|name| name.to_ascii_lowercase());
+    names.sort_by(|left, right| lower(left).cmp(lower(right)));
     names.array_windows().find(|[left, right]| left.eq_ignore_ascii_case(right)).map(|[name, _]| *name)
 }
 

@@ -35,7 +35,7 @@ pub struct Mismatch;
 /// Settings: double percent-encoding, path normalisation, nothing excluded (`excluded_headers: None`), session token as
 /// any other header. Neither skew nor the scope's Region and service are judged here.
 pub fn verify(
-    claimed: &Claimed,
+    claimed: &Claimed<'_>,
     request: Signable<'_>,
     x_amz_date: &str,
     secret: &Secret,
@@ -50,8 +50,8 @@ pub fn verify(
     }
     let at = instant(x_amz_date).ok_or(Mismatch)?;
     let secret = secret.expose_str().ok_or(Mismatch)?;
-    let signer = Signer::new(&claimed.access_key_id, secret, None, None, "connect-guard");
-    let scope = Scope { region: &claimed.region, service: &claimed.service, at };
+    let signer = Signer::new(claimed.access_key_id, secret, None, None, "connect-guard");
+    let scope = Scope { region: claimed.region, service: claimed.service, at };
     let request = Signable { headers: &headers, ..request };
 
     let instructions = canonical::instructions(request, signer, scope).map_err(|_| Mismatch)?;

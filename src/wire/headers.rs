@@ -1,10 +1,28 @@
 //! Header fields as received: absent, one and many are three states, and many is an error wherever one is meant.
 
+use std::ops::Range;
+
 use super::{Malformed, quoted};
+
+/// Fields for which room is made at once: those of a request as SDKs send it.
+const ROOM: usize = 12;
+/// Octets of their names and values together.
+const ROOM_TEXT: usize = 1024;
 
 /// The header fields of one request, in the order received; names lower-case.
 #[derive(Debug, Clone, Default)]
-pub struct Headers(Vec<(String, String)>);
+pub struct Headers {
+    /// All names and values, one behind the other.
+    text: String,
+    fields: Vec<Field>,
+}
+
+/// Where a field is.
+#[derive(Debug, Clone)]
+struct Field {
+    name: Range<usize>,
+    value: Range<usize>,
+}
 
 /// How often a field occurs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +43,7 @@ impl Headers {
     /// # Errors
     /// 400 `InvalidRequestException`.
     pub fn read<'a>(fields: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Result<Self, Malformed> {
-        let mut read = Vec::new();
+        let mut read = Self { text: String::with_capacity(ROOM_TEXT), fields: Vec::with_capacity(ROOM) };
         for (name, value) in fields {
             check_name(name)?;
             let text = std::str::from_utf8(value).ok().filter(|text| text.bytes().all(is_value));
@@ -35,15 +53,15 @@ impl Headers {
                     quoted(name)
                 )));
             };
-            read.push((name.to_ascii_lowercase(), text.trim_matches([' ', '\t']).to_owned()));
+            read.push(name, text.trim_matches([' ', '\t']));
         }
-        Ok(Self(read))
+        Ok(read)
     }
 
     /// How often `name` (lower-case) occurs.
     pub fn occurs(&self, name: &str) -> Occurs<'_> {
         let mut found = Occurs::Absent;
-        for (field, value) in &self.0 {
+        for (field, value) in self.iter() {
             if field == name {
                 found = if found == Occurs::Absent { Occurs::One(value) } else { Occurs::Many };
             }
@@ -53,7 +71,19 @@ impl Headers {
 
     /// All fields in the order received.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+        let text = |place: &Range<usize>| self.text.get(place.clone()).unwrap_or_default();
+        self.fields.iter().map(move |field| (text(&field.name), text(&field.value)))
+    }
+
+    fn push(&mut self, name: &str, value: &str) {
+        let begin = self.text.len();
+        self.text.push_str(name);
+        let middle = self.text.len();
+        self.text.push_str(value);
+        if let Some(name) = self.text.get_mut(begin..middle) {
+            name.make_ascii_lowercase();
+        }
+        self.fields.push(Field { name: begin..middle, value: middle..self.text.len() });
     }
 }
 

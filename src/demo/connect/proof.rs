@@ -24,7 +24,8 @@ pub(super) struct Gatekeeper<'a> {
 impl Gatekeeper<'_> {
     /// Whether a request is signed by one of the credentials, now, for Connect in this Region; notes the claimed key.
     pub(super) fn check(&self, received: &mut Received, now: Timestamp) -> Result<(), Answer> {
-        let authorization = match received.values("authorization").as_slice() {
+        let values: Vec<String> = received.values("authorization").into_iter().map(str::to_owned).collect();
+        let authorization = match values.as_slice() {
             [] => {
                 return Err(forbidden("MissingAuthenticationTokenException", "Missing Authentication Token"));
             }
@@ -33,7 +34,7 @@ impl Gatekeeper<'_> {
         };
         let claimed = authorization
             .map_err(|fault| Answer::error(400, "IncompleteSignatureException", &fault.to_string()))?;
-        received.access_key_id = Some(claimed.access_key_id.clone());
+        received.access_key_id = Some(claimed.access_key_id.to_owned());
         let credential = self.credentials.iter().find(|one| one.access_key_id == claimed.access_key_id);
         let credential = credential.ok_or_else(unrecognised)?;
         if claimed.region != self.region || claimed.service != "connect" {
@@ -62,7 +63,7 @@ impl Gatekeeper<'_> {
         credential: &Credential,
         now: Timestamp,
     ) -> Result<(), Answer> {
-        let signed = |name: &str| claimed.signed_headers.iter().any(|signed| signed == name);
+        let signed = |name: &str| claimed.signed_headers.contains(&name);
         if !signed("host") {
             return Err(bad_signature("`host` must be signed"));
         }

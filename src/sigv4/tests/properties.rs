@@ -19,7 +19,7 @@ fn arrived(
     region: &str,
     service: &str,
     seconds: i64,
-) -> (Recorded, Claimed) {
+) -> (Recorded, Claimed<'static>) {
     let credentials = Credentials {
         access_key_id: "AKIDEXAMPLE".to_owned(),
         secret: Secret::new(SECRET.as_bytes().to_vec()),
@@ -129,13 +129,14 @@ proptest! {
         let mut headers = headers;
         headers.push(("host".to_owned(), "example.com".to_owned()));
         headers.push(("x-amz-date".to_owned(), date));
-        let mut signed_headers = names;
-        signed_headers.extend(headers.iter().map(|(name, _)| name.clone()));
+        let mut signed_headers: Vec<&str> = names.iter().map(String::as_str).collect();
+        let given = headers.clone();
+        signed_headers.extend(given.iter().map(|(name, _)| name.as_str()));
         let claimed = Claimed {
-            access_key_id: "AKIDEXAMPLE".to_owned(),
-            date: "20261121".to_owned(),
-            region: "us-east-1".to_owned(),
-            service: "connect".to_owned(),
+            access_key_id: "AKIDEXAMPLE",
+            date: "20261121",
+            region: "us-east-1",
+            service: "connect",
             signed_headers,
             signature: [0; 32],
         };

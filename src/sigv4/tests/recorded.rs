@@ -63,14 +63,14 @@ impl Recorded {
         self.headers.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str())
     }
 
-    /// What the request says of its signature; none when it has no `authorization`.
-    pub(super) fn claimed(&self) -> Option<Claimed> {
+    /// What the request says of its signature, kept for as long as the tests run; none when it has no `authorization`.
+    pub(super) fn claimed(&self) -> Option<Claimed<'static>> {
         self.value("authorization")
-            .map(|value| Claimed::read(value).unwrap_or_else(|fault| panic!("{fault}")))
+            .map(|value| Claimed::read(value.to_owned().leak()).unwrap_or_else(|fault| panic!("{fault}")))
     }
 
     /// Whether `claimed` is its signature under `secret`.
-    pub(super) fn verify(&self, claimed: &Claimed, secret: &str) -> Result<(), Mismatch> {
+    pub(super) fn verify(&self, claimed: &Claimed<'_>, secret: &str) -> Result<(), Mismatch> {
         let headers = self.fields();
         let signable =
             Signable { method: &self.method, target: &self.target, headers: &headers, body: &self.body };

@@ -43,7 +43,7 @@ struct Vector {
     name: String,
     request: Recorded,
     token: Option<String>,
-    claimed: Claimed,
+    claimed: Claimed<'static>,
 }
 
 fn c_auth() -> Vec<Vector> {
@@ -82,12 +82,12 @@ fn botocore() -> Vec<Vector> {
         .map(|path| {
             let name = path.rsplit('/').next().unwrap().to_owned();
             let mut request = Recorded::read(&format!("{folder}/{path}/{name}.req"));
-            let claimed = Claimed::read(text(&format!("{folder}/{path}/{name}.authz")).trim()).ok().unwrap();
+            let claimed =
+                Claimed::read(text(&format!("{folder}/{path}/{name}.authz")).leak().trim()).ok().unwrap();
             let signed = Recorded::read(&format!("{folder}/{path}/{name}.sreq"));
             request.headers.retain(|(field, _)| field != "x-amz-date" && field != "x-amz-security-token");
             let token = signed.value("x-amz-security-token").map(str::to_owned);
-            let token =
-                token.filter(|_| claimed.signed_headers.iter().any(|field| field == "x-amz-security-token"));
+            let token = token.filter(|_| claimed.signed_headers.contains(&"x-amz-security-token"));
             Vector { name, request, token, claimed }
         })
         .collect()

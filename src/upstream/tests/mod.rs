@@ -132,7 +132,7 @@ impl Got {
         assert_eq!(one("host"), Some(authority));
         let claimed = Claimed::read(one("authorization").unwrap()).unwrap();
         assert_eq!(claimed.access_key_id, "ASIAEXAMPLE");
-        assert_eq!((claimed.region.as_str(), claimed.service.as_str()), ("us-east-1", "connect"));
+        assert_eq!((claimed.region, claimed.service), ("us-east-1", "connect"));
         let method = line.split(' ').next().unwrap();
         let target = line.split(' ').nth(1).unwrap();
         let signable = Signable { method, target, headers: &fields, body: body.as_bytes() };

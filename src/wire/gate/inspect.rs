@@ -1,6 +1,8 @@
 //! One complete head: read by httparse, then compared with the octets it was read from.
 
-use httparse::{EMPTY_HEADER, Error, Header, Request, Status};
+use std::mem::MaybeUninit;
+
+use httparse::{Error, Header, Request, Status};
 
 use crate::wire::{ErrorType, Malformed, Method, headers::check_name, quoted};
 
@@ -15,9 +17,9 @@ const MOST_HOST: usize = 255 + 6;
 
 /// Reads a head that ends with its empty line, and says how long its body is.
 pub(super) fn head(bytes: &[u8], bounds: GateBounds) -> Result<u64, Malformed> {
-    let mut room = [EMPTY_HEADER; MOST_HEADERS];
-    let mut request = Request::new(&mut room);
-    match request.parse(bytes) {
+    let mut room = [MaybeUninit::uninit(); MOST_HEADERS];
+    let mut request = Request::new(&mut []);
+    match request.parse_with_uninit_headers(bytes, &mut room) {
         Ok(Status::Complete(length)) if length == bytes.len() => {}
         Ok(Status::Complete(_) | Status::Partial) => return Err(form("it does not end where it seems to")),
         Err(error) => return Err(unreadable(error)),
@@ -25,8 +27,9 @@ pub(super) fn head(bytes: &[u8], bounds: GateBounds) -> Result<u64, Malformed> {
     let (Some(method), Some(target), Some(1)) = (request.method, request.path, request.version) else {
         return Err(form("the version is not HTTP/1.1"));
     };
-    let request_line = format!("{method} {target} HTTP/1.1\r\n");
-    let Some(lines) = bytes.strip_prefix(request_line.as_bytes()) else {
+    let parts = [method, " ", target, " HTTP/1.1\r\n"];
+    let lines = parts.iter().try_fold(bytes, |rest, part| rest.strip_prefix(part.as_bytes()));
+    let Some(lines) = lines else {
         return Err(form("the request line is not method, target and version with one space between"));
     };
     if target.len() > bounds.target {

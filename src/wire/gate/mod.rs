@@ -135,20 +135,30 @@ fn after(left: u64) -> State {
 impl Scan {
     /// Looks at what has not been looked at yet, up to the end of the head or the first octet that no head may hold.
     fn go_on(mut self, held: &[u8], most: usize) -> Result<Seen, Malformed> {
-        for byte in held.get(self.seen..).unwrap_or_default() {
-            if self.seen >= most {
-                let why = format!("the head is larger than {most} octets");
-                return Err(Malformed::with(ErrorType::HeadTooLarge, why));
-            }
+        let within = held.get(..most).unwrap_or(held);
+        while let Some((byte, rest)) = within.get(self.seen..).and_then(<[u8]>::split_first) {
             self.seen += 1;
             let ended = self.last == Last::LineCr;
             self.last = self.last.then(*byte)?;
             if ended {
                 return Ok(Seen::End(self.seen));
             }
+            // Most of a head is text, which changes nothing.
+            if self.last == Last::Text {
+                self.seen += rest.iter().take_while(|byte| is_text(**byte)).count();
+            }
+        }
+        if within.len() < held.len() {
+            let why = format!("the head is larger than {most} octets");
+            return Err(Malformed::with(ErrorType::HeadTooLarge, why));
         }
         Ok(Seen::Unfinished(self))
     }
+}
+
+/// Whether an octet is one within a line, and says nothing of its end.
+fn is_text(byte: u8) -> bool {
+    matches!(byte, b'\t' | 0x20..=0x7e)
 }
 
 impl Last {
@@ -163,7 +173,7 @@ impl Last {
             (Self::Text, b'\r') => Ok(Self::Cr),
             (_, b'\n') => refuse("an LF without CR"),
             (Self::Line, b' ' | b'\t') => refuse("a line that begins with white space"),
-            (_, b'\t' | 0x20..=0x7e) => Ok(Self::Text),
+            (_, byte) if is_text(byte) => Ok(Self::Text),
             (_, 0x80..) => refuse("an octet that is not ASCII"),
             (_, _) => refuse("a control character"),
         }

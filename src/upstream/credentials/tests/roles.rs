@@ -68,7 +68,7 @@ fn body(request: &str) -> String {
     let fields: Vec<(&str, &str)> = fields.split("\r\n").map(|line| line.split_once(": ").unwrap()).collect();
     let one = |name: &str| fields.iter().find(|(field, _)| *field == name).unwrap().1;
     let claimed = Claimed::read(one("authorization")).unwrap();
-    assert_eq!((claimed.access_key_id.as_str(), claimed.service.as_str()), ("AKIDBASE", "sts"));
+    assert_eq!((claimed.access_key_id, claimed.service), ("AKIDBASE", "sts"));
     let signable = Signable { method: "POST", target: "/", headers: &fields, body: body.as_bytes() };
     verify(&claimed, signable, one("x-amz-date"), &Secret::new(b"secret".to_vec())).unwrap();
     body.to_owned()
