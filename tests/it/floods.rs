@@ -7,18 +7,19 @@ use std::{
     net::Ipv4Addr,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use connect_guard::demo::{
     caller::{Caller, Connection, Request},
-    stage::{INSTANCE, Setting},
+    stage::INSTANCE,
 };
-use tokio::{task::JoinSet, time::sleep};
+use tokio::task::JoinSet;
 
 use crate::{
+    honest,
     rates::resident,
     records::of_kind,
     running::{Running, user},
@@ -28,41 +29,11 @@ use crate::{
 const FEW: usize = 1_500;
 /// Connections that the flood comes on.
 const WIDE: usize = 8;
-/// Between two requests of somebody honest: 20 a second, of 50 that he may make.
-const PACE: Duration = Duration::from_millis(50);
-
 /// Where a flood comes from.
 #[derive(Clone, Copy)]
 enum From {
     OneAddress,
     ManyAddresses,
-}
-
-/// Somebody honest, who asks at his pace as long as he is let: how long each answer took, and how many were none.
-async fn honest(caller: Caller, over: Arc<AtomicBool>) -> (Vec<Duration>, usize) {
-    let request = Request::describe_user(INSTANCE, &user(1).id);
-    let (mut took, mut unserved) = (Vec::new(), 0);
-    while !over.load(Ordering::Relaxed) {
-        let began = Instant::now();
-        let served = caller.send(&request).await.is_ok_and(|answer| answer.status == 200);
-        if served {
-            took.push(began.elapsed());
-        } else {
-            unserved += 1;
-        }
-        sleep(PACE.saturating_sub(began.elapsed())).await;
-    }
-    (took, unserved)
-}
-
-/// What somebody honest met with during this work.
-async fn beside<T>(caller: &Caller, work: impl Future<Output = T>) -> (T, Vec<Duration>, usize) {
-    let over = Arc::new(AtomicBool::new(false));
-    let asking = tokio::spawn(honest(caller.clone(), Arc::clone(&over)));
-    let done = work.await;
-    over.store(true, Ordering::Relaxed);
-    let (took, unserved) = asking.await.unwrap();
-    (done, took, unserved)
 }
 
 /// So many requests with a signature that is none of the key's, a connection after the other; gives how many were answered.
@@ -114,12 +85,6 @@ async fn refused(liar: &Caller, octets: &[u8], open: Option<Connection>) -> (Opt
     (stays.then_some(connection), answer.status != 503)
 }
 
-/// The value that so many of a thousand are no larger than.
-fn quantile(took: &mut [Duration], of_thousand: usize) -> Duration {
-    took.sort_unstable();
-    took[(took.len() * of_thousand / 1_000).min(took.len() - 1)]
-}
-
 /// Octets on record, but for the operations of somebody honest. (The files are no measure: its log grows to its size and
 /// is used again.)
 async fn on_record(guard: &Running) -> usize {
@@ -147,34 +112,25 @@ fn asked_for() -> Option<usize> {
 #[expect(clippy::print_stdout, reason = "what it cost is read from there")]
 async fn met(from: From, name: &str) {
     let requests = asked_for().unwrap_or(FEW);
-    let mut setting = Setting::default();
-    setting.connect.rate = None;
-    setting.connect.instances[0].users.push(user(1));
-    setting.more = "[limits]\nconnect = { per_second = 100000.0, burst = 100000 }\n".into();
-    let mut guard = Running::with(setting).await;
+    let mut guard = honest::guard().await;
     let help = guard.caller("HelpDesk");
     let liar = Caller { secret: "x".repeat(40), ..guard.caller("IdentityDesk") };
-    let ((), mut before, lost) = beside(&help, sleep(Duration::from_secs(3))).await;
-    assert_eq!(lost, 0, "{}", guard.log());
+    let before = honest::alone(&help).await;
     let (memory, size) = (resident(&guard), on_record(&guard).await);
     let began = Instant::now();
-    let (answered, mut meanwhile, unserved) = beside(&help, flood(&liar, from, requests)).await;
+    let (answered, meanwhile) = honest::beside(&help, flood(&liar, from, requests)).await;
     let lasted = began.elapsed().as_secs();
     let memory = resident(&guard).saturating_sub(memory);
     // What was counted goes onto the record at the end.
     guard.process.stop().await.unwrap();
     let size = on_record(&guard).await - size;
     let counted = strangers(&guard).await;
-    let of = meanwhile.len() + unserved;
-    let [p50, p99] = [500, 990].map(|of| quantile(&mut meanwhile, of).as_micros());
-    let [unloaded50, unloaded99] = [500, 990].map(|of| quantile(&mut before, of).as_micros());
     println!(
-        "flood: {requests} from {name} in {lasted} s: {memory} KiB and {size} octets and {counted} strangers on record more; somebody honest: {} of {of} \
-         served, p50 {p50} µs ({unloaded50} before), p99 {p99} µs ({unloaded99} before)",
-        meanwhile.len()
+        "flood: {requests} from {name} in {lasted} s: {memory} KiB and {size} octets and {counted} strangers on record more; {}",
+        meanwhile.said(&before)
     );
     assert!(memory <= 64 * 1024, "{memory} KiB more");
-    assert!(unserved * 1_000 <= of, "{unserved} of {of} not served: {}", guard.log());
+    assert!(meanwhile.is_served(), "{}: {}", meanwhile.said(&before), guard.log());
     assert_eq!(counted, answered, "strangers on record, and answered");
     assert!(size <= 1024 * 1024, "{size} octets on record more");
     assert_eq!(guard.stage.connect.updates().len(), 0);

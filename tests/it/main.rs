@@ -12,6 +12,7 @@
 mod attack;
 mod attack_late;
 mod attack_words;
+mod burdens;
 mod chain;
 mod cli;
 mod crash;
@@ -20,6 +21,7 @@ mod edge;
 mod faults;
 mod floods;
 mod freezes;
+mod honest;
 mod layers;
 mod mail;
 mod mutations;
