@@ -251,6 +251,12 @@ pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, look: impl Fn()
     }
 }
 
+/// `few`; or, for `tests/long numbers`, as many as what is required names.
+#[expect(clippy::disallowed_methods, reason = "which of the two is its caller's choice")]
+pub fn few_or_required(few: usize, required: usize) -> usize {
+    if std::env::var_os("REQUIRED_NUMBERS").is_some() { required } else { few }
+}
+
 /// The path of a user in the instance, as `UpdateUserIdentityInfo` has it.
 pub fn identity_path(id: &str) -> String {
     format!("/users/{INSTANCE}/{id}/identity-info")
