@@ -528,16 +528,19 @@ async fn f12_a_rule_that_has_ended() {
 /// Ten thousand rules load, and decide; a hundred thousand do, where the required number is asked for.
 #[tokio::test(flavor = "multi_thread")]
 async fn f14_a_policy_of_ten_thousand_rules() {
-    let mut rules = rule("desk", DESK);
-    for number in 0..few_or_required(10_000, 100_000) {
-        rules.push_str(&rule(
-            &format!("other-{number}"),
-            &format!(
-                "callers = [\"arn:aws:iam::111122223333:role/Other{number}\"]\nfields = [\"FirstName\"]\n"
-            ),
-        ));
+    let other = |number| {
+        let only = format!(
+            "callers = [\"arn:aws:iam::111122223333:role/Other{number}\"]\nfields = [\"FirstName\"]\n"
+        );
+        rule(&format!("other-{number}"), &only)
+    };
+    let mut setting = of(&rule("desk", DESK), 1);
+    // A file has 16 MiB at most.
+    for file in 0..few_or_required(1, 10) {
+        let rules: String = (file * 10_000..(file + 1) * 10_000).map(other).collect();
+        setting.policy.push((format!("others-{file}.toml"), format!("version = 1\n{rules}")));
     }
-    let guard = Running::with(of(&rules, 1)).await;
+    let guard = Running::with(setting).await;
     let answer = guard.caller("IdentityDesk").send(&email(&user(1), &own_address(&user(1)))).await.unwrap();
     assert_eq!(answer.status, 200, "{} {}", answer.text(), guard.log());
     is_denied(&guard, &guard.caller("HelpDesk"), &email(&user(1), &own_address(&user(1))), "no-rule").await;
