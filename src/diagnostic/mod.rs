@@ -1,5 +1,6 @@
 //! Faults in files people write: message, `file:line:column`, caret, hint. All faults of all files in one run.
 
+mod lines;
 mod nearest;
 mod render;
 
@@ -7,6 +8,8 @@ pub use nearest::nearest;
 pub(crate) use render::is_hidden;
 
 use std::{collections::HashMap, fmt, ops::Range, sync::Arc};
+
+use self::lines::Lines;
 
 /// One file as it was read: faults point into it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +20,7 @@ pub struct Source {
     pub local: Arc<str>,
     /// Its text.
     pub text: Arc<str>,
+    lines: Arc<Lines>,
 }
 
 /// A place in a file: what records, refusals and faults quote as `file:line`.
@@ -60,7 +64,7 @@ impl Source {
     /// A file's name and text.
     pub fn new(name: impl Into<Arc<str>>, text: impl Into<Arc<str>>) -> Self {
         let name = name.into();
-        Self { local: name.clone(), name, text: text.into() }
+        Self { local: name.clone(), name, text: text.into(), lines: Arc::default() }
     }
 
     /// A file of a directory: shown by its whole name, quoted by its local one.
@@ -79,11 +83,15 @@ impl Source {
 impl Place {
     /// Line and column, both from 1; columns count characters.
     pub fn line_column(&self) -> (usize, usize) {
+        let (line, begin) = self.line();
         let text = &*self.source.text;
-        let before = text.get(..text.floor_char_boundary(self.span.start)).unwrap_or(text);
-        let line = before.bytes().filter(|byte| *byte == b'\n').count();
-        let column = before.chars().rev().take_while(|character| *character != '\n').count();
-        (line + 1, column + 1)
+        let before = text.get(begin..text.floor_char_boundary(self.span.start)).unwrap_or_default();
+        (line, before.chars().count() + 1)
+    }
+
+    /// The line in which it begins, from 1, and where that one begins.
+    fn line(&self) -> (usize, usize) {
+        self.source.lines.at(&self.source.text, self.span.start)
     }
 }
 

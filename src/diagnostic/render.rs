@@ -80,11 +80,11 @@ fn group(fault: &Fault) -> Group<'_> {
     }
     let mut group = match &fault.place {
         None => Group::with_title(title),
-        Some(place) => title.element(
-            Snippet::source(&*place.source.text)
-                .path(visible(&place.source.name))
-                .annotation(AnnotationKind::Primary.span(first_line(place))),
-        ),
+        Some(place) => {
+            let (text, line, marked) = first_line(place);
+            let snippet = Snippet::source(text).line_start(line).path(visible(&place.source.name));
+            title.element(snippet.annotation(AnnotationKind::Primary.span(marked)))
+        }
     };
     if let Some(hint) = &fault.hint {
         group = group.element(Level::HELP.with_name("hint").message(visible(hint)));
@@ -92,14 +92,16 @@ fn group(fault: &Fault) -> Group<'_> {
     group
 }
 
-/// The part of the span on its first line, within the text and on character boundaries: a caret marks where a fault
-/// begins, and never a whole table.
-fn first_line(place: &Place) -> std::ops::Range<usize> {
+/// The line in which the span begins, its number, and the part of the span that is on it, on character boundaries: a caret marks
+/// where a fault begins, and never a whole table.
+fn first_line(place: &Place) -> (&str, usize, std::ops::Range<usize>) {
     let text = &*place.source.text;
-    let start = text.floor_char_boundary(place.span.start);
-    let end = text.floor_char_boundary(place.span.end).max(start);
-    let line = text.get(start..end).and_then(|part| part.find(['\r', '\n'])).map_or(end, |at| start + at);
-    start..line
+    let (line, begin) = place.line();
+    let rest = text.get(begin..).unwrap_or_default();
+    let whole = rest.split(['\r', '\n']).next().unwrap_or_default();
+    let on_it = |at: usize| whole.floor_char_boundary(at.saturating_sub(begin));
+    let start = on_it(place.span.start);
+    (whole, line, start..on_it(place.span.end).max(start))
 }
 
 fn severity(severity: Severity) -> &'static str {
@@ -144,6 +146,20 @@ mod tests {
         faults.push(Fault::warning("rule `desk` has no end", source.at(13..34)));
         faults.push(Fault::bare("no policy for `eu-central-1`"));
         faults
+    }
+
+    /// Were the text gone through for each of them, this would take hours.
+    #[test]
+    fn a_fault_in_each_line_of_a_long_text_is_shown_at_once() {
+        let line = "acitons = [\"connect:DescribeUser\"]\n";
+        let source = Source::new("policies/a.toml", line.repeat(100_000));
+        let mut faults = Faults::new();
+        for number in 0..100_000 {
+            faults.push(Fault::error("unknown key `acitons`", source.at(number * 35..number * 35 + 7)));
+        }
+        assert_eq!(line.len(), 35);
+        assert!(faults.plain().ends_with("policies/a.toml:100000:1: error: unknown key `acitons`\n"));
+        assert!(faults.human(false).contains("\n100000 | acitons = "));
     }
 
     #[test]

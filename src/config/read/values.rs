@@ -231,7 +231,7 @@ impl Reader<'_> {
         let (span, source) = (text.span(), self.source);
         let parts = source.text.get(..span.start).zip(source.text.get(span.end..));
         let shown = parts.map(|(before, after)| format!("{before}...{after}")).unwrap_or_default();
-        let source = Source { text: shown.into(), ..source.clone() };
+        let source = Source::new(source.name.clone(), shown).within(source.local.clone());
         source.at(span.start..span.start.saturating_add(3))
     }
 
