@@ -3,7 +3,7 @@
 //! `BURDEN_CONNECTIONS` and `BURDEN_SECONDS` say how many and for how long; `tests/long burdens` has 300 for 20 s each.
 
 use std::{
-    env, io,
+    env, fs, io,
     net::Ipv4Addr,
     time::{Duration, Instant},
 };
@@ -22,7 +22,7 @@ use tokio::{
 use crate::{
     honest,
     rates::resident,
-    running::{identity_path, user},
+    running::{Running, identity_path, user},
 };
 
 /// Where nothing else is said.
@@ -274,4 +274,64 @@ async fn huge_heads() {
 #[tokio::test(flavor = "multi_thread")]
 async fn long_bodies() {
     borne(Burden::LongBodies).await;
+}
+
+/// Octets of heads and bodies that are as full of small parts as they may be.
+fn crowded() -> Vec<(&'static str, Request)> {
+    let body = |path: &str, unit: &str, octets: usize, end: &str| {
+        let text = format!("{{\"A\":[{}{end}]}}", unit.repeat(octets / unit.len()));
+        Request::new("POST", path, text.as_bytes())
+    };
+    let change = identity_path(&user(1).id);
+    let many =
+        |count: usize, part: &dyn Fn(usize) -> String| (0..count).map(part).collect::<Vec<_>>().concat();
+    let members = many(2_000, &|number| format!("{number}&"));
+    let keys = many(4_000, &|number| format!("\"{number}\":0,"));
+    let mut fields = Request::new("GET", "/a", b"");
+    fields.unsigned.extend((0..80).map(|number| (format!("x{number}"), "1".to_owned())));
+    vec![
+        ("empty lists", body("/search-users", "[],", 60_000, "[]")),
+        ("empty objects", body("/search-users", "{},", 60_000, "{}")),
+        ("small objects", body("/search-users", "{\"a\":0},", 60_000, "{}")),
+        ("small numbers", body(&change, "0,", 60_000, "0")),
+        ("escapes", body(&change, "\"\\u0041\",", 60_000, "0")),
+        ("deep lists", Request::new("POST", &change, &[b"{\"A\":".to_vec(), b"[".repeat(60_000)].concat())),
+        ("keys", Request::new("POST", &change, format!("{{{keys}\"\":0}}").as_bytes())),
+        ("members of a query", Request::new("GET", &format!("/a?{members}"), b"")),
+        ("segments of a path", Request::new("GET", &"/a".repeat(4_000), b"")),
+        ("fields", fields),
+    ]
+}
+
+/// The most memory since it was asked last, in KiB.
+fn peak(guard: &Running) -> usize {
+    let process = format!("/proc/{}", guard.id().unwrap());
+    let status = fs::read_to_string(format!("{process}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    // 5 sets it to what there is now (proc(5)).
+    fs::write(format!("{process}/clear_refs"), "5").unwrap();
+    line.split_whitespace().next().unwrap().parse().unwrap()
+}
+
+/// A hundred octets of memory for each that was sent, at most; and room for what a connection has at rest.
+#[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::print_stdout, reason = "how much it is is read from there")]
+async fn memory_is_a_small_multiple_of_what_was_sent() {
+    const AT_REST: usize = 64 * 1024;
+    for (name, request) in crowded() {
+        let guard = honest::guard().await;
+        let desk = guard.caller("IdentityDesk");
+        let few = Request::new("GET", "/nothing", b"");
+        for _ in 0..8 {
+            assert_eq!(desk.send(&few).await.unwrap().status, 403);
+        }
+        let octets = desk.sign(&request, desk.now()).unwrap();
+        peak(&guard);
+        let before = resident(&guard);
+        let status = desk.exchange(&octets).await.unwrap().status;
+        assert!((400..500).contains(&status), "{name}: {status}");
+        let grown = peak(&guard).saturating_sub(before) * 1024;
+        println!("memory: {name}: {grown} octets for a request of {}", octets.len());
+        assert!(grown <= 100 * octets.len() + AT_REST, "{name}: {grown} octets for {}", octets.len());
+    }
 }
