@@ -78,6 +78,11 @@ pub(super) fn erase(args: &EraseArgs, output: Output) -> Exit {
                 .error(&format!("no upstream of the configuration has the instance `{}`", instance.as_str()));
             return Ok(Exit::Failed);
         }
+        if !desk.is_keyed_by(hash).await? {
+            output.error("this ledger was written with another hash key: under this one nobody is found");
+            output.hint("`[keys] hash_file` names the one that the guard was started with");
+            return Ok(Exit::Failed);
+        }
         let mut exit = Exit::Done;
         for target in &targets {
             let found = desk.to_erase(hash, target).await?;

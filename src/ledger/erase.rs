@@ -45,6 +45,21 @@ impl Desk {
         Ok(ToErase { known, open, watched, waiting })
     }
 
+    /// Whether this is the hash key that the ledger was written with: under another one nobody is found, nor is any guard's own
+    /// data key.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn is_keyed_by(&self, hash: &HashKey) -> Result<bool, LedgerFault> {
+        let chains = self.store.chains().await?;
+        for chain in &chains {
+            if self.store.left(&hash.hash("guard", chain.as_bytes()).hex()).await?.known {
+                return Ok(true);
+            }
+        }
+        Ok(chains.is_empty())
+    }
+
     /// Erases a person: the data keys, what is known of addresses and permissions, settled notices, and remembered answers.
     /// A user goes with what stands under its Username, which `CreateUser` is recorded under. What happened is on record,
     /// with who and why. False when something is open, watched or queued: that is on record too.

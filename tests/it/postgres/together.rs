@@ -61,7 +61,7 @@ fn is_stopped(guard: &Process) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_quota_is_what_all_replicas_allow_in_sum() {
+async fn g5_a_quota_is_what_all_replicas_allow_in_sum() {
     const USERS: usize = 12;
     let Setting { mut policy, .. } = Setting::default();
     let rule = "id        = \"help-names\"";

@@ -11,7 +11,7 @@ use sqlx::{ConnectOptions, Connection, sqlite::SqliteConnectOptions};
 use super::{by_operator, change, lines, run, said, text};
 use crate::{
     records::of_kind,
-    running::{LIMIT, Running, own_address, roomy, until, user},
+    running::{LIMIT, Running, own_address, put, roomy, until, user},
 };
 
 /// A guard that tells a file where its chains end.
@@ -152,6 +152,19 @@ async fn a_user_is_erased_beside_the_guard() {
     let reasons =
         said(by_operator(&guard, &["--format", "json", "audit", "show", "--kind", "erasure"])).await;
     assert!(!reasons.contains("left the company"), "sealed: {reasons}");
+}
+
+/// Under another key nobody is found, which is not to pass for that there is nothing to erase.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_erased_under_another_hash_key() {
+    let guard = Running::with(kept(1)).await;
+    assert_eq!(change(&guard.caller("IdentityDesk"), 1, &[("FirstName", "Maria")]).await.status, 200);
+    put(&guard.stage.folder.join("secrets/hash"), &"5e".repeat(32));
+    let words =
+        ["audit", "erase", "--user", &user(1).id, "--instance", INSTANCE, "--reason", "left the company"];
+    let refused = run(by_operator(&guard, &words)).await;
+    assert_eq!(refused.status.code(), Some(1), "{}", text(&refused.stdout));
+    assert!(text(&refused.stderr).contains("another hash key"), "{}", text(&refused.stderr));
 }
 
 /// Nothing but a record, whose hash takes no key, says that they are in a segment.
