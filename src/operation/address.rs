@@ -38,7 +38,8 @@ impl Address {
             return Err(AddressFault::Character);
         }
         let (local, domain) = text.split_once('@').ok_or(AddressFault::Form)?;
-        if local.len() > 64 || domain.len() > 253 || text.len() > 254 {
+        // A domain of more than 253 characters makes the whole longer than 254.
+        if local.len() > 64 || text.len() > 254 {
             return Err(AddressFault::Long);
         }
         let atom = |atom: &str| !atom.is_empty() && atom.bytes().all(is_local);
