@@ -276,16 +276,13 @@ impl<'ast> Visit<'ast> for Weaver<'_> {
                     self.before(whole.start, "((");
                     self.after(whole.end, format!(") ^ {})", is(mutants[0])));
                 }
-                BinOp::AddAssign(_)
-                | BinOp::SubAssign(_)
-                | BinOp::MulAssign(_)
-                | BinOp::DivAssign(_)
-                | BinOp::RemAssign(_)
-                | BinOp::BitAndAssign(_)
-                | BinOp::BitOrAssign(_)
-                | BinOp::BitXorAssign(_)
-                | BinOp::ShlAssign(_)
-                | BinOp::ShrAssign(_) => {
+                BinOp::Lt(_) | BinOp::Le(_) | BinOp::Gt(_) | BinOp::Ge(_) => {
+                    let text = Self::choice(&mutants, |op| format!("__x {op} __y"), &original);
+                    self.before(whole.start, "(match (&(");
+                    self.instead(op, "), &(");
+                    self.after(whole.end, format!(")) {{ (__x, __y) => {text} }})"));
+                }
+                _ if original.ends_with('=') => {
                     let left = self.source[self.octets(node.left.span())].to_owned();
                     let text = Self::choice(&mutants, |op| format!("{left} {op} __y;"), &original);
                     self.instead(whole.start..op.end, "{ let __y = ");
@@ -293,12 +290,6 @@ impl<'ast> Visit<'ast> for Weaver<'_> {
                     self.visit_expr(&node.right);
                     self.depth -= 1;
                     return;
-                }
-                BinOp::Lt(_) | BinOp::Le(_) | BinOp::Gt(_) | BinOp::Ge(_) => {
-                    let text = Self::choice(&mutants, |op| format!("__x {op} __y"), &original);
-                    self.before(whole.start, "(match (&(");
-                    self.instead(op, "), &(");
-                    self.after(whole.end, format!(")) {{ (__x, __y) => {text} }})"));
                 }
                 _ => {
                     let text = Self::choice(&mutants, |op| format!("__x {op} __y"), &original);
