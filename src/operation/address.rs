@@ -38,7 +38,8 @@ impl Address {
             return Err(AddressFault::Character);
         }
         let (local, domain) = text.split_once('@').ok_or(AddressFault::Form)?;
-        if local.len() > 64 || domain.len() > 253 || text.len() > 254 {
+        // A domain of more than 253 characters makes the whole longer than 254.
+        if local.len() > 64 || text.len() > 254 {
             return Err(AddressFault::Long);
         }
         let atom = |atom: &str| !atom.is_empty() && atom.bytes().all(is_local);
@@ -236,6 +237,10 @@ mod tests {
         assert_eq!(refused(&format!("{}@example.com", "a".repeat(65))), AddressFault::Long);
         assert_eq!(refused(&of(1, 260)), AddressFault::Long);
         let long = format!("{}@{}example.com", "a".repeat(64), "b.".repeat(90));
+        assert_eq!(refused(&long), AddressFault::Long);
+        // 254 characters, and 255.
+        assert!(Address::read(&format!("{}@{}{}.com", "a".repeat(9), "b.".repeat(90), "b".repeat(60))).is_ok());
+        let long = format!("{}@{}{}.com", "a".repeat(10), "b.".repeat(90), "b".repeat(60));
         assert_eq!(refused(&long), AddressFault::Long);
         assert_eq!(refused(&format!("u@{}.com", "b".repeat(64))), AddressFault::Domain);
         assert!(Address::read(&format!("u@{}.com", "b".repeat(63))).is_ok());

@@ -125,6 +125,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_an_answer_lacks_is_named() {
+        for name in ["User", "IdentityInfo", "Instance", "SecurityProfile", "Users"] {
+            assert_eq!(missing(name), format!("the answer has no {name}"));
+        }
+        assert!(!missing("Other").is_empty());
+    }
+
+    #[test]
     fn a_profile_has_the_name_and_id_that_was_asked_for() {
         let answer = br#"{"SecurityProfile":{"Id":"s-1","SecurityProfileName":"Admin","More":1}}"#;
         assert_eq!(read_profile_name("s-1", answer).as_deref(), Ok("Admin"));

@@ -64,7 +64,7 @@ impl<'a> ConnectArn<'a> {
             ["traffic-distribution-group", group] => {
                 Named::TrafficDistributionGroup(is_id(group).then_some(group)?)
             }
-            [kind, _] if *kind != "instance" => Named::Elsewhere,
+            [_, _] => Named::Elsewhere,
             _ => return None,
         })
     }
@@ -168,6 +168,7 @@ mod tests {
             "agent",
             "instance/i/agent/mary@example.com",
             "traffic-distribution-group/a.b",
+            "phone-number/..",
         ] {
             assert_eq!(named(resource), None, "{resource}");
         }

@@ -133,6 +133,21 @@ mod tests {
     }
 
     #[test]
+    fn what_a_member_is_to_be_is_said() {
+        for (kind, expected) in [
+            (Kind::Text(3), "a string of at most 3 characters"),
+            (Kind::List, "an array of strings"),
+            (Kind::Texts, "an object of strings"),
+            (Kind::Object, "an object"),
+            (Kind::Objects, "an array of objects"),
+            (Kind::Number, "a number"),
+            (Kind::Boolean, "true or false"),
+        ] {
+            assert_eq!(words(kind), expected);
+        }
+    }
+
+    #[test]
     fn each_member_is_of_its_type() {
         let good = [
             ("Text", r#""äöü""#),

@@ -98,6 +98,29 @@ fn s10_every_kind_of_voucher_comes_back_as_it_was() {
 }
 
 #[test]
+fn a_ring_knows_its_keys_of_sessions_and_when_its_own_end() {
+    let with = ring_with(keys(&[("k1", 1)]));
+    assert!(with.sessions().is_some_and(|keys| keys.ids().eq(["k1"])));
+    assert!(ring().sessions().is_none());
+    let end = Timestamp::MAX.as_millisecond();
+    let mut ends = ring().ends();
+    ends.sort();
+    let mut expected = [(KEY.to_owned(), end), (OTHER_KEY.to_owned(), end)];
+    expected.sort();
+    assert_eq!(ends, expected);
+}
+
+#[test]
+fn a_subject_of_a_certificate_is_not_in_logs() {
+    let in_logs = |name: &str| {
+        let name = name.to_owned();
+        Proof::Certificate { name, fingerprint: Digest::of(b""), claims: Arc::default() }.in_logs()
+    };
+    assert_eq!(in_logs("spiffe://example.com/desk"), "certificate:spiffe://example.com/desk");
+    assert_eq!(in_logs("CN=mary.major@example.com"), "certificate:e3b0c44298fc1c14");
+}
+
+#[test]
 fn a10_what_nobody_issued_is_what_an_unknown_key_is() {
     let ours = keys(&[("k1", 1)]);
     let issued = ours.issue(&session(SESSION)).unwrap();
@@ -247,6 +270,17 @@ fn only_sessions_that_may_be_are_issued() {
     assert_eq!(fault(&|session| session.claims = claims(1, "n", 257)), is(SessionFault::Claims));
     assert_eq!(fault(&|session| session.claims = claims(1, &"n".repeat(127), 1)), is(SessionFault::Claims));
     assert_eq!(fault(&|session| session.claims = claims(16, "n", 256)), Some(IssueFault::TooLong));
+    // As long as may be, and longer by one character of a claim.
+    let issued = |more: usize| {
+        let mut session = session(SESSION);
+        session.claims = claims(12, "n", 200);
+        session.claims.insert("more".to_owned(), "v".repeat(more % 256));
+        session.claims.insert("most".to_owned(), "v".repeat(more - more % 256));
+        keys.issue(&session).map(|issued| issued.token.len())
+    };
+    let longest = (0..512).take_while(|more| issued(*more).is_ok()).last().unwrap();
+    assert_eq!(issued(longest), Ok(4096));
+    assert_eq!(issued(longest + 1), Err(IssueFault::TooLong));
     for label in ["", "a", "a b", "a\u{e9}", &"a".repeat(65)] {
         assert_eq!(fault(&|session| session.label = Some(label.to_owned())), is(SessionFault::Label));
     }
@@ -301,6 +335,10 @@ fn what_else_is_sealed_opens_for_its_purpose_only_and_is_no_session() {
 fn ids_are_fresh_and_of_sessions() {
     assert_eq!(Session::fresh_id([0; 12]), "GSAAAAAAAAAAAAAAAAAA");
     assert_eq!(Session::fresh_id([255; 12]), "GS777777777777777777");
+    assert_eq!(
+        Session::fresh_id([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0b1000, 0b0100_0001]),
+        "GSBCCAAAAAAAAAAAAAAA"
+    );
     assert!(Session::is_id(&Session::fresh_id(std::array::from_fn(|at| u8::try_from(at * 21).unwrap()))));
     assert!(!Session::is_id(KEY) && !GuardKey::is_id(SESSION));
 }

@@ -195,7 +195,9 @@ fn sensitive_bodies_are_typed_or_written_anew() {
             "change AssociateApprovedOrigin other:",
         ),
         ("PUT", "/instance/{I}/approved-origin", r#"{"origin":"https://example.com"}"#, "400 form"),
+        ("PUT", "/instance/{I}/security-key", r#"{"Key":"k"}"#, "change AssociateSecurityKey other:"),
         ("PUT", "/instance/{I}/security-key", r#"{"Key":"k","x":null}"#, "400 form"),
+        ("PUT", "/instance/{I}/security-key", r#"{"Key":"k","x":1}"#, "400 form"),
         (
             "POST",
             "/users/{I}/{U}/hierarchy",
@@ -218,6 +220,33 @@ fn sensitive_bodies_are_typed_or_written_anew() {
 }
 
 #[test]
+fn a_list_is_as_long_as_may_be_and_no_longer() {
+    let list = |count: usize| -> String {
+        let items: Vec<String> = (0..count).map(|at| format!("\"p-{at}\"")).collect();
+        items.join(",")
+    };
+    let profiles = |count| format!(r#"{{"SecurityProfileIds":[{}]}}"#, list(count));
+    let permissions = |count| format!(r#"{{"Permissions":[{}]}}"#, list(count));
+    check(&[
+        ("POST", "/users/{I}/{U}/security-profiles", &profiles(0), "400 value"),
+        (
+            "POST",
+            "/users/{I}/{U}/security-profiles",
+            &profiles(10),
+            "change UpdateUserSecurityProfiles user:U",
+        ),
+        ("POST", "/users/{I}/{U}/security-profiles", &profiles(11), "400 value"),
+        (
+            "POST",
+            "/security-profiles/{I}/s-1",
+            &permissions(500),
+            "change UpdateSecurityProfile security-profile:s-1",
+        ),
+        ("POST", "/security-profiles/{I}/s-1", &permissions(501), "400 value"),
+    ]);
+}
+
+#[test]
 fn b11_body_limits_by_class() {
     let limits = |class: Class| match class {
         Class::Identity => 1,
@@ -230,6 +259,8 @@ fn b11_body_limits_by_class() {
         body_limit(&request(method, &expand(target), &[], b"").unwrap().head, &limits)
     };
     assert_eq!(limit("POST", "/users/{I}/{U}/identity-info"), 1);
+    assert_eq!(limit("POST", "/users/{A}/{U}/identity-info"), 1);
+    assert_eq!(limit("POST", "/users/{A}/{U}/security-profiles"), 2);
     assert_eq!(limit("POST", "/users/{I}/{U}/security-profiles"), 2);
     assert_eq!(limit("POST", "/auth/code/{I}"), 3);
     assert_eq!(limit("POST", "/vocabulary-remove/{I}/v"), 4);

@@ -4,7 +4,7 @@ use super::super::{
     ChangeKind, Field, Operation, SensitiveBody, UserId, Wanted,
     testing::{INSTANCE, REGION, USER, asked, caller, change, identity_info, ordinary, request, sites},
 };
-use crate::{caller::Verified, operation::recognise};
+use crate::{caller::Verified, operation::recognise, wire::RequestTarget};
 
 const ARN: &str = "arn:aws:connect:us-east-1:111122223333:instance/a1b2c3d4-5678-90ab-cdef-EXAMPLE11111";
 
@@ -33,7 +33,7 @@ fn i8_what_is_built_does_not_show_its_body() {
 
 #[test]
 fn d8_arns_are_built_as_bare_ids() {
-    let arn = crate::wire::RequestTarget::encode(ARN);
+    let arn = RequestTarget::encode(ARN);
     let target = format!("/users/{arn}/{arn}%2Fagent%2F{USER}/identity-info");
     let body = r#"{"IdentityInfo":{"FirstName":"Mary"}}"#;
     let by_arn = change("POST", &target, body);
@@ -123,6 +123,15 @@ fn queries_and_headers_are_those_of_the_operation() {
     );
     assert_eq!((built.headers.len(), built.body.len()), (0, 0));
 
+    let arn = RequestTarget::encode(ARN);
+    let target =
+        format!("/traffic-distribution-group/g-1/user?UserId={arn}%2Fagent%2F{USER}&InstanceId={arn}");
+    let built = change("DELETE", &target, "").build();
+    assert_eq!(
+        built.target,
+        format!("/traffic-distribution-group/g-1/user?UserId={USER}&InstanceId={INSTANCE}")
+    );
+
     let target = format!("/users/{INSTANCE}/{USER}/notifications/n-1");
     let fields = [
         ("content-type", "application/json"),
@@ -138,6 +147,18 @@ fn queries_and_headers_are_those_of_the_operation() {
         ("content-type", "application/json".to_owned()),
     ];
     assert_eq!(change.build().headers, expected);
+}
+
+#[test]
+fn a_header_of_an_operation_has_1_to_256_characters() {
+    let target = format!("/users/{INSTANCE}/{USER}/notifications/n-1");
+    for (length, taken) in [(0, false), (1, true), (256, true), (257, false)] {
+        let region = "r".repeat(length);
+        let fields = [("content-type", "application/json"), ("x-amz-last-modified-region", &region)];
+        let request = request("POST", &target, &fields, br#"{"Status":"READ"}"#).unwrap();
+        let asked = recognise(Verified::for_tests(caller(), REGION, request), &sites());
+        assert_eq!(asked.is_ok(), taken, "{length}");
+    }
 }
 
 #[test]

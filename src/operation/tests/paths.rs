@@ -168,6 +168,47 @@ fn who_is_affected_is_the_target_wherever_it_is_named() {
 }
 
 #[test]
+fn an_arn_stands_for_an_id_of_its_own_kind() {
+    check(&[
+        ("DELETE", "/rules/{I}/{A}%2Frule%2Fr-1", "", "change DeleteRule other:r-1"),
+        ("DELETE", "/rules/{I}/{A}%2Fqueue%2Fr-1", "", "400 value"),
+        (
+            "POST",
+            "/authentication-profiles/{I}/{A}%2Fauthentication-profile%2Fa-1",
+            r#"{"AllowedIps":[]}"#,
+            "change UpdateAuthenticationProfile other:a-1",
+        ),
+        (
+            "POST",
+            "/queues/{I}/{A}%2Fqueue%2Fq-1/disassociate-email-addresses",
+            "{}",
+            "change DisassociateQueueEmailAddresses other:q-1",
+        ),
+        (
+            "POST",
+            "/email-addresses/{I}/{A}%2Femail-address%2Fe-1/associate-alias",
+            "{}",
+            "change AssociateEmailAddressAlias other:e-1",
+        ),
+        ("DELETE", "/users/{I}/{A}%2Fagent%2F{U}", "", "change DeleteUser user:U"),
+        (
+            "PUT",
+            "/traffic-distribution/arn%3Aaws%3Aconnect%3Aus-east-1%3A111122223333%3Atraffic-distribution-group%2Fg-1",
+            "{}",
+            "change UpdateTrafficDistribution other:g-1",
+        ),
+        // What an ARN may end in, and the id of a user may not.
+        ("DELETE", "/users/{I}/{A}%2Fagent%2Fu_1", "", "400 value"),
+        (
+            "DELETE",
+            "/traffic-distribution-group/g-1/user?UserId={A}%2Fagent%2Fu_1&InstanceId={I}",
+            "",
+            "400 value",
+        ),
+    ]);
+}
+
+#[test]
 fn tagging_is_a_change_for_users_and_security_profiles_and_a_write_elsewhere() {
     let tags = r#"{"tags":{"a":"b"}}"#;
     check(&[

@@ -28,6 +28,14 @@ fn refused(bytes: impl AsRef<[u8]>, why: &str) {
     refused_as(ErrorType::InvalidRequest, bytes.as_ref(), why);
 }
 
+#[test]
+fn a_head_is_inspected_to_its_end_and_no_further() {
+    let length = |head: &str| inspect::head(head.as_bytes(), GateBounds::default()).ok();
+    assert_eq!(length(GET), Some(0));
+    assert_eq!(length(&format!("{GET}x")), None);
+    assert_eq!(length(GET.strip_suffix("\r\n").unwrap()), None);
+}
+
 /// A GET with these lines besides `Host`.
 fn lines(lines: &str) -> String {
     format!("GET /a HTTP/1.1\r\nHost: example.com\r\n{lines}\r\n\r\n")

@@ -230,6 +230,12 @@ mod tests {
     }
 
     #[test]
+    fn a_value_is_written_as_in_an_object() {
+        assert_eq!(Json::from("\u{e4}\n").write(), "\"\u{e4}\\n\"".as_bytes());
+        assert_eq!(Json::Array(vec![Json::Null, Json::Bool(true)]).write(), b"[null,true]");
+    }
+
+    #[test]
     fn set_replaces_in_place() {
         let mut body = object(r#"{"a":"1","b":"2"}"#);
         body.set("a", "3".into());

@@ -49,6 +49,14 @@ fn what_aws_clients_send_is_read() {
 }
 
 #[test]
+fn a_head_knows_the_connection_that_it_came_over() {
+    let region = Some("us-east-1".into());
+    let head = with(&[]).unwrap().over(Peer { region, ..Peer::default() });
+    assert_eq!(head.peer.region.as_deref(), Some("us-east-1"));
+    assert_eq!(head.method, Method::Post);
+}
+
+#[test]
 fn c14_other_methods() {
     for method in ["PATCH", "HEAD", "OPTIONS", "TRACE", "CONNECT", "PROPFIND", "M-SEARCH"] {
         assert_eq!(head(method, "/a", &[]).unwrap_err().error, ErrorType::MethodNotAllowed, "{method}");
