@@ -114,16 +114,21 @@ impl Bench {
             }
             forget(file)?;
         }
-        let (output, took, memory) = measured(&self.command(&["--format", "json", "audit", "verify"]))?;
+        let (output, took, cost) = measured(&self.command(&["--format", "json", "audit", "verify"]))?;
         let found: serde_json::Value = serde_json::from_slice(&output.stdout)?;
         if found.get("faults") != Some(&serde_json::json!([])) {
             return Err(format!("it does not verify: {found}").into());
         }
         let records = found.get("records").and_then(serde_json::Value::as_u64).unwrap_or(0);
         let pace = match self.file() {
-            Some(file) => format!(", {}", pace(fs::metadata(file)?.len(), took)),
+            Some(file) => format!(
+                ", {}, of which it read {} from the disk",
+                pace(fs::metadata(file)?.len(), took),
+                pace(cost.read, took)
+            ),
             None => String::new(),
         };
+        let Cost { memory, .. } = cost;
         said(
             "`audit verify`",
             &format!("{records} records in {:.1} s{pace}, {memory} MB of memory at most", took.as_secs_f64()),
@@ -151,7 +156,7 @@ impl Bench {
     }
 
     fn shown(&self) -> Result<(), Fault> {
-        let cases: [(&str, &[&str]); 10] = [
+        let cases: [(&str, &[&str]); 13] = [
             ("by user", &["--user", USER]),
             ("by caller, one session", &["--caller", CALLER]),
             ("by caller, a role with all its sessions", &["--caller", ROLE]),
@@ -159,7 +164,13 @@ impl Bench {
             ("by user and role", &["--user", USER, "--caller", ROLE]),
             ("changes of a user", &["--user", USER, "--kind", "intent"]),
             ("changes by a role", &["--caller", ROLE, "--kind", "intent"]),
-            ("a kind and an operation", &["--kind", "refusal", "--operation", "DescribeUser"]),
+            (
+                "a kind and an operation that it never has",
+                &["--kind", "refusal", "--operation", "DescribeUser"],
+            ),
+            ("an operation that never was", &["--operation", "DeleteUser"]),
+            ("a role and an operation that it never had", &["--caller", ROLE, "--operation", "DeleteUser"]),
+            ("a role and a kind that it never has", &["--caller", ROLE, "--kind", "freeze"]),
             ("the newest", &[]),
             ("by role, 1,000 of them", &["--caller", ROLE, "--limit", "1000"]),
         ];
@@ -179,13 +190,14 @@ impl Bench {
         drop(fs::remove_file(&to));
         let to_text = to.display().to_string();
         let words = ["audit", "export", "--to", &to_text];
-        let (_, took, memory) = measured(&self.command(&words))?;
+        let (_, took, Cost { memory, .. }) = measured(&self.command(&words))?;
         let bytes = fs::metadata(&to)?.len();
         said("`audit export`", &format!("{}, {memory} MB of memory at most", pace(bytes, took)))?;
-        let (_, took, memory) = measured(&self.command(&words))?;
+        let (_, took, Cost { memory, .. }) = measured(&self.command(&words))?;
         said("the same, continued", &format!("{:.2} s, {memory} MB of memory", took.as_secs_f64()))?;
         let mut verify = Command::new(&self.program);
-        let (_, took, memory) = measured(verify.args(["audit", "verify", "--export", &to_text]))?;
+        let (_, took, Cost { memory, .. }) =
+            measured(verify.args(["audit", "verify", "--export", &to_text]))?;
         said("`audit verify --export`", &format!("{}, {memory} MB of memory at most", pace(bytes, took)))?;
         fs::remove_file(&to)?;
         Ok(())
@@ -230,7 +242,7 @@ impl Bench {
         )?;
         let directory = segments.display().to_string();
         let words = ["--format", "json", "audit", "verify", "--segments", &directory];
-        let (output, took, memory) = measured(&self.command(&words))?;
+        let (output, took, Cost { memory, .. }) = measured(&self.command(&words))?;
         let found: serde_json::Value = serde_json::from_slice(&output.stdout)?;
         let records = found.get("records").and_then(serde_json::Value::as_u64).unwrap_or(0);
         let took = took.as_secs_f64();
@@ -264,14 +276,24 @@ fn timed(command: &mut Command) -> Result<(Duration, Output), Fault> {
     Ok((took, output))
 }
 
-/// The same, and how much memory it had at most, in MB.
-fn measured(command: &Command) -> Result<(Output, Duration, u64), Fault> {
+/// What a command took besides time.
+struct Cost {
+    /// Memory at most, in MB.
+    memory: u64,
+    /// Bytes that came from a disk.
+    read: u64,
+}
+
+/// The same, and what it took besides.
+fn measured(command: &Command) -> Result<(Output, Duration, Cost), Fault> {
     let mut outer = Command::new("/usr/bin/time");
-    outer.args(["-f", "%M"]).arg(command.get_program()).args(command.get_args());
+    outer.args(["-f", "%M %I"]).arg(command.get_program()).args(command.get_args());
     let (took, output) = timed(&mut outer)?;
     let text = String::from_utf8_lossy(&output.stderr);
-    let kibibytes: u64 = text.lines().last().unwrap_or_default().trim().parse()?;
-    Ok((output, took, kibibytes * 1024 / 1_000_000))
+    let (kibibytes, blocks) = text.lines().last().and_then(|line| line.split_once(' ')).unwrap_or_default();
+    let cost =
+        Cost { memory: kibibytes.parse::<u64>()? * 1024 / 1_000_000, read: blocks.parse::<u64>()? * 512 };
+    Ok((output, took, cost))
 }
 
 fn pace(bytes: u64, took: Duration) -> String {

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::{
     caller::{Arn, Resource},
     secret::Digest,
-    store::{Misfit, PrincipalPick, RecordPick, RecordRow, SessionPick, WrittenRow},
+    store::{IntentRef, Misfit, PrincipalPick, RecordPick, RecordRow, SessionPick, WrittenRow},
 };
 
 use super::{
@@ -139,16 +139,18 @@ impl Desk {
     /// When the store cannot be read.
     pub async fn records(&self, filter: &RecordFilter) -> Result<Vec<Audited>, LedgerFault> {
         let rows = self.store.records(&pick(filter)).await?;
+        let mut found: Vec<_> = rows.into_iter().map(audited).collect();
+        let named = |audited: &Audited| IntentRef { chain: audited.chain.clone(), seq: audited.seq };
+        let is_intent = |audited: &&Audited| part(&audited.record, "/kind") == Kind::Intent.as_str();
+        let intents: Vec<_> = found.iter().filter(is_intent).map(named).collect();
+        let mut became: HashMap<IntentRef, Vec<Value>> = HashMap::new();
+        for (intent, row) in self.store.of_intents(&intents).await? {
+            became.entry(intent).or_default().push(value(&row.record));
+        }
         let mut policies = HashMap::new();
-        let mut found = Vec::with_capacity(rows.len());
-        for row in rows {
-            let mut audited = audited(row);
-            if part(&audited.record, "/kind").as_str() == Some(Kind::Intent.as_str()) {
-                let rows = self.store.of_intent(&audited.chain, audited.seq).await?;
-                audited.became = rows.iter().map(|row| value(&row.record)).collect();
-            }
-            self.explain(&mut audited, &mut policies).await?;
-            found.push(audited);
+        for audited in &mut found {
+            audited.became = became.remove(&named(audited)).unwrap_or_default();
+            self.explain(audited, &mut policies).await?;
         }
         Ok(found)
     }

@@ -1,17 +1,23 @@
 //! What every version and kind of record has, as read from its bytes, and what ties records to others.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 
 use super::proof_parts::SegmentPart;
 
-/// Where a record stands, as read from its bytes: what every version and kind has.
+/// Where a record stands, as read from its bytes: what every version and kind has. Borrowed where it can be, since verifying
+/// reads it from each.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub(super) struct Envelope {
+pub(super) struct Envelope<'r> {
     pub(super) v: u32,
-    pub(super) chain: String,
+    #[serde(borrow)]
+    pub(super) chain: Cow<'r, str>,
     pub(super) seq: u64,
-    pub(super) prev: String,
-    pub(super) kind: String,
+    #[serde(borrow)]
+    pub(super) prev: Cow<'r, str>,
+    #[serde(borrow)]
+    pub(super) kind: Cow<'r, str>,
     /// The intent that an outcome closes.
     #[serde(default)]
     pub(super) intent: Option<EnvelopeIntent>,
@@ -22,8 +28,8 @@ pub(super) struct Envelope {
     #[serde(default)]
     pub(super) heads: Vec<EnvelopeIntent>,
     /// What is sealed.
-    #[serde(default)]
-    pub(super) inputs: Option<EnvelopeInputs>,
+    #[serde(borrow, default)]
+    pub(super) inputs: Option<EnvelopeInputs<'r>>,
     /// Of an operator who took a store that was put back: up to where it is as it was seen.
     #[serde(default)]
     pub(super) kept: Vec<EnvelopeIntent>,
@@ -37,8 +43,9 @@ pub(super) struct Envelope {
 
 /// Under whose key something is sealed.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub(super) struct EnvelopeInputs {
-    pub(super) person: String,
+pub(super) struct EnvelopeInputs<'r> {
+    #[serde(borrow)]
+    pub(super) person: Cow<'r, str>,
 }
 
 /// The freeze that a record names.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use serde::Deserialize as _;
 use serde_json::Value;
 
 use crate::{
@@ -102,7 +103,7 @@ async fn lines(
 
 fn opened(record: &Value, keys: &HashMap<String, DataKey>) -> Option<Value> {
     let part: SealedPart = serde_json::from_value(record.get("inputs")?.clone()).ok()?;
-    let place: Envelope = serde_json::from_value(record.clone()).ok()?;
+    let place = Envelope::deserialize(record).ok()?;
     let inputs = keys.get(&part.person)?.unseal(&place.chain, place.seq, &part)?;
     serde_json::to_value(inputs).ok()
 }

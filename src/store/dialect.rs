@@ -5,6 +5,10 @@ use sqlx::{Connection as _, Postgres, SqlSafeStr, Sqlite, pool::PoolConnection, 
 
 use super::statement::query_scalar;
 
+/// What orders records as they were written.
+const SQLITE_ORDER: &str = "rowid";
+const POSTGRES_ORDER: &str = "written";
+
 /// A connection.
 pub(super) enum Connection {
     Sqlite(sqlite::SqliteConnection),
@@ -90,6 +94,16 @@ impl Connection {
     }
 }
 
+impl Snapshot {
+    /// The column that orders records as they were written.
+    pub(super) fn order(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => SQLITE_ORDER,
+            Self::Postgres(_) => POSTGRES_ORDER,
+        }
+    }
+}
+
 impl Pool {
     /// One moment of the store, for as long as it is not dropped.
     pub(super) async fn snapshot(&self) -> Result<Snapshot, sqlx::Error> {
@@ -110,8 +124,8 @@ impl Pool {
     /// The column that orders records as they were written.
     pub(super) fn order(&self) -> &'static str {
         match self {
-            Self::Sqlite(_) => "rowid",
-            Self::Postgres(_) => "written",
+            Self::Sqlite(_) => SQLITE_ORDER,
+            Self::Postgres(_) => POSTGRES_ORDER,
         }
     }
 

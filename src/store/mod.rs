@@ -28,6 +28,7 @@ mod nonces;
 mod op;
 mod ops;
 mod outbox;
+mod pages;
 mod people;
 mod place;
 mod prune;

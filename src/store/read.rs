@@ -2,20 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use tokio::sync::mpsc;
-
 use super::{
     AddressRow, AnswerRow, AttemptRow, IntentRef, Location, PersonRow, RecordRow, StoreError,
     addresses::IN_USE,
-    dialect::{Pool, Row, Snapshot},
+    dialect::{Pool, Row},
     ops::{sealed, signed, state},
     statement::{query, query_scalar},
 };
-
-/// Records read at once when all are read.
-const PAGE: i64 = 1_000;
-/// So many times that wait until they are looked at.
-const PAGES: usize = 2;
 
 /// Connections that only read.
 #[derive(Clone)]
@@ -170,18 +163,6 @@ impl Reader {
         Ok(found.into_iter().map(|seq| IntentRef { chain: chain.into(), seq: seq.unsigned_abs() }).collect())
     }
 
-    /// Every record of every chain, chain by chain in order, as of one moment. The next ones are read while `each` works.
-    pub(crate) async fn each_record(&self, mut each: impl FnMut(RecordRow)) -> Result<(), StoreError> {
-        let snapshot = self.pool.snapshot().await.map_err(StoreError::at("records"))?;
-        let (to, mut pages) = mpsc::channel(PAGES);
-        let reading = tokio::spawn(pages_of(snapshot, to));
-        while let Some(page) = pages.recv().await {
-            page.into_iter().for_each(&mut each);
-        }
-        // It ends by itself once it gave all it had.
-        reading.await.unwrap_or(Err(StoreError::Row("records")))
-    }
-
     /// The row of every person.
     pub(crate) async fn people(&self) -> Result<Vec<PersonRow>, StoreError> {
         let read = || StoreError::at("people");
@@ -206,45 +187,6 @@ impl Reader {
     pub(crate) async fn close(&self) {
         self.pool.close().await;
     }
-}
-
-/// Reads every record, page by page, for whoever takes the pages.
-async fn pages_of(mut snapshot: Snapshot, to: mpsc::Sender<Vec<RecordRow>>) -> Result<(), StoreError> {
-    let read = || StoreError::at("records");
-    let all: i64 =
-        query_scalar("SELECT count(*) FROM records").fetch_one(&mut snapshot).await.map_err(read())?;
-    // How many of the last number were read: a table whose key was taken away may hold several.
-    let (mut chain, mut seq, mut same, mut seen) = (String::new(), i64::MIN, 0, 0);
-    loop {
-        let rows = query(
-            "SELECT chain, seq, bytes FROM records WHERE (chain, seq) >= ($1, $2) \
-             ORDER BY chain, seq LIMIT $3 OFFSET $4",
-        )
-        .bind(&chain)
-        .bind(seq)
-        .bind(PAGE)
-        .bind(same)
-        .fetch_all(&mut snapshot)
-        .await
-        .map_err(read())?;
-        if rows.is_empty() {
-            break;
-        }
-        let page = rows.iter().map(record_row).collect::<Result<Vec<_>, _>>()?;
-        for row in &page {
-            same = if row.seq == seq && row.chain == chain { same + 1 } else { 1 };
-            if chain != row.chain {
-                chain.clone_from(&row.chain);
-            }
-            seq = row.seq;
-            seen += 1;
-        }
-        // Whoever takes them may be gone.
-        if to.send(page).await.is_err() {
-            return Ok(());
-        }
-    }
-    if seen == all { Ok(()) } else { Err(StoreError::Row("records")) }
 }
 
 pub(super) fn record_row(row: &Row) -> Result<RecordRow, StoreError> {

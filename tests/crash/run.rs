@@ -202,9 +202,9 @@ impl Run {
         self.store.records().await
     }
 
-    /// Waits until nothing is left to be done, however often it ends meanwhile.
+    /// Waits until nothing is left to be done, however often it ends meanwhile, and as long as that becomes less.
     pub async fn settled(&self) {
-        let begun = Instant::now();
+        let (mut begun, mut before) = (Instant::now(), None);
         let mut hastened = Instant::now();
         loop {
             self.address().await;
@@ -219,6 +219,9 @@ impl Run {
             self.address().await;
             if left == (0, 0, 0) && ended == self.ended() {
                 return;
+            }
+            if before.replace(left) != Some(left) {
+                begun = Instant::now();
             }
             assert!(
                 begun.elapsed() < LIMIT,
@@ -235,8 +238,12 @@ impl Run {
 
     /// Has what waits for its time handed over: a refusal after a refusal waits for a minute.
     fn hasten(&self) {
-        let (said, _) =
+        let (said, listed) =
             self.command(&["--format", "json", "notify", "list", "--state", "waiting", "--limit", "10000"]);
+        // On a busy machine it may wait for the store in vain; it is asked again.
+        if !listed {
+            return;
+        }
         let waiting: Vec<Value> = serde_json::from_str(&said).unwrap();
         let ids: Vec<_> = waiting.iter().map(|one| one["id"].to_string()).collect();
         if !ids.is_empty() {

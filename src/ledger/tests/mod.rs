@@ -18,6 +18,7 @@ mod notes;
 mod outbox;
 mod outcomes;
 mod privacy;
+mod reading;
 mod recovery;
 mod replicas;
 mod sessions;
@@ -148,7 +149,7 @@ impl Bench {
 async fn rows(url: &str) -> Vec<RecordRow> {
     let reader = crate::store::Reader::open(&crate::store::Location::read(url).unwrap()).unwrap();
     let mut all = Vec::new();
-    reader.each_record(|row| all.push(row)).await.unwrap();
+    reader.each_record(|row| all.push(row.clone())).await.unwrap();
     reader.close().await;
     all
 }

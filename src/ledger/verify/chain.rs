@@ -2,7 +2,7 @@
 
 use super::{
     Flaw, Seen, Witness,
-    claims::{Claims, digest},
+    claims::{Claims, digest, is_written},
 };
 use crate::{ledger::envelope::Envelope, secret::Digest, store::RecordRow};
 
@@ -50,17 +50,16 @@ impl Chain {
         &mut self,
         row: &RecordRow,
         hash: Digest,
-        envelope: Option<&Envelope>,
+        envelope: Option<&Envelope<'_>>,
         claims: &Claims,
     ) {
         if self.seq == 0 && self.begins == 0 {
             self.begin(row, envelope, claims);
         }
-        let last = self.hash.map(|hash| hash.hex());
         let seq = row.seq.unsigned_abs();
         match (std::mem::take(&mut self.doubt), &self.fault) {
             // The last record fits neither before nor after: it was changed, and not the one before it.
-            (Doubt::Last, Some(_)) if envelope.is_some_and(|next| Some(&next.prev) != last.as_ref()) => {
+            (Doubt::Last, Some(_)) if envelope.is_some_and(|next| !self.is_named_by(next)) => {
                 self.fault = Some((self.seq, Flaw::Changed));
             }
             // What was missed comes later.
@@ -83,10 +82,10 @@ impl Chain {
     }
 
     /// A chain whose beginning is closed into segments begins behind one, or in it while it is being taken away.
-    fn begin(&mut self, row: &RecordRow, envelope: Option<&Envelope>, claims: &Claims) {
+    fn begin(&mut self, row: &RecordRow, envelope: Option<&Envelope<'_>>, claims: &Claims) {
         let (seq, Some(envelope)) = (row.seq.unsigned_abs(), envelope) else { return };
         let Some(closed) = claims.closed(&row.chain, seq).filter(|_| seq > 1) else { return };
-        let before = if seq - 1 == closed.last { &closed.hash } else { &envelope.prev };
+        let before = if seq - 1 == closed.last { &closed.hash } else { &*envelope.prev };
         self.begins = seq;
         self.seq = seq - 1;
         self.hash = digest(before);
@@ -111,13 +110,18 @@ impl Chain {
         }
     }
 
+    /// Whether this one names the last record as the one before it.
+    fn is_named_by(&self, next: &Envelope<'_>) -> bool {
+        self.hash.is_some_and(|hash| is_written(&next.prev, hash))
+    }
+
     /// Whether a record follows from what came before it.
-    fn follows(&self, row: &RecordRow, envelope: Option<&Envelope>) -> Result<(), Fault> {
+    fn follows(&self, row: &RecordRow, envelope: Option<&Envelope<'_>>) -> Result<(), Fault> {
         let seq = row.seq.unsigned_abs();
         let next = self.seq + 1;
         let Some(envelope) = envelope else { return Err(Fault::At(seq, Flaw::NotARecord)) };
-        if envelope.chain != row.chain || Some(envelope.seq) != u64::try_from(row.seq).ok() {
-            return Err(Fault::At(seq, Flaw::Misplaced(envelope.chain.clone(), envelope.seq)));
+        if *envelope.chain != *row.chain || Some(envelope.seq) != u64::try_from(row.seq).ok() {
+            return Err(Fault::At(seq, Flaw::Misplaced(envelope.chain.clone().into_owned(), envelope.seq)));
         }
         if seq < next {
             return Err(Fault::At(seq, Flaw::Twice));
@@ -126,7 +130,7 @@ impl Chain {
             return Err(Fault::At(next, Flaw::Missing));
         }
         let prev = self.hash.unwrap_or_else(|| Digest::from_bytes([0; 32]));
-        if envelope.prev == prev.hex() {
+        if is_written(&envelope.prev, prev) {
             Ok(())
         } else if self.seq > 0 && self.agreed == self.seq {
             // The one before it is as it was seen.

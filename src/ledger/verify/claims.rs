@@ -17,7 +17,7 @@ pub(super) struct Claim {
 }
 
 /// What is known before the ledger is read.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(in crate::ledger) struct Claims {
     heads: HashMap<Arc<str>, HashMap<u64, Claim>>,
     pub(super) forks: Vec<(String, u64, Flaw)>,
@@ -48,9 +48,9 @@ impl Claims {
     pub(in crate::ledger) fn record(&mut self, bytes: &[u8]) {
         let Ok(envelope) = serde_json::from_slice::<Envelope>(bytes) else { return };
         if !envelope.heads.is_empty() {
-            let chain: Arc<str> = envelope.chain.as_str().into();
+            let chain: Arc<str> = (*envelope.chain).into();
             // What it says of its own chain is no more than the hash before it says.
-            for head in envelope.heads.iter().filter(|head| head.chain != envelope.chain) {
+            for head in envelope.heads.iter().filter(|head| *head.chain != *envelope.chain) {
                 let by = Witness::Record(Arc::clone(&chain), envelope.seq);
                 self.head(&head.chain, head.seq, &head.hash, by);
             }
@@ -58,12 +58,12 @@ impl Claims {
         // A guard closes the beginning of its own chain, and nothing behind the record that says so.
         let closes = |segment: &SegmentPart| {
             envelope.kind == "segment"
-                && segment.chain == envelope.chain
+                && *segment.chain == *envelope.chain
                 && (1..=segment.last).contains(&segment.first)
                 && segment.last < envelope.seq
         };
         if let Some(segment) = envelope.segment.filter(closes) {
-            let by = Witness::Record(envelope.chain.as_str().into(), envelope.seq);
+            let by = Witness::Record((*envelope.chain).into(), envelope.seq);
             self.head(&segment.chain, segment.last, &segment.hash, by);
             self.segments.entry(segment.chain.clone()).or_default().push(segment);
         }
@@ -119,4 +119,10 @@ pub(super) fn digest(hex: &str) -> Option<Digest> {
     let mut bytes = [0; 32];
     hex::decode_to_slice(hex, &mut bytes).ok()?;
     Some(Digest::from_bytes(bytes))
+}
+
+/// Whether it is this digest as records write it.
+pub(super) fn is_written(hex: &str, digest: Digest) -> bool {
+    let mut text = [0; 64];
+    hex::encode_to_slice(digest.bytes(), &mut text).is_ok() && hex.as_bytes() == text
 }

@@ -23,15 +23,16 @@ impl Keys {
     }
 
     /// The next record.
-    pub(super) fn record(&mut self, envelope: &Envelope) {
+    pub(super) fn record(&mut self, envelope: &Envelope<'_>) {
         if envelope.kind == "erasure" {
             self.erased.extend(envelope.erased.iter().cloned());
         }
-        let Some(inputs) = envelope.inputs.as_ref().filter(|inputs| !self.there.contains(&inputs.person))
+        let Some(inputs) = envelope.inputs.as_ref().filter(|inputs| !self.there.contains(&*inputs.person))
         else {
             return;
         };
-        self.missed.entry(inputs.person.clone()).or_insert_with(|| (envelope.chain.clone(), envelope.seq));
+        let first = || (envelope.chain.clone().into_owned(), envelope.seq);
+        self.missed.entry(inputs.person.clone().into_owned()).or_insert_with(first);
     }
 }
 

@@ -17,7 +17,7 @@ use crate::{
 pub(super) use self::claims::Claims;
 #[cfg(feature = "fuzzing")]
 pub(super) use self::proof::of_export;
-use self::{chain::Chain, keys::Keys};
+use self::{chain::Chain, claims::is_written, keys::Keys};
 pub use self::{
     flaw::{Flaw, Seen, SegmentFault, Witness},
     proof::{Evidence, ProofFault},
@@ -63,9 +63,9 @@ pub struct Unproven {
 pub(super) struct Verifier {
     records: u64,
     chains: BTreeMap<String, Chain>,
-    open: HashMap<(String, u64), String>,
+    open: HashMap<(String, u64), Digest>,
     closing: Vec<Closing>,
-    frozen: HashMap<(String, u64), String>,
+    frozen: HashMap<(String, u64), Digest>,
     lifting: Vec<Closing>,
     /// Of a store: the keys that stand beside it.
     keys: Option<Keys>,
@@ -81,7 +81,7 @@ struct Closing {
 }
 
 /// What every version and kind of record has.
-pub(super) fn envelope(row: &RecordRow) -> Option<Envelope> {
+pub(super) fn envelope(row: &RecordRow) -> Option<Envelope<'_>> {
     serde_json::from_slice(&row.bytes).ok()
 }
 
@@ -107,7 +107,7 @@ impl Verifier {
     }
 
     /// The next record, as a link only.
-    pub(super) fn link(&mut self, row: &RecordRow) -> (Digest, Option<Envelope>) {
+    pub(super) fn link<'r>(&mut self, row: &'r RecordRow) -> (Digest, Option<Envelope<'r>>) {
         self.records += 1;
         let chain = match self.chains.get_mut(&row.chain) {
             Some(chain) => chain,
@@ -126,27 +126,28 @@ impl Verifier {
         if let Some(keys) = &mut self.keys {
             keys.record(&envelope);
         }
-        match (envelope.kind.as_str(), envelope.intent) {
+        match (&*envelope.kind, envelope.intent) {
             ("intent", _) => {
-                self.open.insert((envelope.chain, envelope.seq), hash.hex());
+                self.open.insert((envelope.chain.into_owned(), envelope.seq), hash);
             }
             ("outcome", Some(intent)) => {
                 let of = (intent.chain, intent.seq);
                 // Most close what was opened shortly before: nothing needs to be remembered of them.
-                if self.open.get(&of).is_some_and(|opened| *opened == intent.hash) {
+                if self.open.get(&of).is_some_and(|opened| is_written(&intent.hash, *opened)) {
                     self.open.remove(&of);
                 } else {
-                    let (chain, seq) = (envelope.chain, envelope.seq);
+                    let (chain, seq) = (envelope.chain.into_owned(), envelope.seq);
                     self.closing.push(Closing { chain, seq, of, hash: intent.hash });
                 }
             }
             ("freeze", _) => {
-                self.frozen.insert((envelope.chain, envelope.seq), hash.hex());
+                self.frozen.insert((envelope.chain.into_owned(), envelope.seq), hash);
             }
             ("unfreeze", _) => {
                 let set = envelope.freeze.and_then(|freeze| freeze.set);
                 let (of, hash) = set.map(|set| ((set.chain, set.seq), set.hash)).unwrap_or_default();
-                self.lifting.push(Closing { chain: envelope.chain, seq: envelope.seq, of, hash });
+                let (chain, seq) = (envelope.chain.into_owned(), envelope.seq);
+                self.lifting.push(Closing { chain, seq, of, hash });
             }
             _ => {}
         }
@@ -156,7 +157,7 @@ impl Verifier {
     pub(super) fn finish(mut self) -> Verification {
         for closing in std::mem::take(&mut self.closing) {
             match self.open.remove(&closing.of) {
-                Some(hash) if hash == closing.hash => {}
+                Some(hash) if is_written(&closing.hash, hash) => {}
                 Some(_) => self.found(&closing.chain, closing.seq, Flaw::OtherIntent),
                 None if self.is_closed(&closing.of) => {}
                 None => self.found(&closing.chain, closing.seq, Flaw::NoIntent),
@@ -164,7 +165,8 @@ impl Verifier {
         }
         for lifting in std::mem::take(&mut self.lifting) {
             let of = &lifting.of;
-            if self.frozen.remove(of).is_none_or(|hash| hash != lifting.hash) && !self.is_closed(of) {
+            let set = self.frozen.remove(of);
+            if set.is_none_or(|hash| !is_written(&lifting.hash, hash)) && !self.is_closed(of) {
                 self.found(&lifting.chain, lifting.seq, Flaw::NoFreeze);
             }
         }

@@ -94,10 +94,16 @@ async fn of_store(
     reader.each_proof(|bytes| claims.record(bytes)).await?;
     // A person may be known or erased while the records are read: the key is there before them or after them then.
     let keys = reader.tokens().await?;
-    let mut verifier = with_segments(claims, segments, Some(&keys));
+    let anew = || with_segments(claims.clone(), segments, Some(&keys));
     // A freeze may be set or lifted while the records are read: it is in force before them or after them then.
     let mut in_force = reader.frozen_by().await?;
-    reader.each_record(|row| verifier.record(&row, None)).await?;
+    let mut verifier = anew();
+    let in_order = reader.each_written(|row| _ = verifier.record(row, None)).await?;
+    if !in_order {
+        // No guard writes so. What is wrong with them is said of the order of their numbers.
+        verifier = anew();
+        reader.each_record(|row| _ = verifier.record(row, None)).await?;
+    }
     in_force.extend(reader.frozen_by().await?);
     verifier.verifier.unopenable(&reader.tokens().await?);
     let mut found = Verification { takings, ..verifier.verifier.finish() };
@@ -120,20 +126,25 @@ struct Behind {
 impl Behind {
     fn read(&mut self, read: Read) {
         match read {
-            Read::Record(row, flaw) => self.record(&row, flaw),
+            Read::Record(row, flaw) => {
+                if self.record(&row, flaw) {
+                    self.last = Some((row.chain, row.seq.unsigned_abs()));
+                }
+            }
             Read::End(_) => {}
         }
     }
 
-    fn record(&mut self, row: &RecordRow, flaw: Option<Flaw>) {
+    /// The next record; whether it is looked at.
+    fn record(&mut self, row: &RecordRow, flaw: Option<Flaw>) -> bool {
         if self.ends.get(&row.chain).is_some_and(|end| row.seq <= *end) {
-            return;
+            return false;
         }
-        self.last = Some((row.chain.clone(), row.seq.unsigned_abs()));
         self.verifier.record(row);
         if let Some(flaw) = flaw {
             self.verifier.found(&row.chain, row.seq.unsigned_abs(), flaw);
         }
+        true
     }
 
     /// A file that does not say where its chains end was cut off.
