@@ -239,7 +239,9 @@ mod tests {
         let long = format!("{}@{}example.com", "a".repeat(64), "b.".repeat(90));
         assert_eq!(refused(&long), AddressFault::Long);
         // 254 characters, and 255.
-        assert!(Address::read(&format!("{}@{}{}.com", "a".repeat(9), "b.".repeat(90), "b".repeat(60))).is_ok());
+        assert!(
+            Address::read(&format!("{}@{}{}.com", "a".repeat(9), "b.".repeat(90), "b".repeat(60))).is_ok()
+        );
         let long = format!("{}@{}{}.com", "a".repeat(10), "b.".repeat(90), "b".repeat(60));
         assert_eq!(refused(&long), AddressFault::Long);
         assert_eq!(refused(&format!("u@{}.com", "b".repeat(64))), AddressFault::Domain);

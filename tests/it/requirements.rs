@@ -194,3 +194,23 @@ fn names_of_tests_are_found() {
         tests(&root().join("tests/clients/test_sts.py")).iter().any(|name| name.contains("is_good_once"))
     );
 }
+
+/// A threat is answered by tests that are there.
+#[test]
+fn tests_that_are_named_as_answers_to_threats_exist() {
+    let mut sources = Vec::new();
+    for (folder, ending) in [("src", "rs"), ("tests", "rs"), ("tests", "py")] {
+        files(&root().join(folder), ending, &mut sources);
+    }
+    let known: BTreeSet<String> = sources.iter().flat_map(|path| tests(path)).collect();
+    let text = fs::read_to_string(root().join("SECURITY.md")).unwrap();
+    // A name of a test is a sentence: it has more than two words.
+    let is_name = |word: &&str| {
+        word.matches('_').count() > 2
+            && word.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'))
+    };
+    let named: BTreeSet<&str> = text.split('`').skip(1).step_by(2).filter(is_name).collect();
+    let missing = |name: &&&str| !known.contains(name.strip_prefix("test_").unwrap_or(name));
+    let missing: Vec<_> = named.iter().filter(missing).collect();
+    assert!(named.len() > 50 && missing.is_empty(), "of {} tests are not there: {missing:?}", named.len());
+}
