@@ -78,8 +78,15 @@ pub(super) fn erase(args: &EraseArgs, output: Output) -> Exit {
                 .error(&format!("no upstream of the configuration has the instance `{}`", instance.as_str()));
             return Ok(Exit::Failed);
         }
-        if !desk.is_keyed_by(hash).await? {
-            output.error("this ledger was written with another hash key: under this one nobody is found");
+        let mut known = false;
+        for target in &targets {
+            known |= desk.to_erase(hash, target).await?.known;
+        }
+        // That nobody is known is not to pass for that there is nothing to erase.
+        if !known && !desk.knows_a_guard(hash).await? {
+            output.error(
+                "neither this user nor the guard itself is known under this hash key: it may be another one",
+            );
             output.hint("`[keys] hash_file` names the one that the guard was started with");
             return Ok(Exit::Failed);
         }

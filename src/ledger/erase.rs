@@ -45,12 +45,12 @@ impl Desk {
         Ok(ToErase { known, open, watched, waiting })
     }
 
-    /// Whether this is the hash key that the ledger was written with: under another one nobody is found, nor is any guard's own
-    /// data key.
+    /// Whether a guard that wrote here has its own data key under this hash key, as it has since it first told something of
+    /// itself: under another hash key nobody is found, the guard included.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn is_keyed_by(&self, hash: &HashKey) -> Result<bool, LedgerFault> {
+    pub async fn knows_a_guard(&self, hash: &HashKey) -> Result<bool, LedgerFault> {
         let chains = self.store.chains().await?;
         for chain in &chains {
             if self.store.left(&hash.hash("guard", chain.as_bytes()).hex()).await?.known {
