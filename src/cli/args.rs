@@ -281,6 +281,15 @@ pub(super) enum AuditCommand {
         after_help = "Example: connect-guard audit accept-restore --reason \"disk lost\" --config config.toml"
     )]
     AcceptRestore(AcceptArgs),
+    /// Take another hash key than the ledger was written with: that one is lost.
+    ///
+    /// A guard does not start with another one until this was said. What was known under the lost one stays unknown: former
+    /// addresses are not told any more, nobody who changed before can be erased, a caller's retry is not recognised, and
+    /// quotas begin anew. End every guard of this ledger first.
+    #[command(
+        after_help = "Example: connect-guard audit accept-hash-key --reason \"disk lost\" --config config.toml"
+    )]
+    AcceptHashKey(AcceptArgs),
 }
 
 #[derive(Subcommand)]

@@ -1,4 +1,4 @@
-//! `audit erase`, `audit backup`, `audit accept-restore`: what operators do to a ledger, each on record.
+//! `audit erase`, `audit backup`, `audit accept-restore`, `audit accept-hash-key`: what operators do to a ledger, each on record.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use crate::{
     clock::Clock,
     config::Config,
     diagnostic::Faults,
-    ledger::{Desk, ExportFault, HeadsFault, Known, LedgerFault, ToErase},
+    ledger::{Desk, ExportFault, HeadsFault, Known, LedgerFault, OtherKey, ToErase},
     operation::{InstanceId, Subject, Target, UserId},
     secret::HashKey,
 };
@@ -49,7 +49,7 @@ pub(super) struct BackupArgs {
     config: Option<PathBuf>,
 }
 
-/// Why it was put back.
+/// Why it is accepted.
 #[derive(clap::Args)]
 pub(super) struct AcceptArgs {
     /// Why: on record, sealed.
@@ -67,8 +67,7 @@ pub(super) fn erase(args: &EraseArgs, output: Output) -> Exit {
         output.hint("bare ids, as Connect and the ledger write them");
         return Exit::Usage;
     };
-    if args.reason.as_ref().is_some_and(|reason| reason.trim().is_empty()) {
-        output.error("`--reason` takes a text that says why");
+    if args.reason.as_ref().is_some_and(|reason| !is_said(reason, output)) {
         return Exit::Usage;
     }
     with_desk(args.config.as_deref(), output, async |desk, hash, config| {
@@ -78,18 +77,7 @@ pub(super) fn erase(args: &EraseArgs, output: Output) -> Exit {
                 .error(&format!("no upstream of the configuration has the instance `{}`", instance.as_str()));
             return Ok(Exit::Failed);
         }
-        let mut known = false;
-        for target in &targets {
-            known |= desk.to_erase(hash, target).await?.known;
-        }
-        // That nobody is known is not to pass for that there is nothing to erase.
-        if !known && !desk.knows_a_guard(hash).await? {
-            output.error(
-                "neither this user nor the guard itself is known under this hash key: it may be another one",
-            );
-            output.hint("`[keys] hash_file` names the one that the guard was started with");
-            return Ok(Exit::Failed);
-        }
+        own_keys(desk, hash).await?;
         let mut exit = Exit::Done;
         for target in &targets {
             let found = desk.to_erase(hash, target).await?;
@@ -189,8 +177,7 @@ pub(super) fn backup(args: &BackupArgs, output: Output) -> Exit {
 
 /// `audit accept-restore`
 pub(super) fn accept(args: &AcceptArgs, output: Output) -> Exit {
-    if args.reason.trim().is_empty() {
-        output.error("`--reason` takes a text that says why");
+    if !is_said(&args.reason, output) {
         return Exit::Usage;
     }
     with_desk(args.config.as_deref(), output, async |desk, hash, config| {
@@ -199,6 +186,7 @@ pub(super) fn accept(args: &AcceptArgs, output: Output) -> Exit {
             output.hint("heads_file in [evidence]");
             return Ok(Exit::Failed);
         };
+        own_keys(desk, hash).await?;
         let mut known = Known::default();
         if let Err(fault) = known.read(path) {
             return Ok(unread(&fault, output));
@@ -216,6 +204,44 @@ pub(super) fn accept(args: &AcceptArgs, output: Output) -> Exit {
         output.say("on record; give this line to everybody who keeps heads, and start the guard again");
         Ok(Exit::Done)
     })
+}
+
+/// `audit accept-hash-key`
+pub(super) fn accept_hash_key(args: &AcceptArgs, output: Output) -> Exit {
+    if !is_said(&args.reason, output) {
+        return Exit::Usage;
+    }
+    with_desk(args.config.as_deref(), output, async |desk, hash, _| {
+        let others = desk.other_keys(hash).await?;
+        if let Some(other) = others.iter().find(|other| matches!(other, OtherKey::Seal(_))) {
+            return Err(LedgerFault::OtherKey(other.clone()));
+        }
+        if others.is_empty() {
+            output
+                .say("the hash key is the one that the ledger was written with: there is nothing to accept");
+            return Ok(Exit::Done);
+        }
+        desk.accept_hash_key(hash, &args.reason, &operator()).await?;
+        output.data("on record: the hash key is this one from now on");
+        Ok(Exit::Done)
+    })
+}
+
+/// What is found and written by keys is so by those that the ledger was written with.
+async fn own_keys(desk: &Desk, hash: &HashKey) -> Result<(), LedgerFault> {
+    match desk.other_keys(hash).await?.into_iter().next() {
+        Some(other) => Err(LedgerFault::OtherKey(other)),
+        None => Ok(()),
+    }
+}
+
+/// Whether a reason is one; told when it is not.
+fn is_said(reason: &str, output: Output) -> bool {
+    let is_said = !reason.trim().is_empty();
+    if !is_said {
+        output.error("`--reason` takes a text that says why");
+    }
+    is_said
 }
 
 fn unread(fault: &HeadsFault, output: Output) -> Exit {

@@ -79,6 +79,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Audit(AuditCommand::Erase(args)) => audit_desk::erase(&args, output),
         Command::Audit(AuditCommand::Backup(args)) => audit_desk::backup(&args, output),
         Command::Audit(AuditCommand::AcceptRestore(args)) => audit_desk::accept(&args, output),
+        Command::Audit(AuditCommand::AcceptHashKey(args)) => audit_desk::accept_hash_key(&args, output),
         Command::Notify(command) => notified(command, output),
         Command::Aws(command) => aws::run(&command, args.format, output),
         Command::Health { config, url, ready } => {

@@ -3,14 +3,15 @@
 
 use crate::{
     notice::shown,
-    secret::random,
+    secret::{HashKey, random},
     store::{Append, Check, Composed, Done, Misfit, NewPerson, Op, Place, Weight},
 };
 
 use super::{
     Desk, LedgerFault, Operator, heads, parts,
+    person::{DataKey, new_person},
     proof_parts::{OperatorPart, RevealPart},
-    record::{self, Body, Kind, Stand, instant},
+    record::{self, Body, Inputs, Kind, Stand, instant},
 };
 
 /// The chain of operators. No replica can have this name, and no guard continues it.
@@ -61,6 +62,28 @@ impl Desk {
             | Done::TakenOver(_)
             | Done::Reserve) => Ok(done),
         }
+    }
+
+    /// A record that says why, sealed as what the guard says of itself is: no part of what anybody is known by.
+    pub(super) fn reasoned(
+        &self,
+        kind: Kind,
+        hash: &HashKey,
+        (reason, who): (&str, &Operator),
+        rest: impl FnOnce(&Place, Body) -> (Body, Vec<Op>) + Send + 'static,
+    ) -> Result<Draft, LedgerFault> {
+        let itself = hash.hash("guard", CHAIN.as_bytes()).hex();
+        let itself =
+            new_person(&self.seal, itself).map_err(|why| LedgerFault::Kept(Misfit::seal("data key")(why)))?;
+        let (seal, operator) = (self.seal.clone(), who.part());
+        let inputs = Inputs { words: Some(reason.to_owned()), ..Inputs::default() };
+        let make: Make = Box::new(move |place| {
+            let row = place.person.as_ref().ok_or(Misfit::Missing("data key"))?;
+            let key = DataKey::open(&seal, row).map_err(Misfit::seal("data key"))?;
+            let inputs = Some(key.seal(CHAIN, place.seq, &inputs)?);
+            Ok(rest(place, Body { inputs, operator: Some(operator), ..Body::default() }))
+        });
+        Ok(Draft { kind, person: Some(itself), checks: Vec::new(), make })
     }
 
     /// Records who looks at what: records, as `chain/seq`.

@@ -4,15 +4,14 @@
 use crate::{
     operation::Target,
     secret::HashKey,
-    store::{Check, Done, LeftRow, Misfit, Op, Verdict},
+    store::{Check, Done, LeftRow, Op, Verdict},
 };
 
 use super::{
     Desk, LedgerFault, Operator,
-    desk_chain::{CHAIN, Draft},
+    desk_chain::Draft,
     parts,
-    person::{DataKey, new_person},
-    record::{Body, Inputs, Kind, RefusalPart},
+    record::{Body, Kind, RefusalPart},
 };
 
 /// What stands in the way of erasing a person, and what there is to erase.
@@ -45,21 +44,6 @@ impl Desk {
         Ok(ToErase { known, open, watched, waiting })
     }
 
-    /// Whether a guard that wrote here has its own data key under this hash key, as it has since it first told something of
-    /// itself: under another hash key nobody is found, the guard included.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub async fn knows_a_guard(&self, hash: &HashKey) -> Result<bool, LedgerFault> {
-        let chains = self.store.chains().await?;
-        for chain in &chains {
-            if self.store.left(&hash.hash("guard", chain.as_bytes()).hex()).await?.known {
-                return Ok(true);
-            }
-        }
-        Ok(chains.is_empty())
-    }
-
     /// Erases a person: the data keys, what is known of addresses and permissions, settled notices, and remembered answers.
     /// A user goes with what stands under its Username, which `CreateUser` is recorded under. What happened is on record,
     /// with who and why. False when something is open, watched or queued: that is on record too.
@@ -74,40 +58,22 @@ impl Desk {
         who: &Operator,
     ) -> Result<bool, LedgerFault> {
         let person = name(hash, target);
-        // Why is sealed as what the guard says of itself is: it is no part of what is erased.
-        let itself = hash.hash("guard", CHAIN.as_bytes()).hex();
-        let itself =
-            new_person(&self.seal, itself).map_err(|why| LedgerFault::Kept(Misfit::seal("data key")(why)))?;
         let erased = self.store.tokens_of(&person).await?;
         let checks = vec![Check::Over { person: person.clone() }];
-        let seal = self.seal.clone();
-        let (operator, about) = (who.part(), parts::target(target).0);
-        let inputs = Inputs { words: Some(reason.to_owned()), ..Inputs::default() };
-        let draft = Draft {
-            kind: Kind::Erasure,
-            person: Some(itself),
-            checks,
-            make: Box::new(move |place| {
-                let row = place.person.as_ref().ok_or(Misfit::Missing("data key"))?;
-                let key = DataKey::open(&seal, row).map_err(Misfit::seal("data key"))?;
-                let is_free = place.verdict == Verdict::Clear;
-                let refusal = (!is_free).then(|| RefusalPart {
-                    code: "busy".into(),
-                    rule: None,
-                    place: None,
-                    fields: Vec::new(),
-                });
-                let body = Body {
-                    target: Some(about),
-                    refusal,
-                    erased: if is_free { erased } else { Vec::new() },
-                    inputs: Some(key.seal(CHAIN, place.seq, &inputs)?),
-                    operator: Some(operator),
-                    ..Body::default()
-                };
-                Ok((body, if is_free { vec![Op::Erase { person }] } else { Vec::new() }))
-            }),
-        };
+        let about = parts::target(target).0;
+        let draft = self.reasoned(Kind::Erasure, hash, (reason, who), move |place, body| {
+            let is_free = place.verdict == Verdict::Clear;
+            let refusal = (!is_free).then(|| RefusalPart {
+                code: "busy".into(),
+                rule: None,
+                place: None,
+                fields: Vec::new(),
+            });
+            let erased = if is_free { erased } else { Vec::new() };
+            let body = Body { target: Some(about), refusal, erased, ..body };
+            (body, if is_free { vec![Op::Erase { person }] } else { Vec::new() })
+        })?;
+        let draft = Draft { checks, ..draft };
         Ok(matches!(self.write(draft).await?, Done::Written(_)))
     }
 }

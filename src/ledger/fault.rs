@@ -2,6 +2,7 @@
 
 use std::{error::Error, fmt, mem::discriminant, sync::Arc, time::Duration};
 
+use super::OtherKey;
 use crate::{
     policy::RuleRef,
     secret::SealError,
@@ -22,6 +23,8 @@ pub enum LedgerFault {
         /// What is wrong with it.
         why: String,
     },
+    /// A key is another one than the ledger was written with.
+    OtherKey(OtherKey),
     /// There is no randomness to name this process with.
     Randomness(SealError),
     /// What is kept could not be read back.
@@ -135,6 +138,7 @@ impl fmt::Display for LedgerFault {
                 "record {seq} of chain `{chain}` {why}\n\
                  hint: `audit verify` shows the first fault of every chain"
             ),
+            Self::OtherKey(other) => other.fmt(f),
             Self::Randomness(error) => error.fmt(f),
             Self::Kept(misfit) => misfit.fmt(f),
         }
@@ -147,7 +151,7 @@ impl Error for LedgerFault {
             Self::Store(error) => error.source(),
             Self::Randomness(error) => error.source(),
             Self::Kept(misfit) => misfit.source(),
-            Self::Broken { .. } => None,
+            Self::Broken { .. } | Self::OtherKey(_) => None,
         }
     }
 }

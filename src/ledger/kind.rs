@@ -50,6 +50,8 @@ pub enum Kind {
     Segment,
     /// A store that was put back was taken as it is.
     Restore,
+    /// The hash key is another one from now on.
+    Rekey,
 }
 
 /// A text that names no kind of record.
@@ -58,7 +60,7 @@ pub struct NoKind(String);
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Start,
         Self::Policy,
         Self::Intent,
@@ -80,6 +82,7 @@ impl Kind {
         Self::Heads,
         Self::Segment,
         Self::Restore,
+        Self::Rekey,
     ];
 
     /// As records write it.
@@ -106,6 +109,7 @@ impl Kind {
             Self::Heads => "heads",
             Self::Segment => "segment",
             Self::Restore => "restore",
+            Self::Rekey => "rekey",
         }
     }
 }

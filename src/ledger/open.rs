@@ -14,6 +14,7 @@ use super::{
     book::Inner,
     core::Core,
     lease::AtWork,
+    marks,
     queue::Shared,
     verify::{Flaw, Verifier},
     writer::Task,
@@ -39,6 +40,11 @@ impl Ledger {
         let owner = hex::encode(random::<12>().map_err(LedgerFault::Randomness)?);
         let name = options.replica;
         let (mut writer, reader) = Writer::open(location, medium, options.timeout, (&name, &owner)).await?;
+        if let Some(other) =
+            marks::settle(&mut writer, &options.hash, &options.seal).await?.into_iter().next()
+        {
+            return Err(LedgerFault::OtherKey(other));
+        }
         let chain = writer.chain(&name);
         let head = writer.head(&chain).await?;
         if let Some(Broken { chain, seq, why }) = look(&reader, &chain, head).await? {

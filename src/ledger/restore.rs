@@ -7,12 +7,11 @@ use crate::{
 
 use super::{
     Broken, Desk, HeadsLine, Known, LedgerFault, Operator,
-    desk_chain::{CHAIN, Draft},
+    desk_chain::CHAIN,
     heads,
     outcome::reference,
     parts,
-    person::{DataKey, new_person},
-    record::{Body, Inputs, Kind},
+    record::{Body, Kind},
 };
 
 impl Desk {
@@ -38,23 +37,10 @@ impl Desk {
     ) -> Result<HeadsLine, LedgerFault> {
         let reader = self.store.reader();
         let kept = known.agreed(&reader).await?;
-        let itself = hash.hash("guard", CHAIN.as_bytes()).hex();
-        let itself =
-            new_person(&self.seal, itself).map_err(|why| LedgerFault::Kept(Misfit::seal("data key")(why)))?;
-        let (seal, operator) = (self.seal.clone(), who.part());
         let named = kept.iter().map(parts::reference).collect();
-        let inputs = Inputs { words: Some(reason.to_owned()), ..Inputs::default() };
-        let draft = Draft {
-            kind: Kind::Restore,
-            person: Some(itself),
-            checks: Vec::new(),
-            make: Box::new(move |place| {
-                let row = place.person.as_ref().ok_or(Misfit::Missing("data key"))?;
-                let key = DataKey::open(&seal, row).map_err(Misfit::seal("data key"))?;
-                let inputs = Some(key.seal(CHAIN, place.seq, &inputs)?);
-                Ok((Body { inputs, kept: named, operator: Some(operator), ..Body::default() }, Vec::new()))
-            }),
-        };
+        let draft = self.reasoned(Kind::Restore, hash, (reason, who), |_, body| {
+            (Body { kept: named, ..body }, Vec::new())
+        })?;
         let Done::Written(head) = self.write(draft).await? else {
             return Err(LedgerFault::Kept(Misfit::Missing("the record of it")));
         };

@@ -278,7 +278,8 @@ impl Grounds {
             | Kind::Freeze
             | Kind::Unfreeze
             | Kind::Reveal
-            | Kind::Restore => Grade::Warning,
+            | Kind::Restore
+            | Kind::Rekey => Grade::Warning,
             Kind::Unknown => Grade::Error,
             Kind::Delivery => match &self.delivery {
                 Some(delivery) if delivery.result == "dead" => Grade::Error,

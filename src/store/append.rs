@@ -7,14 +7,14 @@ use tokio::time::timeout;
 use crate::secret::Digest;
 
 use super::{
-    Append, Done, Head, Location, Medium, NewPerson, PersonRow, Place, Reader, Step, StoreError, Verdict,
-    Weight, alone,
+    Append, Done, Head, Location, MarkRow, Medium, NewPerson, PersonRow, Place, Reader, Step, StoreError,
+    Verdict, Weight, alone,
     checks::{self, Finding, Named},
     dialect::{Connection, On, Pool},
     epochs,
     hold::Hold,
     insertion::Insertion,
-    ops, outbox, prune,
+    marks, ops, outbox, prune,
     server::READERS,
     sessions,
     statement::query,
@@ -102,6 +102,25 @@ impl Writer {
     pub(crate) async fn head(&mut self, chain: &str) -> Result<Head, StoreError> {
         let patience = self.patience(Duration::ZERO);
         within(patience, head(&mut self.connection, chain)).await
+    }
+
+    /// By what the keys are known that the store was written with.
+    pub(crate) async fn marks(&mut self) -> Result<Vec<MarkRow>, StoreError> {
+        let patience = self.patience(Duration::ZERO);
+        within(patience, marks::all(&mut self.connection)).await
+    }
+
+    /// Keeps those whose keys have none, and gives all: another process may have come first.
+    pub(crate) async fn keep_marks(&mut self, rows: &[MarkRow]) -> Result<Vec<MarkRow>, StoreError> {
+        let patience = self.patience(Duration::ZERO);
+        let keep = async {
+            self.hold.begin(&mut self.connection).await?;
+            marks::keep(&mut self.connection, rows).await?;
+            let kept = marks::all(&mut self.connection).await?;
+            self.connection.commit().await.map_err(StoreError::at("commit"))?;
+            Ok(kept)
+        };
+        within(patience, keep).await
     }
 
     /// Begins anew after a failure: what was begun is rolled back, and a connection that is gone is opened again. When

@@ -20,7 +20,7 @@ use crate::crash::is_later;
 
 type Script = (i64, &'static str, &'static str);
 
-const SQLITE: [Script; 8] = [
+const SQLITE: [Script; 9] = [
     (1, "ledger", include_str!("migrations/sqlite/0001_ledger.sql")),
     (2, "watches", include_str!("migrations/sqlite/0002_watches.sql")),
     (3, "queues", include_str!("migrations/sqlite/0003_queues.sql")),
@@ -29,16 +29,18 @@ const SQLITE: [Script; 8] = [
     (6, "streams", include_str!("migrations/sqlite/0006_streams.sql")),
     (7, "names", include_str!("migrations/sqlite/0007_names.sql")),
     (8, "looked_for", include_str!("migrations/sqlite/0008_looked_for.sql")),
+    (9, "marks", include_str!("migrations/sqlite/0009_marks.sql")),
 ];
 
 /// The first has what `SQLite` has after its fourth.
-const POSTGRES: [Script; 6] = [
+const POSTGRES: [Script; 7] = [
     (1, "ledger", include_str!("migrations/postgres/0001_ledger.sql")),
     (2, "replicas", include_str!("migrations/postgres/0002_replicas.sql")),
     (3, "evidence", include_str!("migrations/postgres/0003_evidence.sql")),
     (4, "streams", include_str!("migrations/postgres/0004_streams.sql")),
     (5, "names", include_str!("migrations/postgres/0005_names.sql")),
     (6, "looked_for", include_str!("migrations/postgres/0006_looked_for.sql")),
+    (7, "marks", include_str!("migrations/postgres/0007_marks.sql")),
 ];
 
 /// What a later version could add, of the kinds of things that scripts do: tests run such a one beside this one.
@@ -148,7 +150,7 @@ mod tests {
         migrator(&SQLITE[..2], i64::MAX).run_direct(None, own, false).await.unwrap();
         let pool = location.pool(Duration::from_secs(5), 1);
         let error = check(&pool).await.unwrap_err();
-        assert!(matches!(error, StoreError::Schema { found: Some(2), known: 8 }), "{error}");
+        assert!(matches!(error, StoreError::Schema { found: Some(2), known: 9 }), "{error}");
         let rows = "INSERT INTO records VALUES ('c', 1, x'00'); \
              INSERT INTO outbox (chain, seq, person, urgency, state, due_at, created_at, key_id, sealed) \
              VALUES ('c', 1, 'p', 0, 'due', 5, 5, 'k', x'00'); \

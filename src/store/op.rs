@@ -1,6 +1,7 @@
 //! What is written beside a record, as it is asked; `ops` writes it.
 
 use super::{
+    marks::MarkRow,
     rows::{AddressRow, IntentRef, PolicyFileRow},
     segments::NewSegment,
     streams::NewClaim,
@@ -122,6 +123,8 @@ pub(crate) enum Op {
     },
     /// This record binds a segment.
     Segment(NewSegment),
+    /// The mark of a key is this one from now on.
+    Mark(MarkRow),
     /// A policy of this epoch comes into force on a replica. For a store that several share.
     Epoch {
         /// Which; 0 for none.

@@ -5,7 +5,7 @@ use crate::secret::Sealed;
 use super::{
     NewPerson, Op, PersonRow, State, StoreError, addresses,
     dialect::{Connection, Row},
-    epochs, freezes, intents, nonces, outbox, people, segments, sessions,
+    epochs, freezes, intents, marks, nonces, outbox, people, segments, sessions,
     statement::{query, query_scalar},
     streams, versions, watch,
 };
@@ -66,6 +66,7 @@ async fn one(connection: &mut Connection, (chain, seq): (&str, u64), op: Op) -> 
         Op::Lift { id } => freezes::lift(connection, (chain, seq), &id).await,
         Op::Policy { policy, files } => versions::keep(connection, &policy, files).await,
         Op::Segment(segment) => segments::close(connection, (chain, seq), segment).await,
+        Op::Mark(row) => marks::replace(connection, &row).await,
         Op::Epoch { epoch } => epochs::raise(connection, epoch).await,
         Op::ClaimStream(claim) => streams::claim(connection, chain, claim).await,
         Op::Streamed { stream, owner, chain, seq } => {

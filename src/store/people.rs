@@ -3,7 +3,6 @@
 
 use super::{
     DeskStore, StoreError,
-    chains::heads,
     dialect::Connection,
     statement::{query, query_scalar},
 };
@@ -82,13 +81,6 @@ impl DeskStore {
         .fetch_all(self.pool())
         .await
         .map_err(StoreError::at("people"))
-    }
-
-    /// The names of all chains.
-    pub(crate) async fn chains(&self) -> Result<Vec<String>, StoreError> {
-        let mut snapshot = self.pool().snapshot().await.map_err(StoreError::at("chains"))?;
-        let heads = heads((&mut snapshot).into()).await?;
-        Ok(heads.into_iter().map(|(chain, _)| chain).collect())
     }
 
     /// What there is of a person.

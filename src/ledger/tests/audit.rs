@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     caller::Arn,
-    ledger::{Audited, Desk, Kind, Operator, RecordFilter, SessionFilter, Unsealed},
+    ledger::{Audited, Desk, Kind, RecordFilter, SessionFilter, Unsealed},
 };
 
 const RULES: &str =
@@ -19,16 +19,6 @@ async fn desk(bench: &Bench) -> Desk {
 
 fn places(found: &[Audited]) -> Vec<(&str, u64)> {
     found.iter().map(|audited| (audited.record["kind"].as_str().unwrap(), audited.seq)).collect()
-}
-
-fn operator() -> Operator {
-    Operator {
-        uid: 0,
-        user: Some("root".into()),
-        login_uid: Some(1000),
-        login: None,
-        host: Some("desk-1".into()),
-    }
 }
 
 /// Two changes, a refusal and a session, an hour between each; the policy is kept.

@@ -8,15 +8,9 @@ use std::{
 
 use super::*;
 use crate::{
-    ledger::{
-        Desk, Evidence, ExportFault, Flaw, Known, Operator, SegmentFault, Unproven, Verification, open::flaw,
-    },
+    ledger::{Desk, Evidence, ExportFault, Flaw, Known, SegmentFault, Unproven, Verification, open::flaw},
     notice::RecordRef,
 };
-
-fn operator() -> Operator {
-    Operator { uid: 0, user: Some("root".into()), login_uid: None, login: None, host: Some("desk-1".into()) }
-}
 
 async fn desk(bench: &Bench) -> Desk {
     Desk::open(&bench.url(), bench.options().seal, bench.clock.clone()).await.unwrap()

@@ -361,6 +361,20 @@ fn all() -> Vec<(Kind, Body)> {
                 ..Body::default()
             },
         ),
+        (
+            Kind::Rekey,
+            Body {
+                inputs: Some(sealed()),
+                operator: Some(OperatorPart {
+                    uid: 0,
+                    user: Some("root".into()),
+                    login_uid: Some(1000),
+                    login: Some("kim".into()),
+                    host: Some("desk-1".into()),
+                }),
+                ..Body::default()
+            },
+        ),
     ]
 }
 

@@ -10,13 +10,9 @@ use flate2::{Compression, write::GzEncoder};
 
 use super::*;
 use crate::{
-    ledger::{Desk, Evidence, Flaw, HeadsFault, Known, Operator, ProofFault, Verification},
+    ledger::{Desk, Evidence, Flaw, HeadsFault, Known, ProofFault, Verification},
     store::testing::Outsider,
 };
-
-fn operator() -> Operator {
-    Operator { uid: 0, user: None, login_uid: None, login: None, host: None }
-}
 
 async fn desk(bench: &Bench) -> Desk {
     Desk::open(&bench.url(), bench.options().seal, bench.clock.clone()).await.unwrap()

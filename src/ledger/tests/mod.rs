@@ -14,6 +14,7 @@ mod freezes;
 mod golden;
 mod intents;
 mod kept;
+mod marks;
 mod notes;
 mod outbox;
 mod outcomes;
@@ -260,18 +261,21 @@ async fn told(ledger: &Ledger) {
     }
 }
 
+fn operator() -> Operator {
+    Operator {
+        uid: 0,
+        user: Some("root".into()),
+        login_uid: Some(1000),
+        login: None,
+        host: Some("desk-1".into()),
+    }
+}
+
 /// An operator erases a user; whether that was done.
 async fn erased(bench: &Bench, target: &Target) -> bool {
     let hash = HashKey::new(&Secret::new(vec![9; 32]));
-    let who = Operator {
-        uid: 0,
-        user: Some("root".into()),
-        login_uid: None,
-        login: None,
-        host: Some("desk-1".into()),
-    };
     let desk = Desk::open(&bench.url(), bench.options().seal, bench.clock.clone()).await.unwrap();
-    let done = desk.erase(&hash, target, "she left", &who).await.unwrap();
+    let done = desk.erase(&hash, target, "she left", &operator()).await.unwrap();
     desk.close().await;
     done
 }

@@ -154,21 +154,36 @@ async fn a_user_is_erased_beside_the_guard() {
     assert!(!reasons.contains("left the company"), "sealed: {reasons}");
 }
 
-/// Under another key nobody is found, which is not to pass for that there is nothing to erase.
+/// Under another key nobody is found, which is not to pass for that there is nothing to erase; and no guard starts.
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_is_erased_under_another_hash_key() {
-    let guard = Running::with(kept(1)).await;
+async fn with_another_hash_key_nobody_is_erased_and_no_guard_starts_until_somebody_takes_it() {
+    let mut guard = Running::with(kept(1)).await;
     assert_eq!(change(&guard.caller("IdentityDesk"), 1, &[("FirstName", "Maria")]).await.status, 200);
+    let lost = fs::read_to_string(guard.stage.folder.join("secrets/hash")).unwrap();
     put(&guard.stage.folder.join("secrets/hash"), &"5e".repeat(32));
-    let words =
+    let erase =
         ["audit", "erase", "--user", &user(1).id, "--instance", INSTANCE, "--reason", "left the company"];
-    let refused = run(by_operator(&guard, &words)).await;
+    let refused = run(by_operator(&guard, &erase)).await;
     assert_eq!(refused.status.code(), Some(1), "{}", text(&refused.stdout));
-    assert!(
-        text(&refused.stderr).contains("nor the guard itself is known under this hash key"),
-        "{}",
-        text(&refused.stderr)
-    );
+    assert!(text(&refused.stderr).contains("the hash key is another one"), "{}", text(&refused.stderr));
+
+    guard.process.stop().await.unwrap();
+    let why = guard.process.restart(&guard.stage).await.unwrap_err().to_string();
+    assert!(why.contains("the hash key is another one than the ledger was written with"), "{why}");
+    assert!(why.contains("accept-hash-key"), "{why}");
+    let accept = ["audit", "accept-hash-key", "--reason", "the disk was lost"];
+    said(by_operator(&guard, &accept)).await;
+    guard.process.restart(&guard.stage).await.unwrap();
+    let again = said(by_operator(&guard, &accept)).await;
+    assert_eq!(again, "", "nothing to accept");
+    let shown = said(by_operator(&guard, &["--format", "json", "audit", "show", "--kind", "rekey"])).await;
+    assert_eq!(lines(&shown).len(), 1, "{shown}");
+    assert!(!shown.contains("the disk was lost"), "sealed: {shown}");
+    guard.process.stop().await.unwrap();
+
+    put(&guard.stage.folder.join("secrets/hash"), &lost);
+    let why = guard.process.restart(&guard.stage).await.unwrap_err().to_string();
+    assert!(why.contains("the hash key is another one"), "{why}");
 }
 
 /// Nothing but a record, whose hash takes no key, says that they are in a segment.

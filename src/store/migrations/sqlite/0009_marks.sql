@@ -1,0 +1,6 @@
+-- By what each key is known again that the ledger was written with: what this key alone makes, or opens. A key is `hash`, or
+-- `seal:` and the id of a sealing key.
+CREATE TABLE marks (
+    key  TEXT NOT NULL PRIMARY KEY,
+    mark BLOB NOT NULL
+);
