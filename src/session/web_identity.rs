@@ -94,7 +94,9 @@ impl Asked {
         let lifetime = match form.take("DurationSeconds") {
             None => None,
             Some(text) => {
-                let seconds = text.parse().ok().filter(|seconds| SECONDS.contains(seconds));
+                let digits = Some(&text).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+                let seconds =
+                    digits.and_then(|text| text.parse().ok()).filter(|seconds| SECONDS.contains(seconds));
                 Some(Duration::from_secs(seconds.ok_or(FormFault::Value("DurationSeconds"))?))
             }
         };

@@ -57,7 +57,7 @@ pub(super) enum TokenFault {
     Algorithm,
     /// `alg` is not one of those listed for this issuer.
     NotListed,
-    /// `crit`: something that must be understood and is not.
+    /// `crit`, or `b64` without it: something that must be understood and is not.
     Critical,
     /// `typ` says that it is something else.
     Type,
@@ -142,7 +142,7 @@ impl TokenFault {
             Self::Algorithm | Self::NotListed | Self::KeyKind => {
                 "the token's algorithm is not accepted with this issuer and key".into()
             }
-            Self::Critical => "the token's header has `crit`, which is not understood".into(),
+            Self::Critical => "the token's header has `crit` or `b64`, which are not understood".into(),
             Self::Type => "the token's `typ` says that it is something else".into(),
             Self::NoKey => "the token names no key (`kid`)".into(),
             Self::Claims(name) => format!("the token's claim `{name}` is missing or cannot be read"),
@@ -158,7 +158,8 @@ fn read_header(octets: &[u8]) -> Result<(Algorithm, String), TokenFault> {
     let mut header = Json::read_object(octets).map_err(|_| TokenFault::Header)?;
     let mut member = |name: &str| header.take_string(name).map_err(|_| TokenFault::Header);
     let (algorithm, kid, typ) = (member("alg")?, member("kid")?, member("typ")?);
-    if header.get("crit").is_some() {
+    // RFC 7797 section 7: no token is signed over other than its encoded form, whether `crit` says so or not.
+    if header.get("crit").is_some() || header.get("b64").is_some() {
         return Err(TokenFault::Critical);
     }
     // RFC 9068 section 2.1 for access tokens; a logout token or a proof of possession is no identity.

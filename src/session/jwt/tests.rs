@@ -204,6 +204,7 @@ fn headers_that_ask_for_more_are_refused() {
     let pair = Pair::ec();
     for (header, expected) in [
         (r#"{"alg":"ES256","kid":"k1","crit":["b64"],"b64":false}"#, TokenFault::Critical),
+        (r#"{"alg":"ES256","kid":"k1","b64":false}"#, TokenFault::Critical),
         (r#"{"alg":"ES256","kid":"k1","crit":[]}"#, TokenFault::Critical),
         (r#"{"alg":"ES256","kid":"k1","typ":"logout+jwt"}"#, TokenFault::Type),
         (r#"{"alg":"ES256","kid":"k1","typ":"dpop+jwt"}"#, TokenFault::Type),
