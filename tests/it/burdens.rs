@@ -1,6 +1,7 @@
 //! Callers who are slow, many, long or in a hurry: what they cost, and whether somebody honest is served meanwhile.
 //!
-//! `BURDEN_CONNECTIONS` and `BURDEN_SECONDS` say how many and for how long; `tests/long burdens` has 300 for 20 s each.
+//! `BURDEN_CONNECTIONS` and `BURDEN_SECONDS` say how many and for how long, `BURDEN_MEBIBYTES` how much memory the guard has;
+//! `tests/long burdens` has 300 for 20 s each, and then again with little memory.
 
 use std::{
     env, fs, io,
@@ -10,7 +11,7 @@ use std::{
 
 use connect_guard::demo::{
     caller::{Caller, Connection, Request},
-    stage::INSTANCE,
+    stage::{INSTANCE, Stage},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -20,9 +21,10 @@ use tokio::{
 };
 
 use crate::{
+    confined::Confined,
     honest,
     rates::resident,
-    running::{Running, identity_path, user},
+    running::{Running, identity_path, program, user},
 };
 
 /// Where nothing else is said.
@@ -196,7 +198,9 @@ fn asked_for(name: &str) -> Option<u32> {
 async fn borne(burden: Burden) {
     let connections = asked_for("BURDEN_CONNECTIONS").unwrap_or(FEW);
     let seconds = asked_for("BURDEN_SECONDS");
-    let guard = honest::guard().await;
+    let confined = asked_for("BURDEN_MEBIBYTES").map(Confined::new);
+    let program = |stage: &Stage| confined.as_ref().map_or_else(|| program().into(), |it| it.program(stage));
+    let guard = honest::guard_by(program).await;
     let help = guard.caller("HelpDesk");
     let before = honest::alone(&help).await;
     let memory = resident(&guard);
@@ -234,6 +238,7 @@ async fn borne(burden: Burden) {
     // In a hurry through all tests the processor is others' too: times are judged where somebody asked for them.
     assert!(seconds.is_none() || meanwhile.quantile(990) <= 5 * before.quantile(990), "{said}");
     assert_eq!(guard.stage.connect.updates().len(), 0);
+    assert_eq!(confined.as_ref().map_or(0, Confined::kills), 0, "killed for want of memory");
 }
 
 #[tokio::test(flavor = "multi_thread")]

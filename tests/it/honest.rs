@@ -1,6 +1,7 @@
 //! Somebody honest, who asks at a steady pace while others are a burden: how long each answer took, and how many were none.
 
 use std::{
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -10,11 +11,11 @@ use std::{
 
 use connect_guard::demo::{
     caller::{Caller, Request},
-    stage::{INSTANCE, Setting},
+    stage::{INSTANCE, Setting, Stage},
 };
 use tokio::time::sleep;
 
-use crate::running::{Running, user};
+use crate::running::{Running, program, user};
 
 /// Between two requests: 20 a second, of 50 that he may make.
 const PACE: Duration = Duration::from_millis(50);
@@ -57,11 +58,16 @@ impl Met {
 
 /// A guard with one user and no rate of Connect's.
 pub async fn guard() -> Running {
+    guard_by(|_| PathBuf::from(program())).await
+}
+
+/// The same, of another program.
+pub async fn guard_by(program: impl FnOnce(&Stage) -> PathBuf) -> Running {
     let mut setting = Setting::default();
     setting.connect.rate = None;
     setting.connect.instances[0].users.push(user(1));
     setting.more = "[limits]\nconnect = { per_second = 100000.0, burst = 100000 }\n".into();
-    Running::with(setting).await
+    Running::amended(setting, program).await
 }
 
 /// What he met with for three seconds without any burden.

@@ -15,6 +15,7 @@ mod attack_words;
 mod burdens;
 mod chain;
 mod cli;
+mod confined;
 mod crash;
 mod demo;
 mod edge;
