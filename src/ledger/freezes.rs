@@ -261,3 +261,25 @@ impl Error for NotLifted {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn an_id_is_of_the_letters_of_base32_each_as_likely_as_another() {
+        let mut letters = BTreeSet::new();
+        for byte in 0..=255 {
+            let id = id([byte; CHARACTERS]);
+            let own = id.strip_prefix(PREFIX).unwrap();
+            assert!(
+                own.len() == CHARACTERS && own.bytes().all(|one| matches!(one, b'A'..=b'Z' | b'2'..=b'7')),
+                "{id}"
+            );
+            letters.insert((byte % 32, own.to_owned()));
+        }
+        assert_eq!(letters.len(), 32);
+    }
+}

@@ -298,3 +298,24 @@ pub(super) fn later(later: Later) -> &'static str {
 pub(super) fn reference(record: &RecordRef) -> RefPart {
     RefPart { chain: record.chain.clone(), seq: record.seq, hash: record.hash.clone() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_that_somebody_chose_is_hidden_whatever_it_looks_like() {
+        let like_an_id = "12345678-1234-1234-1234-123456789012";
+        assert!(is_plain("user", like_an_id) && is_plain("queue", like_an_id));
+        assert!(!is_plain("username", like_an_id), "a Username may look like an id");
+        for name in ["kim", "kim-lee-of-the-identity-desk", "kim.lee@example.com", "1234567890123456789"] {
+            assert!(!is_plain("queue", name), "{name}");
+        }
+        assert!(is_plain("resource", "arn:aws:connect:us-east-1:111122223333:instance/i"));
+        for arn in
+            ["kim", "arn:aws:connect:us-east-1:111122223333:agent/kim@example.com", "arn:kim%40example.com"]
+        {
+            assert!(!is_plain("resource", arn), "{arn}");
+        }
+    }
+}

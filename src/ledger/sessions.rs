@@ -121,3 +121,24 @@ fn issued(core: &Arc<Core>, session: &Session, origin: &Origin) -> Result<Step, 
         }),
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn uses_of_so_many_sessions_wait_and_of_no_more() {
+        let uses = Uses::default();
+        for number in 0..=MOST {
+            uses.note(&number.to_string(), 7);
+        }
+        // One that waits already is noted still, and never back in time.
+        uses.note("0", 9);
+        uses.note("1", 5);
+        let waiting = uses.take().unwrap();
+        assert_eq!(waiting.len(), MOST);
+        let at = |id: &str| waiting.iter().find(|(waiting, _)| waiting == id).map(|(_, at)| *at);
+        assert_eq!((at("0"), at("1"), at(&MOST.to_string())), (Some(9), Some(7), None));
+        assert!(uses.take().is_none());
+    }
+}

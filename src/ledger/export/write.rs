@@ -226,3 +226,14 @@ impl Error for ExportFault {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_directory_of_a_bare_name_is_the_one_that_the_process_is_in() {
+        assert!(synced(Path::new("ledger.jsonl")).is_ok());
+        assert!(synced(Path::new("/no/such/directory/ledger.jsonl")).is_err());
+    }
+}

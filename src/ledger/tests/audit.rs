@@ -147,6 +147,7 @@ async fn what_is_sealed_is_opened_once_it_is_on_record_who_looks() {
     let opened = desk.reveal(&found[..2], "kind=intent", &operator()).await.unwrap();
     let Unsealed::Opened(inputs) = &opened[0] else { panic!("it is not opened") };
     assert_eq!((&inputs["before"]["Email"], &inputs["asked"]["Email"]), (&OLD.into(), &NEW.into()));
+    assert_eq!(inputs.get("given"), None, "nothing was to be given");
     let looked = desk.records(&RecordFilter { kinds: vec![Kind::Reveal], ..filter() }).await.unwrap();
     assert_eq!((looked.len(), looked[0].chain.as_str(), looked[0].seq), (1, "~desk", 1));
     let reveal = &looked[0].record["reveal"];
@@ -162,6 +163,10 @@ async fn what_is_sealed_is_opened_once_it_is_on_record_who_looks() {
     assert_eq!(again[0], Unsealed::Erased);
     assert!(matches!(again[2], Unsealed::Opened(_)));
     assert_eq!(bench.sound().await, 0);
+    let at = found.iter().position(|one| one.record["kind"] == "refusal").unwrap();
+    let Unsealed::Opened(refused) = &again[at] else { panic!("it is not opened") };
+    assert_eq!(refused["asked"]["Email"], NEW);
+    assert!(refused["looked"].is_object(), "what it was decided by: {refused}");
     let other = Seal::new(vec![("k1".into(), Secret::new(vec![8; 32]))]).unwrap();
     let other = Desk::open(&bench.url(), other, bench.clock.clone()).await.unwrap();
     assert_eq!(other.reveal(&found[2..3], "", &operator()).await.unwrap(), [Unsealed::Locked]);

@@ -48,6 +48,12 @@ async fn what_is_said_once_is_said_once_even_after_a_restart() {
     let ledger = bench.ledger().await;
     let key = Some("identity-desk-email expires");
     assert!(ledger.say(&expiring(), &routing(), key).await.unwrap());
+    let event = bench.records().await[0]["event"].clone();
+    let ends = "1970-01-01T00:00:00.000Z";
+    assert_eq!(
+        event,
+        serde_json::json!({ "event": "rule-expiring", "rule": "identity-desk-email", "place": "desk.toml:3", "ends": ends })
+    );
     assert!(!ledger.say(&expiring(), &routing(), key).await.unwrap());
     assert!(ledger.say(&expiring(), &routing(), Some("another")).await.unwrap());
     ledger.crash().await;

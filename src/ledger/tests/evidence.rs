@@ -277,6 +277,9 @@ async fn old_records_leave_for_segments_and_verify_from_the_first() {
     let end = crate::store::Head { seq: ends.seq, hash };
     assert!(flaw("gw-1", &left, end, held - 1).is_none());
     assert!(flaw("gw-1", &left, end, held - 2).is_some());
+    // And not when all are.
+    assert!(flaw("gw-1", &[], end, 0).is_some());
+    assert!(flaw("gw-1", &[], crate::store::Head { seq: 0, hash: Digest::from_bytes([0; 32]) }, 0).is_none());
 }
 
 #[tokio::test]

@@ -77,6 +77,7 @@ async fn an_outcome_that_does_not_show_is_told_at_once_and_watched() {
         (record["kind"].as_str(), record["shows"].as_str(), record["intent"]["seq"].as_u64()),
         (Some("confirmation"), Some("shown"), Some(1))
     );
+    assert_eq!(record["operation"], "UpdateUserIdentityInfo");
     assert_eq!(bench.sound().await, 0);
     bench.pass(60);
     assert!(ledger.orphans().await.unwrap().is_empty());

@@ -210,6 +210,11 @@ fn an_address_is_bound_to_no_name_that_its_callers_may_change() {
     let users = |rule: &str, user: &str| format!("{rule}users = [\"{user}\"]\n");
     assert!(!faults(&[&users(&names, "kim"), &users(&mail, "mary")]).contains("error"));
     assert!(faults(&[&users(&names, "m*"), &users(&mail, "mary")]).contains(wanted));
+    // Who is named by an id in one rule alone may be the caller of both.
+    let who = |rule: &str, id: &str| format!("{rule}unique_ids = [\"{id}\"]\n");
+    assert!(faults(&[&who(&names, "AROAONE"), &mail]).contains(wanted));
+    assert!(faults(&[&names, &who(&mail, "AROAONE")]).contains(wanted));
+    assert!(!faults(&[&who(&names, "AROAONE"), &who(&mail, "AROATWO")]).contains("error"));
     let first = names.replace("LastName", "FirstName");
     assert!(!faults(&[&first, &mail.replace("{first_name}.", "")]).contains("error"));
     // One rule for both; and a user who is created is given the name and the address at once.

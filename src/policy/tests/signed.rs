@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    super::{Signers, Terms, signature::Signature},
+    super::{Signers, Terms, epoch_in, signature::Signature},
     *,
 };
 
@@ -229,4 +229,30 @@ fn an_older_policy_is_not_put_back() {
     let found =
         compiled(&signed(&files, &signature), Some(&keys.signers("key")), None).map(|_| ()).unwrap_err();
     assert!(found.contains("a policy that is to be signed has no epoch"), "{found}");
+}
+
+#[test]
+fn the_epoch_of_files_is_that_of_the_rules() {
+    let files = |files: &[(&str, &str)]| {
+        let files: Vec<_> =
+            files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+        epoch_in(&files)
+    };
+    assert_eq!(files(&[("a.toml", "version = 1\n"), ("b.toml", "epoch = 7\n")]), Some(7));
+    assert_eq!(files(&[("deny.d/a.toml", "epoch = 9\n"), ("b.toml", "epoch = 7\n")]), Some(7));
+    for none in [
+        &[("deny.d/a.toml", "epoch = 9\n")][..],
+        &[("hr.csv", "epoch = 9\n")],
+        &[("a.toml", "epoch = -1\n")],
+        &[],
+    ] {
+        assert_eq!(files(none), None, "{none:?}");
+    }
+}
+
+#[test]
+fn a_signature_is_no_longer_than_one_is() {
+    let long = format!("-----BEGIN SSH SIGNATURE-----\n{}\n-----END SSH SIGNATURE-----\n", "A".repeat(4_096));
+    let of = |text: &str| Signature::read(text).map(|_| ()).unwrap_err().to_string();
+    assert_ne!(of(&long), of(&long.replace(&"A".repeat(4_096), &"A".repeat(2_048))));
 }

@@ -148,3 +148,18 @@ fn what_else_a_body_gave_is_in_the_rule() {
     let policy = loads(&whole.replace("members   = [\"Tags\"]\n", "")).unwrap();
     assert!(matches!(policy.replay(&past), Judged::Refused(_)), "{text}");
 }
+
+#[test]
+fn calls_are_counted_over_all_instances_and_what_was_given_is_listed() {
+    let mut all = vec![on(INSTANCE, "Hr", "ListUsers", json!({})); 3];
+    all.extend(vec![on(OTHER, "Hr", "ListUsers", json!({})); 4]);
+    let profile = json!({ "permissions": ["Users.View"] });
+    all.push(on(INSTANCE, "Lead", "CreateSecurityProfile", profile));
+    let text = suggested(&all);
+    assert!(text.contains("Suggested from 8 calls"), "{text}");
+    assert!(
+        text.contains("7 ListUsers") || text.contains("ListUsers: 7") || text.contains("ListUsers 7"),
+        "{text}"
+    );
+    assert!(text.contains("permissions") && text.contains("\"Users.View\""), "{text}");
+}
