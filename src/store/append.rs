@@ -110,7 +110,8 @@ impl Writer {
         within(patience, marks::all(&mut self.connection)).await
     }
 
-    /// Keeps those whose keys have none, and gives all: another process may have come first.
+    /// Keeps those whose keys have none, and gives all: another process may have come first. For a writer that is just opened:
+    /// after an error it is of no use.
     pub(crate) async fn keep_marks(&mut self, rows: &[MarkRow]) -> Result<Vec<MarkRow>, StoreError> {
         let patience = self.patience(Duration::ZERO);
         let keep = async {
