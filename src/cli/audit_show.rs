@@ -41,6 +41,10 @@ pub(super) struct ShowArgs {
     /// Of this operation of Connect, by its name.
     #[arg(long, value_name = "NAME")]
     operation: Option<String>,
+    /// Of this request: `x-amzn-RequestId`, as the caller's AWS client shows it. No index has it: `--since` and `--until` say how
+    /// much is read.
+    #[arg(long, value_name = "ID", value_parser = request)]
+    request: Option<String>,
     /// From then on: 2027-03-12, or 2027-03-12T10:00:00Z.
     #[arg(long, value_name = "TIME", value_parser = time)]
     since: Option<i64>,
@@ -71,6 +75,7 @@ pub(super) fn show(args: &ShowArgs, output: Output) -> Exit {
             caller: args.caller.clone(),
             since: args.since,
             until: args.until,
+            request: args.request.clone(),
             record: args.record.clone(),
             after: None,
             most: args.limit,
@@ -139,6 +144,7 @@ fn asked(args: &ShowArgs) -> String {
         ("user", args.user.clone()),
         ("caller", caller),
         ("operation", args.operation.clone()),
+        ("request", args.request.clone()),
         ("since", at(args.since)),
         ("until", at(args.until)),
         ("record", record),
@@ -330,6 +336,13 @@ fn revealing(reveal: &Value) -> Option<String> {
 /// The ARN of a role, a session or a user, from an argument.
 pub(super) fn arn(text: &str) -> Result<Arn, String> {
     Arn::read(text).map_err(|fault| fault.to_string())
+}
+
+/// An id of the guard's or of Connect's.
+fn request(text: &str) -> Result<String, String> {
+    let is_id = (8..=128).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    is_id.then(|| text.to_owned()).ok_or_else(|| "write it as the AWS client shows it".to_owned())
 }
 
 fn time(text: &str) -> Result<i64, String> {

@@ -34,6 +34,8 @@ pub struct RecordFilter {
     pub since: Option<i64>,
     /// Written before then.
     pub until: Option<i64>,
+    /// Of this request: its id, the guard's or Connect's. Every record that fits otherwise is read for it.
+    pub request: Option<String>,
     /// This one: chain and number.
     pub record: Option<(String, u64)>,
     /// Written after this one ([`Audited::order`]): then the first of them; otherwise the last.
@@ -273,6 +275,8 @@ fn pick(filter: &RecordFilter) -> RecordPick {
         principal: filter.caller.as_ref().map(principal),
         since: filter.since.map(instant),
         until: filter.until.map(instant),
+        // As a JSON text: no id needs an escape.
+        text: filter.request.as_ref().map(|id| format!("\"{id}\"")),
         record: filter.record.clone(),
         after: filter.after,
         most: filter.most,

@@ -129,6 +129,14 @@ impl Pool {
         }
     }
 
+    /// The function of octets and others that says where in the first the others are, from 1 on; 0 where they are not.
+    pub(super) fn place_of(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => "instr",
+            Self::Postgres(_) => "pg_catalog.\"position\"",
+        }
+    }
+
     /// Whether its planner guesses how many rows have a value: then `+` before a column says that its index is not to be used.
     pub(super) fn guesses(&self) -> bool {
         matches!(self, Self::Sqlite(_))

@@ -29,6 +29,8 @@ pub(crate) struct RecordPick {
     pub(crate) until: Option<String>,
     /// This one.
     pub(crate) record: Option<(String, u64)>,
+    /// With this text in it. No index says which: all that fit otherwise are read.
+    pub(crate) text: Option<String>,
     /// Written after these: then the first, in the order in which they were written; otherwise the last.
     pub(crate) after: Option<i64>,
     /// So many at most.
@@ -90,7 +92,7 @@ impl DeskStore {
     async fn last(&self, pick: &RecordPick) -> Result<Vec<Fit>, StoreError> {
         let mut found = Vec::new();
         // What is about one user is little as well.
-        if pick.subject.is_some() || pick.record.is_some() {
+        if pick.subject.is_some() || pick.record.is_some() || pick.text.is_some() {
             return self.some(pick, Part::default()).await;
         }
         let kinds = self.kinds(pick).await?;
@@ -258,6 +260,13 @@ impl DeskStore {
         }
         if let Some((chain, seq)) = &pick.record {
             sql.push(" AND chain = ").push_bind(chain).push(" AND seq = ").push_bind(signed(*seq));
+        }
+        if let Some(text) = &pick.text {
+            sql.push(" AND ")
+                .push(self.pool().place_of())
+                .push("(bytes, ")
+                .push_bind(text.as_bytes())
+                .push(") > 0");
         }
         if let Some(after) = pick.after {
             sql.push(" AND ").push(order).push(" > ").push_bind(after).push(" ORDER BY ").push(order);

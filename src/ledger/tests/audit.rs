@@ -96,6 +96,22 @@ async fn records_are_found_by_whom_what_and_when_they_are_about() {
         (RecordFilter { operation: Some("DeleteUser".into()), ..filter() }, &[][..]),
         (RecordFilter { record: Some(("gw-1".into(), 4)), ..filter() }, &all[3..4]),
         (RecordFilter { record: Some(("gw-2".into(), 4)), ..filter() }, &[][..]),
+        (RecordFilter { request: Some("another-request".into()), ..filter() }, &[][..]),
+        (RecordFilter { request: Some("connect-1".into()), ..filter() }, &[all[1], all[3]]),
+        (RecordFilter { request: Some("connect-".into()), ..filter() }, &[][..]),
+        (RecordFilter { request: Some("connect-1".into()), until: Some(second), ..filter() }, &all[1..2]),
+        (
+            RecordFilter { request: Some(caller().origin.request_id.as_str().into()), most: 2, ..filter() },
+            &all[4..],
+        ),
+        (
+            RecordFilter {
+                request: Some(caller().origin.request_id.as_str().into()),
+                kinds: vec![Kind::Intent],
+                ..filter()
+            },
+            &[all[0], all[2]],
+        ),
         (RecordFilter { caller: Some(other), ..filter() }, &[][..]),
     ] {
         assert_eq!(places(&desk.records(&filter).await.unwrap()), expected, "{filter:?}");

@@ -38,7 +38,8 @@ async fn records_are_shown_beside_the_guard_that_writes_them() {
     let (desk, help) = (guard.caller("IdentityDesk"), guard.caller("HelpDesk"));
     let own = own_address(&user(1));
     assert_eq!(change(&desk, 1, &[("Email", &own)]).await.status, 200, "{}", guard.log());
-    assert_eq!(change(&help, 2, &[("Email", &own_address(&user(2)))]).await.status, 403);
+    let refused = change(&help, 2, &[("Email", &own_address(&user(2)))]).await;
+    assert_eq!(refused.status, 403);
     assert_eq!(look(&help, 3).await.status, 200);
     let records = guard
         .recorded(|records| {
@@ -83,6 +84,11 @@ async fn records_are_shown_beside_the_guard_that_writes_them() {
     let refusals = found(&guard, &["--kind", "refusal"]).await;
     assert!(are(&refusals, "/record/kind", "refusal") && refusals.len() == 1, "{refusals:?}");
     assert_eq!(refusals[0].pointer("/record/refusal/code"), Some(&"no-rule".into()));
+    // Whoever was refused has the id of the request, and nothing else.
+    let id = refused.header("x-amzn-requestid").unwrap();
+    assert_eq!(found(&guard, &["--request", id]).await, refusals);
+    let unknown = run(by_operator(&guard, &["audit", "show", "--request", "x\"} OR 1"])).await;
+    assert_eq!(unknown.status.code(), Some(2), "{}", text(&unknown.stderr));
     let ordinary = found(&guard, &["--operation", "DescribeUser"]).await;
     assert!(are(&ordinary, "/record/kind", "ordinary"), "{ordinary:?}");
     let at = intent.text("/at");
