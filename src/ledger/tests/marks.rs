@@ -17,7 +17,7 @@ fn seal(keys: &[(&str, u8)]) -> Seal {
 async fn refused(bench: &Bench, hash: HashKey, seal: Seal) -> Option<OtherKey> {
     bench.gone();
     testing::lapse(&bench.url()).await;
-    match Ledger::open(LedgerOptions { hash, seal, ..bench.options() }).await {
+    match Ledger::open(LedgerOptions { seal, hash, ..bench.options() }).await {
         Ok(ledger) => {
             ledger.stop().await.unwrap();
             None
