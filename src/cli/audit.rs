@@ -55,7 +55,17 @@ pub(super) fn verify(mut args: VerifyArgs, output: Output) -> Exit {
         Some(path) => Evidence::Export(path),
         None => match store(args.store.take(), args.config.as_deref(), output) {
             Ok((url, kept)) => {
-                args.heads.extend(kept.filter(|path| path.exists()));
+                match kept.map(|path| (path.try_exists(), path)) {
+                    None => {}
+                    // One that is not there yet cannot be told from one that was taken away.
+                    Some((Ok(false), path)) => output.say(&format!(
+                        "`{}`, the file of heads that the configuration names, is not there: what was cut off at the \
+                         end of a chain does not show",
+                        path.display()
+                    )),
+                    // What cannot be read is a fault there.
+                    Some((Ok(true) | Err(_), path)) => args.heads.push(path),
+                }
                 Evidence::Store(url)
             }
             Err(exit) => return exit,

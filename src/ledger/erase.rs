@@ -79,6 +79,6 @@ impl Desk {
 }
 
 /// The name under which tables know a target.
-fn name(hash: &HashKey, target: &Target) -> String {
+pub(super) fn name(hash: &HashKey, target: &Target) -> String {
     hash.hash("target", target.to_string().as_bytes()).hex()
 }

@@ -2,8 +2,10 @@
 
 use std::{error::Error, fmt, sync::Arc};
 
+use serde::Deserialize;
+
 use crate::{
-    caller::Caller,
+    caller::{Arn, Caller},
     clock::Now,
     crash::{Point, point},
     notice::{Event, RecordRef, Routing, proven},
@@ -224,8 +226,35 @@ impl Hand {
     }
 }
 
+/// What the record of a freeze says of it.
+#[derive(Deserialize)]
+struct Recorded {
+    kind: String,
+    caller: RecordedCaller,
+    freeze: FreezePart,
+}
+
+#[derive(Deserialize)]
+struct RecordedCaller {
+    principal: String,
+}
+
+/// Whether a row is of the freeze that its record sets: the chain shows when a record is changed, and nothing a row.
+fn is_recorded(row: &FreezeRow) -> bool {
+    serde_json::from_slice::<Recorded>(&row.bytes).is_ok_and(|record| {
+        let by = Arn::read(&record.caller.principal).map(|arn| arn.without_session());
+        record.kind == Kind::Freeze.as_str()
+            && record.freeze.id == row.id
+            && record.freeze.scope == row.scope
+            && by.is_ok_and(|by| by == row.account)
+    })
+}
+
 /// A freeze from its row.
 fn read(core: &Core, row: FreezeRow) -> Result<Freeze, Misfit> {
+    if !is_recorded(&row) {
+        return Err(Misfit::Missing("a freeze as its record sets it"));
+    }
     let reason = core.seal.open(PURPOSE, &row.reason).map_err(Misfit::seal(PURPOSE))?;
     Ok(Freeze {
         id: row.id,

@@ -94,6 +94,13 @@ impl HeadsLine {
         }
     }
 
+    /// Whether what stands for hashes could be some.
+    pub(super) fn is_of_hashes(&self) -> bool {
+        let named = self.heads.iter().chain(&self.kept).chain(&self.accepted);
+        let is_hash = |hash: &str| hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+        named.filter(|head| head.seq > 0).all(|head| is_hash(&head.hash))
+    }
+
     /// One line, without its end.
     pub fn line(&self) -> String {
         // Texts and numbers only: this cannot fail.

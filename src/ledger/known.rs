@@ -94,9 +94,9 @@ impl Known {
             }
             number += 1;
             match HeadsLine::read(&text) {
-                ReadLine::Line(line) => lines.push((number, line)),
+                ReadLine::Line(line) if line.is_of_hashes() => lines.push((number, line)),
                 ReadLine::Torn => {}
-                ReadLine::Other => return Err(HeadsFault::Line(path.to_owned(), number)),
+                ReadLine::Line(_) | ReadLine::Other => return Err(HeadsFault::Line(path.to_owned(), number)),
             }
         }
         if lines.iter().all(|(_, line)| line.heads.is_empty() && line.accepted.is_none()) {

@@ -5,12 +5,19 @@
 
 use std::fmt;
 
+use serde::Deserialize;
+
 use crate::{
+    operation::Subject,
     secret::{HashKey, Seal, SealError, Sealed},
-    store::{MarkRow, Op, Writer},
+    store::{MarkRow, Op, Reader, StoreError, Writer},
 };
 
-use super::{Desk, LedgerFault, Operator, record::Kind};
+use super::{
+    Desk, LedgerFault, Operator, erase, parts,
+    person::DataKey,
+    record::{Kind, TargetPart},
+};
 
 /// The hash key.
 const HASH: &str = "hash";
@@ -18,6 +25,14 @@ const HASH: &str = "hash";
 const SEAL: &str = "seal:";
 /// What marks are made for: no other hash or sealed text is one.
 const PURPOSE: &str = "mark";
+/// Intents that are looked at for somebody whom a hash key knows.
+const LOOKED_AT: u32 = 100;
+
+/// Whom an intent is about.
+#[derive(Deserialize)]
+struct Intended {
+    target: TargetPart,
+}
 
 /// A key that is another one than the ledger was written with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,18 +45,41 @@ pub enum OtherKey {
 
 /// Finds the keys that are others, and leaves the marks of those that have none yet when there are none.
 pub(super) async fn settle(
-    writer: &mut Writer,
+    (writer, reader): (&mut Writer, &Reader),
     hash: &HashKey,
     seal: &Seal,
 ) -> Result<Vec<OtherKey>, LedgerFault> {
     let own = [of_hash(hash), of_seal(seal).map_err(LedgerFault::Randomness)?];
     let kept = writer.marks().await?;
-    let found = others(&kept, hash, seal);
-    if !found.is_empty() || own.iter().all(|own| kept.iter().any(|kept| kept.key == own.key)) {
+    let mut found = others(&kept, hash, seal);
+    let is_marked = |key: &str| kept.iter().any(|kept| kept.key == key);
+    // A ledger from before there were marks knows its keys by what they made.
+    if !is_marked(HASH) && !has_made(reader, hash).await? {
+        found.push(OtherKey::Hash);
+    }
+    for id in seal.ids().filter(|id| !is_marked(&format!("{SEAL}{id}"))) {
+        let row = reader.sealed_under(id).await?;
+        if row.is_some_and(|row| DataKey::open(seal, &row).is_err()) {
+            found.push(OtherKey::Seal(id.to_owned()));
+        }
+    }
+    if !found.is_empty() || own.iter().all(|own| is_marked(&own.key)) {
         return Ok(found);
     }
     // Another replica may come first.
     Ok(others(&writer.keep_marks(&own).await?, hash, seal))
+}
+
+/// Whether users are known under this key by what they are known by; so they are where nobody was ever changed.
+async fn has_made(reader: &Reader, hash: &HashKey) -> Result<bool, StoreError> {
+    let made = reader.last_targets(LOOKED_AT).await?;
+    let mut users = made.iter().filter_map(|(known, bytes)| {
+        let part = serde_json::from_slice::<Intended>(bytes).ok()?.target;
+        let target =
+            parts::read_target(&part, None).filter(|target| matches!(target.subject, Subject::User(_)))?;
+        Some(erase::name(hash, &target) == *known)
+    });
+    Ok(users.next().unwrap_or(true))
 }
 
 fn others(kept: &[MarkRow], hash: &HashKey, seal: &Seal) -> Vec<OtherKey> {

@@ -41,7 +41,7 @@ impl Ledger {
         let name = options.replica;
         let (mut writer, reader) = Writer::open(location, medium, options.timeout, (&name, &owner)).await?;
         if let Some(other) =
-            marks::settle(&mut writer, &options.hash, &options.seal).await?.into_iter().next()
+            marks::settle((&mut writer, &reader), &options.hash, &options.seal).await?.into_iter().next()
         {
             return Err(LedgerFault::OtherKey(other));
         }

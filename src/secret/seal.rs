@@ -65,6 +65,11 @@ impl Seal {
         Ok(Self { current, previous: ready.collect() })
     }
 
+    /// The ids of the keys, the current one first.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.current).chain(&self.previous).map(|(id, _)| &**id)
+    }
+
     /// Seals `plain`. `purpose` is authenticated with it: opening for another purpose fails.
     ///
     /// # Errors

@@ -14,7 +14,7 @@ use super::{
     epochs,
     hold::Hold,
     insertion::Insertion,
-    marks, ops, outbox, prune,
+    marks, migrate, ops, outbox, prune,
     server::READERS,
     sessions,
     statement::query,
@@ -85,6 +85,7 @@ impl Writer {
         let readers = if matches!(location, Location::File(_)) { 2 } else { READERS };
         let (hold, connection) = Hold::take(location.clone(), medium, busy, (name, owner)).await?;
         let pool = location.pool(busy, readers)?;
+        migrate::unaltered(&pool).await?;
         Ok((Self { connection, hold, pool: pool.clone(), busy }, Reader::new(pool)))
     }
 

@@ -9,6 +9,7 @@ use super::{
     desk::BUSY,
     dialect::On,
     insertion::Insertion,
+    migrate,
     ops::signed,
     read::record_row,
     statement::{Builder, query, query_scalar},
@@ -38,6 +39,11 @@ async fn after(on: On<'_>, chain: &str) -> Result<Option<String>, StoreError> {
 }
 
 impl Reader {
+    /// Refuses a store with anything in its schema that this program does not make.
+    pub(crate) async fn unaltered(&self) -> Result<(), StoreError> {
+        migrate::unaltered(self.pool()).await
+    }
+
     /// Where every chain ends.
     pub(crate) async fn heads(&self) -> Result<Vec<(String, Head)>, StoreError> {
         let mut snapshot = self.pool().snapshot().await.map_err(StoreError::at("chains"))?;
@@ -121,11 +127,13 @@ impl Reader {
     pub(crate) async fn each_proof(&self, mut each: impl FnMut(&[u8])) -> Result<(), StoreError> {
         let read = || StoreError::at("records");
         // Which they are is asked once: no order of theirs is that of an index.
-        let keys =
-            query("SELECT chain, seq FROM records WHERE kind IN ('heads', 'segment', 'start', 'stop')")
-                .fetch_all(self.pool())
-                .await
-                .map_err(read())?;
+        let keys = query(
+            "SELECT chain, seq FROM records WHERE kind IN \
+                 ('heads', 'segment', 'start', 'stop', 'reveal', 'erasure', 'restore', 'rekey')",
+        )
+        .fetch_all(self.pool())
+        .await
+        .map_err(read())?;
         for keys in keys.chunks(KEYS) {
             let mut sql = Builder::new("SELECT bytes FROM records WHERE (chain, seq) IN (VALUES ");
             for (n, key) in keys.iter().enumerate() {

@@ -43,6 +43,8 @@ pub enum StoreError {
     },
     /// The tables could not be made or are of another version.
     Tables(sqlx::migrate::MigrateError),
+    /// Something in the schema is not as this program makes it: its kind and name.
+    Altered(String),
     /// The chain does not end where it was left.
     Moved {
         /// Where it was left.
@@ -175,7 +177,7 @@ impl StoreError {
             Self::Replaced(_) => "replaced",
             Self::Io { .. } => "io",
             Self::Database { .. } => "database",
-            Self::Tables(_) | Self::Schema { .. } => "tables",
+            Self::Tables(_) | Self::Schema { .. } | Self::Altered(_) => "tables",
             Self::Moved { .. } => "moved",
             Self::Late => "timeout",
             Self::Row(_) => "row",
@@ -204,6 +206,9 @@ impl fmt::Display for StoreError {
             Self::Io { path, source } => write!(f, "`{}`: {source}", path.display()),
             Self::Database { step, source } => write!(f, "{step}: {source}"),
             Self::Tables(source) => write!(f, "tables: {source}"),
+            Self::Altered(what) => {
+                write!(f, "its {what} is none that this program makes: somebody altered the store")
+            }
             Self::Moved { expected, found } => {
                 write!(f, "the chain was left at record {expected} and ends at record {found}")
             }
@@ -254,6 +259,7 @@ impl Error for StoreError {
             | Self::Held(_)
             | Self::Medium { .. }
             | Self::Replaced(_)
+            | Self::Altered(_)
             | Self::Moved { .. }
             | Self::Late
             | Self::Row(_)

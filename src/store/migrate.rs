@@ -7,14 +7,15 @@
 use std::borrow::Cow;
 
 use sqlx::{
-    AssertSqlSafe, SqlSafeStr,
+    AssertSqlSafe, ConnectOptions as _, SqlSafeStr,
     migrate::{MigrateError, Migration, MigrationType, Migrator},
+    sqlite::SqliteConnectOptions,
 };
 
 use super::{
     StoreError,
     dialect::{Connection, On, Pool},
-    statement::query_scalar,
+    statement::{query, query_scalar},
 };
 use crate::crash::is_later;
 
@@ -88,6 +89,46 @@ pub(super) async fn standing(pool: &Pool) -> Result<(Option<i64>, i64), StoreErr
     };
     let has_tables = pool.has_table("_sqlx_migrations").await.map_err(StoreError::at("tables"))?;
     Ok((if has_tables { found(pool).await? } else { None }, known))
+}
+
+/// Refuses a file with anything in its schema that the scripts do not make, or make otherwise: a trigger could undo what is
+/// written, and a column say of a record what it does not. Who else has a part in the schema of a server is looked at
+/// elsewhere.
+pub(super) async fn unaltered(pool: &Pool) -> Result<(), StoreError> {
+    let (Pool::Sqlite(_), (Some(version), known)) = (pool, standing(pool).await?) else { return Ok(()) };
+    // What a later version made it knows.
+    if version > known {
+        return Ok(());
+    }
+    let mut memory = SqliteConnectOptions::new()
+        .in_memory(true)
+        .disable_statement_logging()
+        .connect()
+        .await
+        .map_err(StoreError::at("tables"))?;
+    let mut scripts = self::known(&SQLITE);
+    scripts.retain(|(own, ..)| *own <= version);
+    migrator(&scripts, i64::MAX).run_direct(None, &mut memory, false).await.map_err(StoreError::Tables)?;
+    let mut made = Connection::Sqlite(memory);
+    let (made, found) = (schema(&mut made).await?, schema(pool).await?);
+    let other = found.iter().find(|one| !made.contains(one));
+    other.map_or(Ok(()), |((kind, name), _)| Err(StoreError::Altered(format!("{kind} {name}"))))
+}
+
+/// What there is: its kind and name, and how it was made, but for blanks and quotes.
+async fn schema<'c>(on: impl Into<On<'c>>) -> Result<Vec<((String, String), String)>, StoreError> {
+    let read = || StoreError::at("schema");
+    let rows = query("SELECT type, name, COALESCE(sql, '') FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'")
+        .fetch_all(on)
+        .await
+        .map_err(read())?;
+    rows.iter()
+        .map(|row| {
+            let sql: String = row.try_get(2).map_err(read())?;
+            let sql = sql.chars().filter(|one| !one.is_whitespace() && *one != '"').collect();
+            Ok(((row.try_get(0).map_err(read())?, row.try_get(1).map_err(read())?), sql))
+        })
+        .collect()
 }
 
 /// The version that this program knows of a store in a file.

@@ -133,7 +133,7 @@ pub(super) async fn person(
         .transpose()
 }
 
-fn person_row(row: &Row) -> Result<PersonRow, StoreError> {
+pub(super) fn person_row(row: &Row) -> Result<PersonRow, StoreError> {
     let read = || StoreError::at("person");
     Ok(PersonRow {
         token: row.try_get(0).map_err(read())?,

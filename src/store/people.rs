@@ -2,8 +2,9 @@
 //! of its own, since the user has no id yet; whoever erases a person erases what stands under that, too.
 
 use super::{
-    DeskStore, StoreError,
+    DeskStore, PersonRow, Reader, StoreError,
     dialect::Connection,
+    ops::person_row,
     statement::{query, query_scalar},
 };
 
@@ -68,6 +69,19 @@ pub(super) async fn erase(connection: &mut Connection, person: &str) -> Result<(
         query(sql).bind(person).execute(&mut *connection).await.map_err(StoreError::at("erase"))?;
     }
     Ok(())
+}
+
+impl Reader {
+    /// Somebody whose data key is sealed under this one.
+    pub(crate) async fn sealed_under(&self, key_id: &str) -> Result<Option<PersonRow>, StoreError> {
+        query("SELECT token, key_id, sealed FROM people WHERE key_id = $1 LIMIT 1")
+            .bind(key_id)
+            .fetch_optional(self.pool())
+            .await
+            .map_err(StoreError::at("people"))?
+            .map(|row| person_row(&row))
+            .transpose()
+    }
 }
 
 impl DeskStore {

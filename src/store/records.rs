@@ -332,6 +332,22 @@ impl DeskStore {
 }
 
 impl Reader {
+    /// What the targets of the last intents are known by, and the intents' records.
+    pub(crate) async fn last_targets(&self, most: u32) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        let read = || StoreError::at("intents");
+        let rows = query(
+            "SELECT i.target, r.bytes FROM intents i JOIN records r ON r.chain = i.chain AND r.seq = i.seq \
+             ORDER BY i.id DESC LIMIT $1",
+        )
+        .bind(i64::from(most))
+        .fetch_all(self.pool())
+        .await
+        .map_err(read())?;
+        rows.iter()
+            .map(|row| Ok((row.try_get(0).map_err(read())?, row.try_get(1).map_err(read())?)))
+            .collect()
+    }
+
     /// The last record of any chain that says which policy is in force.
     pub(crate) async fn last_in_force(&self) -> Result<Option<Vec<u8>>, StoreError> {
         let sql =

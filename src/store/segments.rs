@@ -96,13 +96,24 @@ async fn taken_away(connection: &mut Connection, chain: &str, most: i64) -> Resu
         .await
         .map_err(forget())?;
     let Some(begins) = begins else { return Ok(false) };
-    let last: Option<i64> =
-        query_scalar("SELECT MAX(last) FROM segments WHERE chain = $1 AND first <= $2 AND last >= $2")
-            .bind(chain)
-            .bind(begins)
-            .fetch_one(&mut *connection)
-            .await
-            .map_err(forget())?;
+    // A row says so to whoever wrote it: what is taken away is what a record says that is in the chain.
+    let part = "'\"segment\":{\"chain\":\"' || s.chain || '\",\"first\":' || s.first || ',\"last\":' || s.last || ','";
+    let is_said = match connection {
+        Connection::Sqlite(_) => format!("instr(b.bytes, CAST({part} AS BLOB)) > 0"),
+        Connection::Postgres(_) => {
+            format!("pg_catalog.\"position\"(b.bytes, convert_to({part}, 'UTF8')) > 0")
+        }
+    };
+    let sql = format!(
+        "SELECT MAX(s.last) FROM segments s JOIN records b ON b.chain = s.bound_chain AND b.seq = s.bound_seq \
+         WHERE s.chain = $1 AND s.first <= $2 AND s.last >= $2 AND b.kind = 'segment' AND {is_said}"
+    );
+    let last: Option<i64> = query_scalar(sqlx::AssertSqlSafe(sql))
+        .bind(chain)
+        .bind(begins)
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(forget())?;
     let Some(last) = last else { return Ok(false) };
     let done = query("DELETE FROM records WHERE chain = $1 AND seq BETWEEN $2 AND $3")
         .bind(chain)

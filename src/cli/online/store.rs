@@ -48,6 +48,7 @@ fn unfit(fault: &StoreError) -> Found {
         | StoreError::Replaced(_)
         | StoreError::Database { .. }
         | StoreError::Tables(_)
+        | StoreError::Altered(_)
         | StoreError::Moved { .. }
         | StoreError::Late
         | StoreError::Taken { .. }

@@ -80,7 +80,7 @@ impl<W: Write> Sheet<W> {
     pub(in crate::ledger) fn record(&mut self, row: &RecordRow) -> io::Result<()> {
         let hash = Digest::of(&row.bytes);
         self.to.write_all(&line(row, hash)?)?;
-        self.records += 1;
+        self.records = self.records.saturating_add(1);
         match self.heads.get_mut(&row.chain) {
             Some(head) => *head = (row.seq, hash),
             None => {

@@ -166,3 +166,28 @@ async fn nonces_are_forgotten_when_they_have_ended() {
     .await
     .unwrap();
 }
+
+#[tokio::test]
+async fn a_freeze_that_is_not_as_its_record_sets_it_is_a_fault_and_never_none() {
+    for (sql, back) in [
+        (
+            "UPDATE freezes SET scope = 'caller:arn:aws:iam::111122223333:role/Nobody'",
+            "UPDATE freezes SET scope = 'instance:a1b2c3d4-5678-90ab-cdef-EXAMPLE11111'",
+        ),
+        (
+            "UPDATE freezes SET account = 'arn:aws:iam::111122223333:role/Other'",
+            "UPDATE freezes SET account = 'arn:aws:iam::111122223333:role/Desk'",
+        ),
+    ] {
+        let bench = Bench::new();
+        let ledger = bench.ledger().await;
+        let freeze = frozen(&ledger).await;
+        let mut outsider = bench.outsider().await;
+        outsider.run(sql).await.unwrap();
+        assert!(ledger.freezes().await.is_err(), "{sql}");
+        let lifted = ledger.unfreeze(&freeze.id, "over", &of_role("Lead", "mary"), &routing()).await;
+        assert!(matches!(lifted, Err(NotLifted::Unwritten(_))), "{lifted:?}");
+        outsider.run(back).await.unwrap();
+        assert_eq!(ledger.freezes().await.unwrap(), [freeze]);
+    }
+}

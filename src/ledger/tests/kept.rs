@@ -153,6 +153,13 @@ fn a_file_that_says_nothing_is_a_fault() {
         let fault = Known::default().read(&path).unwrap_err();
         assert!(matches!(fault, HeadsFault::Nothing(_)), "{text}: {fault}");
     }
+    // Nor is a line whose hash is none passed over.
+    for hash in ["", "0f", &"0f".repeat(31), &"0g".repeat(32), &"0f".repeat(33)] {
+        let head = format!("{{\"chain\":\"gw-1\",\"seq\":3,\"hash\":\"{hash}\"}}");
+        fs::write(&path, format!("{{\"v\":1,\"at\":\"x\",\"replica\":\"r\",\"heads\":[{head}]}}\n")).unwrap();
+        let fault = Known::default().read(&path).unwrap_err();
+        assert!(matches!(fault, HeadsFault::Line(_, 1)), "{hash}: {fault}");
+    }
 }
 
 #[tokio::test]

@@ -88,3 +88,26 @@ async fn another_hash_key_is_taken_by_somebody_on_record() {
     assert!(rekey["inputs"]["sealed"].is_string() && !rekey.to_string().contains("the disk was lost"));
     bench.sound().await;
 }
+
+/// Takes the marks away, as in a ledger from before there were any.
+async fn unmarked(bench: &Bench) {
+    bench.outsider().await.run("DELETE FROM marks").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_ledger_without_marks_knows_its_keys_by_what_they_made() {
+    let bench = Bench::new();
+    let ledger = bench.ledger().await;
+    applied(&bench, &ledger, permit(&bench, 1, "a")).await;
+    told(&ledger).await;
+    ledger.stop().await.unwrap();
+    unmarked(&bench).await;
+    assert_eq!(refused(&bench, hash(8), seal(&[("k1", 7)])).await, Some(OtherKey::Hash));
+    assert_eq!(refused(&bench, hash(9), seal(&[("k1", 6)])).await, Some(OtherKey::Seal("k1".into())));
+    let beside = seal(&[("k2", 6), ("k1", 5)]);
+    assert_eq!(refused(&bench, hash(9), beside).await, Some(OtherKey::Seal("k1".into())));
+    // Nobody who was refused left a mark, and whoever is erased is known all the same.
+    assert!(erased(&bench, update(1, NEW).target()).await);
+    assert_eq!(refused(&bench, hash(8), seal(&[("k1", 7)])).await, Some(OtherKey::Hash));
+    assert_eq!(refused(&bench, hash(9), seal(&[("k1", 7)])).await, None);
+}

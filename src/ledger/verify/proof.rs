@@ -11,7 +11,7 @@ use std::{
 
 use flate2::bufread::MultiGzDecoder;
 
-use super::{Claims, Flaw, SegmentFault, Verification, Verifier, Witness};
+use super::{Claims, Flaw, SegmentFault, Verification, Verifier, Witness, envelope, named_before};
 use crate::{
     ledger::{
         Known, Ledger, LedgerFault,
@@ -82,7 +82,7 @@ pub(in crate::ledger) fn of_export<E>(
     if !ended {
         verifier.unfinished();
     }
-    Ok(Verification { takings, ..verifier.verifier.finish() })
+    Ok(Verification { takings, ..verifier.finish() })
 }
 
 async fn of_store(
@@ -90,6 +90,8 @@ async fn of_store(
     known: &Known,
     segments: Option<&Path>,
 ) -> Result<Verification, LedgerFault> {
+    // What is asked of columns is answered by them.
+    reader.unaltered().await?;
     let Taken { mut claims, takings, .. } = known.beside(reader).await?;
     reader.each_proof(|bytes| claims.record(bytes)).await?;
     // A person may be known or erased while the records are read: the key is there before them or after them then.
@@ -106,7 +108,7 @@ async fn of_store(
     }
     in_force.extend(reader.frozen_by().await?);
     verifier.verifier.unopenable(&reader.tokens().await?);
-    let mut found = Verification { takings, ..verifier.verifier.finish() };
+    let mut found = Verification { takings, ..verifier.finish() };
     for (chain, seq) in found.freezes.clone() {
         if !in_force.iter().any(|record| record.chain == chain && record.seq == seq) {
             found.found(chain, seq, Flaw::Thawed);
@@ -115,12 +117,41 @@ async fn of_store(
     Ok(found)
 }
 
-/// A verifier that has read the segments already: what is still in the store of them, since it is taken away little by
-/// little, is passed over.
+/// A verifier that has read the segments already. What is still in the store of them, since it is taken away little by
+/// little from the first on, has to be their end, record by record.
 struct Behind {
     verifier: Verifier,
-    ends: BTreeMap<String, i64>,
+    ends: BTreeMap<String, Closed>,
     last: Option<(String, u64)>,
+}
+
+/// Up to where a chain is in segments that were read, and what of that is in the store as well.
+struct Closed {
+    end: u64,
+    hash: String,
+    left: Option<(u64, Digest)>,
+}
+
+impl Closed {
+    /// The next record that is left. Each has to follow from the one before it, and the last one is that of the segment: so
+    /// all of them are.
+    fn next(&mut self, row: &RecordRow) -> Result<(), Flaw> {
+        let seq = row.seq.unsigned_abs();
+        let is_own =
+            envelope(row).is_some_and(|envelope| *envelope.chain == *row.chain && envelope.seq == seq);
+        let follows = self.left.is_none_or(|(last, hash)| seq == last + 1 && named_before(row) == Some(hash));
+        self.left = Some((seq, Digest::of(&row.bytes)));
+        if is_own && follows { Ok(()) } else { Err(Flaw::Changed) }
+    }
+
+    /// What is wrong with the last one that is left.
+    fn flaw(&self) -> Option<(u64, Flaw)> {
+        let (last, hash) = self.left?;
+        if last != self.end {
+            return Some((last + 1, Flaw::Missing));
+        }
+        (hash.hex() != self.hash).then_some((last, Flaw::Changed))
+    }
 }
 
 impl Behind {
@@ -135,9 +166,13 @@ impl Behind {
         }
     }
 
-    /// The next record; whether it is looked at.
+    /// The next record; whether it is one that no segment has.
     fn record(&mut self, row: &RecordRow, flaw: Option<Flaw>) -> bool {
-        if self.ends.get(&row.chain).is_some_and(|end| row.seq <= *end) {
+        let seq = row.seq.unsigned_abs();
+        if let Some(closed) = self.ends.get_mut(&row.chain).filter(|closed| seq <= closed.end) {
+            if let Err(flaw) = closed.next(row) {
+                self.verifier.found(&row.chain, seq, flaw);
+            }
             return false;
         }
         self.verifier.record(row);
@@ -145,6 +180,16 @@ impl Behind {
             self.verifier.found(&row.chain, row.seq.unsigned_abs(), flaw);
         }
         true
+    }
+
+    /// What was found.
+    fn finish(mut self) -> Verification {
+        for (chain, closed) in &self.ends {
+            if let Some((seq, flaw)) = closed.flaw() {
+                self.verifier.found(chain, seq, flaw);
+            }
+        }
+        self.verifier.finish()
     }
 
     /// A file that does not say where its chains end was cut off.
@@ -185,7 +230,8 @@ fn with_segments(mut claims: Claims, directory: Option<&Path>, keys: Option<&[St
     for segment in all {
         match read_segment(directory, &segment, |read, _| behind.read(read)) {
             Ok(()) => {
-                behind.ends.insert(segment.chain.clone(), i64::try_from(segment.last).unwrap_or(0));
+                let closed = Closed { end: segment.last, hash: segment.hash.clone(), left: None };
+                behind.ends.insert(segment.chain.clone(), closed);
             }
             Err(fault) => {
                 let flaw = Flaw::Segment(segment.file.clone(), fault);
