@@ -186,6 +186,22 @@ async fn an_export_verifies_is_continued_and_shows_what_was_done_to_it() {
     assert!(matches!(fault, ExportFault::Other(..)), "{fault}");
 }
 
+/// Whoever puts one where a segment has one is seen, while no guard takes it away.
+async fn a_record_in_a_closed_place_is_seen(bench: &Bench, segments: &Path) {
+    if testing::is_server() {
+        return;
+    }
+    let whole = async || {
+        let store = Evidence::Store(bench.url());
+        Ledger::prove(&store, Known::default(), Some(segments)).await.unwrap().faults
+    };
+    let mut outsider = bench.outsider().await;
+    outsider.record("gw-1", 2, r#"{"v":1,"chain":"gw-1","seq":2,"prev":"","kind":"ordinary"}"#).await;
+    assert_eq!(whole().await, [("gw-1".to_owned(), 3, Flaw::Missing)]);
+    outsider.run("DROP TRIGGER records_are_not_deleted; DELETE FROM records WHERE seq = 2").await.unwrap();
+    assert_eq!(whole().await, []);
+}
+
 #[tokio::test]
 async fn old_records_leave_for_segments_and_verify_from_the_first() {
     let bench = Bench::new();
@@ -255,25 +271,8 @@ async fn old_records_leave_for_segments_and_verify_from_the_first() {
     let other = RecordRef { hash: "0f".repeat(32), ..seen.clone() };
     assert!(matches!(whole(Some(&other)).await.faults[0].2, Flaw::Replaced(..)));
 
-    // A record that is put in a place that a segment has is seen, while nobody takes it away.
     ledger.stop().await.unwrap();
-    if !testing::is_server() {
-        let mut outsider = bench.outsider().await;
-        outsider
-            .run(
-                "INSERT INTO records (chain, seq, bytes) VALUES ('gw-1', 2, \
-                 CAST('{\"v\":1,\"chain\":\"gw-1\",\"seq\":2,\"prev\":\"\",\"kind\":\"ordinary\"}' AS BLOB))",
-            )
-            .await
-            .unwrap();
-        let found = whole(None).await;
-        assert_eq!(found.faults, [("gw-1".to_owned(), 3, Flaw::Missing)]);
-        outsider
-            .run("DROP TRIGGER records_are_not_deleted; DELETE FROM records WHERE seq = 2")
-            .await
-            .unwrap();
-        assert_eq!(whole(None).await.faults, []);
-    }
+    a_record_in_a_closed_place_is_seen(&bench, &directory).await;
     let ledger = bench.opened(bench.options()).await;
 
     let file = directory.join(&closed.last().unwrap().file);
