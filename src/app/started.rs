@@ -16,7 +16,11 @@ pub(super) async fn started(ledger: &Ledger, policy: &Policy, routing: &Routing)
     let before = ledger.last_policy().await?;
     let mut once = None;
     if let Some(before) = &before {
-        let least = epoch_in(&ledger.kept_policy(before).await?);
+        let kept = ledger.kept_policy(before).await?;
+        if kept.is_empty() {
+            tracing::warn!("the last policy on record is not kept: whether this one is older cannot be told");
+        }
+        let least = epoch_in(&kept);
         if let Some(least) = least.filter(|least| policy.epoch() < Some(*least)) {
             return Err(NotStarted::Older(least));
         }

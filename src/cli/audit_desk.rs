@@ -221,6 +221,11 @@ pub(super) fn accept_hash_key(args: &AcceptArgs, output: Output) -> Exit {
                 .say("the hash key is the one that the ledger was written with: there is nothing to accept");
             return Ok(Exit::Done);
         }
+        if desk.is_at_work().await? {
+            output.error("a guard is at work on this ledger: it would go on with the other key");
+            output.hint("end every guard first; one that crashed counts for ten minutes on a server");
+            return Ok(Exit::Failed);
+        }
         desk.accept_hash_key(hash, &args.reason, &operator()).await?;
         output.data("on record: the hash key is this one from now on");
         Ok(Exit::Done)

@@ -215,8 +215,13 @@ pub(super) async fn unseen(reader: &Reader, known: &Known) -> Result<Option<Brok
             Some(_) => format!(
                 "is not the one that `{name}` line {line} names: this is another store, or it was put back"
             ),
-            // Closed into a segment.
-            None if reader.begins(&head.chain).await?.is_some_and(|begins| begins > head.seq) => continue,
+            // Closed into a segment, while whoever keeps the file was away. Where one guard is alone it keeps the file as well,
+            // and closes nothing as young as what it names last.
+            None if reader.is_shared()
+                && reader.begins(&head.chain).await?.is_some_and(|begins| begins > head.seq) =>
+            {
+                continue;
+            }
             None => format!(
                 "is not there, and `{name}` line {line} names it: the store was put back to an earlier day"
             ),

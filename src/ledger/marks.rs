@@ -137,6 +137,14 @@ impl Desk {
         Ok(others(&self.store.marks().await?, hash, &self.seal))
     }
 
+    /// Whether a guard is at work on the ledger; one that crashed is, on a server, for ten minutes more.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn is_at_work(&self) -> Result<bool, LedgerFault> {
+        Ok(self.store.is_at_work().await?)
+    }
+
     /// Records that the hash key is this one from now on, by whom and why: the one before is lost. What was known under
     /// that stays unknown.
     ///

@@ -6,9 +6,10 @@ use std::time::Duration;
 use super::{
     Location, StoreError,
     dialect::{Pool, Row},
-    migrate,
+    home, migrate,
     ops::sealed,
     statement::query,
+    tenure,
 };
 use crate::secret::Sealed;
 
@@ -73,6 +74,14 @@ impl DeskStore {
         let pool = location.pool(BUSY, 1)?;
         migrate::check(&pool).await?;
         Ok(Self { location, pool })
+    }
+
+    /// Whether a guard is at work on it.
+    pub(crate) async fn is_at_work(&self) -> Result<bool, StoreError> {
+        match &self.location {
+            Location::File(place) => Ok(home::is_taken(place)),
+            Location::Server(_) => tenure::is_any(&self.pool).await,
+        }
     }
 
     pub(super) fn pool(&self) -> &Pool {

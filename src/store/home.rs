@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     os::unix::fs::MetadataExt,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use rustix::fs::{FlockOperation, flock, statvfs};
@@ -25,9 +25,7 @@ impl Home {
     /// Checks the place and takes it for this process alone.
     pub(super) fn take(location: FilePlace, medium: Medium) -> Result<Self, StoreError> {
         location.prepare(medium)?;
-        let mut name = location.path.clone().into_os_string();
-        name.push(".lock");
-        let path = Path::new(&name);
+        let path = &lock_of(&location);
         let lock = private(path)?;
         flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|errno| {
             if errno == rustix::io::Errno::WOULDBLOCK {
@@ -64,6 +62,18 @@ impl Home {
     pub(super) fn free(&self) -> u64 {
         statvfs(self.location.directory()).map_or(0, |about| about.f_bavail.saturating_mul(about.f_frsize))
     }
+}
+
+/// Whether a process has the place.
+pub(super) fn is_taken(location: &FilePlace) -> bool {
+    let lock = File::open(lock_of(location));
+    lock.is_ok_and(|lock| flock(&lock, FlockOperation::NonBlockingLockShared).is_err())
+}
+
+fn lock_of(location: &FilePlace) -> PathBuf {
+    let mut name = location.path.clone().into_os_string();
+    name.push(".lock");
+    name.into()
 }
 
 fn identity(path: &Path) -> Result<(u64, u64), StoreError> {

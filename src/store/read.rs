@@ -25,6 +25,11 @@ impl Reader {
         &self.pool
     }
 
+    /// Whether several guards may have a part in it.
+    pub(crate) fn is_shared(&self) -> bool {
+        matches!(self.pool, Pool::Postgres(_))
+    }
+
     /// Opens a store to read it, perhaps while another process writes it.
     pub(crate) fn open(location: &Location) -> Result<Self, StoreError> {
         Ok(Self::new(location.pool(std::time::Duration::from_secs(5), 1)?))

@@ -6,7 +6,7 @@
 
 use super::{
     StoreError,
-    dialect::Connection,
+    dialect::{Connection, Pool},
     statement::{query, query_scalar},
 };
 
@@ -39,6 +39,14 @@ pub(super) const STRANGER: &str = "
 pub(super) struct Tenure {
     pub(super) chain: String,
     pub(super) owner: String,
+}
+
+/// Whether a process has a chain, or had one less than ten minutes ago and crashed.
+pub(super) async fn is_any(pool: &Pool) -> Result<bool, StoreError> {
+    let sql = format!("SELECT count(*) FROM chains WHERE owner IS NOT NULL AND lease_until >= {NOW}");
+    let found: i64 =
+        query_scalar(sqlx::AssertSqlSafe(sql)).fetch_one(pool).await.map_err(StoreError::at("chains"))?;
+    Ok(found > 0)
 }
 
 impl Tenure {

@@ -422,3 +422,27 @@ async fn a_store_with_something_in_it_that_no_guard_made_is_none() {
         assert!(fault.contains("none that this program makes"), "{sql}: {fault}");
     }
 }
+
+#[tokio::test]
+async fn a_chain_that_says_that_all_of_it_was_closed_is_not_the_one_that_was_seen() {
+    if testing::is_server() {
+        return;
+    }
+    let bench = Bench::new();
+    let (ledger, path) = day(&bench, 2).await;
+    ledger.stop().await.unwrap();
+    let mut outsider = bench.outsider().await;
+    let sql = "PRAGMA foreign_keys = 0; DROP TRIGGER records_are_not_deleted; DELETE FROM records";
+    outsider.run(sql).await.unwrap();
+    let hash = "0f".repeat(32);
+    let segment = serde_json::json!({
+        "chain": "gw-1", "first": 1, "last": 100, "hash": hash, "file": "gw-1-1-100.jsonl.gz", "digest": hash,
+    });
+    let record = serde_json::json!({
+        "v": 1, "chain": "gw-1", "seq": 101, "prev": hash, "kind": "segment", "segment": segment,
+    });
+    outsider.record("gw-1", 101, &record.to_string()).await;
+    let desk = desk(&bench).await;
+    let broken = desk.is_as_seen(&known(&path)).await.unwrap().unwrap();
+    assert_eq!(broken.chain, "gw-1");
+}

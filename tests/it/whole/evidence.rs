@@ -172,6 +172,13 @@ async fn with_another_hash_key_nobody_is_erased_and_no_guard_starts_until_somebo
     assert!(why.contains("the hash key is another one than the ledger was written with"), "{why}");
     assert!(why.contains("accept-hash-key"), "{why}");
     let accept = ["audit", "accept-hash-key", "--reason", "the disk was lost"];
+    put(&guard.stage.folder.join("secrets/hash"), &lost);
+    guard.process.restart(&guard.stage).await.unwrap();
+    put(&guard.stage.folder.join("secrets/hash"), &"5e".repeat(32));
+    let beside = run(by_operator(&guard, &accept)).await;
+    assert_eq!(beside.status.code(), Some(1), "{}", text(&beside.stdout));
+    assert!(text(&beside.stderr).contains("a guard is at work on this ledger"), "{}", text(&beside.stderr));
+    guard.process.stop().await.unwrap();
     said(by_operator(&guard, &accept)).await;
     guard.process.restart(&guard.stage).await.unwrap();
     let again = said(by_operator(&guard, &accept)).await;
