@@ -49,9 +49,11 @@ fuzz_target!(|octets: &[u8]| {
 
 /// The first digit of each line that ends a reply.
 fn codes(script: &[u8]) -> Vec<u8> {
-    script
-        .split(|octet| *octet == b'\n')
-        .filter_map(|line| match line {
+    // CRLF alone ends a line (RFC 5321, section 2.3.8).
+    let ends = |at: &usize| *at == 0 || script[..*at].ends_with(b"\r\n");
+    (0..script.len())
+        .filter(ends)
+        .filter_map(|at| match &script[at..] {
             [first, second, third, rest @ ..]
                 if [first, second, third].iter().all(|digit| digit.is_ascii_digit())
                     && rest.first() != Some(&b'-') =>
