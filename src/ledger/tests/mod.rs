@@ -1,6 +1,7 @@
 //! The ledger on real `SQLite` files, or on a real server (`store::testing`).
 
 mod addresses;
+mod altered;
 mod audit;
 mod chain;
 mod desk;
