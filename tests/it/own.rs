@@ -198,6 +198,16 @@ fn k6_every_dependency_is_pinned() {
     assert!(packages > 100, "{packages}");
 }
 
+/// Random numbers come from the kernel and the processor's own: what is gathered from the jitter of its clock instead would be a
+/// tenth of a second at every start, and is not built in.
+#[test]
+fn random_numbers_wait_for_no_jitter() {
+    let built = fs::read(program()).unwrap();
+    let has = |name: &[u8]| built.windows(name.len()).any(|octets| octets == name);
+    assert!(has(b"RAND_bytes"), "its symbols have names");
+    assert!(!has(b"jent_read_entropy"), "aws-lc was built without what .cargo/config.toml says");
+}
+
 fn called(number: usize, name: &str) -> User {
     User { first_name: name.into(), last_name: name.into(), ..user(number) }
 }
