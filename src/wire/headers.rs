@@ -60,19 +60,23 @@ impl Headers {
 
     /// How often `name` (lower-case) occurs.
     pub fn occurs(&self, name: &str) -> Occurs<'_> {
-        let mut found = Occurs::Absent;
-        for (field, value) in self.iter() {
-            if field == name {
-                found = if found == Occurs::Absent { Occurs::One(value) } else { Occurs::Many };
-            }
+        // By its length first: it is asked some forty times of each request.
+        let is_it = |field: &&Field| field.name.len() == name.len() && self.at(&field.name) == name;
+        let mut found = self.fields.iter().filter(is_it);
+        match (found.next(), found.next()) {
+            (None, _) => Occurs::Absent,
+            (Some(field), None) => Occurs::One(self.at(&field.value)),
+            (Some(_), Some(_)) => Occurs::Many,
         }
-        found
     }
 
     /// All fields in the order received.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        let text = |place: &Range<usize>| self.text.get(place.clone()).unwrap_or_default();
-        self.fields.iter().map(move |field| (text(&field.name), text(&field.value)))
+        self.fields.iter().map(|field| (self.at(&field.name), self.at(&field.value)))
+    }
+
+    fn at(&self, place: &Range<usize>) -> &str {
+        self.text.get(place.clone()).unwrap_or_default()
     }
 
     fn push(&mut self, name: &str, value: &str) {
