@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     caller::{Attempt, Principal},
     clock::Clock,
-    operation::{Address, Subject, Target},
+    operation::{Address, Field, Identity, Subject, Target},
     secret::{HashKey, Seal},
     store::{AddressRow, Misfit, NewPerson, Op, Others, Place},
 };
@@ -17,6 +17,9 @@ use super::{
 
 /// How long an answer is remembered: skew both ways, and the longest back-off of an SDK.
 pub(super) const MEMORY: i64 = 15 * 60 * 1000;
+
+/// The fields that hold addresses.
+pub(super) const ADDRESSES: [Field; 2] = [Field::Email, Field::SecondaryEmail];
 
 /// Names, keys and the clock. Never changes.
 pub(super) struct Core {
@@ -85,6 +88,19 @@ impl Core {
             exact: self.hash.hash("address", exact.as_bytes()).hex(),
             instance: instance(target),
         }
+    }
+
+    /// The addresses of an identity, each in its field, as one: an address that moved from one field to another is not
+    /// known by itself. Nothing that is an address has this hash.
+    pub(super) fn together(&self, target: &Target, identity: &Identity) -> AddressRow {
+        let mut text = String::new();
+        for field in ADDRESSES {
+            let value = identity.value(field).filter(|value| !value.is_empty());
+            text.push_str(&value.map_or_else(String::new, |value| self.address(target, value).exact));
+            text.push('/');
+        }
+        let hash = self.hash.hash("addresses together", text.as_bytes()).hex();
+        AddressRow { exact: hash.clone(), folded: hash.clone(), mailbox: hash, instance: instance(target) }
     }
 
     /// The same for an address that was read.

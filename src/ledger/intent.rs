@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
     notice::{Held, Plan},
-    operation::{Change, ChangeKind, Class, Field, Identity, Target, User},
+    operation::{Change, ChangeKind, Class, Identity, Seen, Target, User},
     policy::{Code, Permit, QuotaClaim, QuotaOf},
     secret::Digest,
     store::{AddressRow, Append, Check, Composed, Misfit, NewIntent, Op, Place, Step, Verdict, Weight},
@@ -12,15 +12,13 @@ use crate::{
 
 use super::{
     Unwritten,
-    core::{Core, MEMORY},
+    core::{ADDRESSES, Core, MEMORY},
     notices, parts,
     record::{Body, Inputs, Kind, RefusalPart, TargetPart, instant},
 };
 
 /// How long Connect may show what was before a change, milliseconds: as long as an accepted change is watched.
 const STALE: i64 = 5 * 60 * 1000;
-/// The fields that hold addresses.
-const ADDRESSES: [Field; 2] = [Field::Email, Field::SecondaryEmail];
 
 /// The identity before a change, and as it is to be: of identity operations only.
 pub(super) fn identities(permit: &Permit<Change>) -> (Option<Identity>, Option<Identity>) {
@@ -88,10 +86,10 @@ pub(super) fn step(core: &Arc<Core>, permit: &Permit<Change>, plan: &Plan) -> Re
 }
 
 /// The addresses that a user was seen with whose identity is to be changed. A read may be older than a change: then
-/// these are the ones from before, and what is sent along unchanged would put them back.
+/// these are the ones from before, or they stood in other fields, and what is sent along unchanged would put them back.
 fn shown(core: &Core, permit: &Permit<Change>) -> Vec<String> {
     let identity = permit.operation().identity().and(permit.seen().user.as_ref()).map(|user| &user.identity);
-    let rows = identity.map(|identity| addresses(core, permit.operation().target(), identity));
+    let rows = identity.map(|identity| standing(core, permit.operation().target(), identity));
     rows.into_iter().flatten().map(|row| row.exact).collect()
 }
 
@@ -130,10 +128,17 @@ fn subject(core: &Core, permit: &Permit<Change>, of: QuotaOf) -> String {
 }
 
 /// The addresses of an identity.
-pub(super) fn addresses(core: &Core, target: &Target, identity: &Identity) -> Vec<AddressRow> {
+fn addresses(core: &Core, target: &Target, identity: &Identity) -> Vec<AddressRow> {
     let rows: BTreeSet<&str> = ADDRESSES.into_iter().filter_map(|field| identity.value(field)).collect();
     let mut rows: Vec<AddressRow> = rows.into_iter().map(|text| core.address(target, text)).collect();
     rows.dedup_by(|a, b| a.exact == b.exact);
+    rows
+}
+
+/// What is known of a user who has these addresses: whose they are, and how they stand together.
+pub(super) fn standing(core: &Core, target: &Target, identity: &Identity) -> Vec<AddressRow> {
+    let mut rows = addresses(core, target, identity);
+    rows.push(core.together(target, identity));
     rows
 }
 
@@ -251,20 +256,25 @@ fn known(core: &Core, permit: &Permit<Change>, name: &str, now: i64) -> Vec<Op> 
     let target = permit.operation().target();
     let Some(user) = seen(permit) else { return Vec::new() };
     let mut ops =
-        vec![Op::Addresses { target: name.into(), rows: addresses(core, target, &user.identity), at: now }];
-    let names: BTreeSet<&str> = permit
-        .seen()
+        vec![Op::Addresses { target: name.into(), rows: standing(core, target, &user.identity), at: now }];
+    ops.extend(permissions(permit.seen(), user, name, now));
+    ops
+}
+
+/// The permissions that a user was seen to have.
+pub(super) fn permissions(seen: &Seen, user: &User, name: &str, now: i64) -> Option<Op> {
+    let names: BTreeSet<&str> = seen
         .profiles
         .iter()
         .filter(|profile| user.security_profiles.contains(&profile.id))
         .flat_map(|profile| profile.permissions.iter().map(String::as_str))
         .collect();
-    if !names.is_empty() {
-        let names = names.into_iter().collect::<Vec<_>>().join("\n");
-        let digest = Digest::of(names.as_bytes()).hex();
-        ops.push(Op::Permissions { target: name.into(), digest, names, at: now });
+    if names.is_empty() {
+        return None;
     }
-    ops
+    let names = names.into_iter().collect::<Vec<_>>().join("\n");
+    let digest = Digest::of(names.as_bytes()).hex();
+    Some(Op::Permissions { target: name.into(), digest, names, at: now })
 }
 
 /// Whether an operation is one of identity.

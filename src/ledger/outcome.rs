@@ -12,7 +12,7 @@ use crate::{
 use super::{
     answer::{self, Memory},
     core::Core,
-    intent::addresses,
+    intent::standing,
     notices, parts,
     record::{Body, ConnectPart, Inputs, Kind, RefPart, TargetPart, instant},
     token::{Answered, Open, Sent},
@@ -180,7 +180,7 @@ pub(super) fn known(core: &Core, open: &Open, finding: &Finding, name: &str) -> 
         Some(target) => (core.target(target), target),
         None => (name.to_owned(), open.target()),
     };
-    let rows = addresses(core, target, &now);
+    let rows = standing(core, target, &now);
     let at = finding.at.millis();
     let mut ops = match finding.effect {
         Effect::Applied | Effect::InferredApplied => vec![Op::Addresses { target: name, rows, at }],

@@ -12,6 +12,7 @@ use crate::{
 use super::{
     core::Core,
     inputs::LookedPart,
+    intent::permissions,
     notices, parts,
     record::{Body, Inputs, Kind},
 };
@@ -28,14 +29,14 @@ pub(super) fn step(core: &Arc<Core>, refused: &Refused, plan: &Plan) -> Result<S
     let held: Vec<Held> = plan.held().to_vec();
     let core_in = Arc::clone(core);
     let name = person.clone();
-    let named = named(core, refused);
+    let known = known(core, refused, &person, now);
     Ok(Step::Append(Append {
         weight: Weight::Ordinary,
         person: Some(core.new_person(person)?),
         checks: Vec::new(),
         compose: Box::new(move |place| {
             let (record, mut ops) = refusal(&core_in, place, now, &name, (body, inputs), &held)?;
-            ops.extend(named);
+            ops.extend(known);
             Ok(Composed { record: Some(record), ops })
         }),
     }))
@@ -58,10 +59,12 @@ fn refusal(
     Ok((record, notices::deliver(core, person, now, all)?))
 }
 
-/// The Username of the user that it is about, where that was read.
-fn named(core: &Core, refused: &Refused) -> Option<Op> {
-    let (target, user) = (refused.target.as_ref()?, refused.user()?);
-    (target.user() == Some(&user.id)).then(|| core.named(target, &user.username))
+/// What was read of the user that it is about: the Username, and the permissions that it has, which count for a while.
+fn known(core: &Core, refused: &Refused, name: &str, now: i64) -> Vec<Op> {
+    let (Some(target), Some(looked)) = (&refused.target, &refused.looked) else { return Vec::new() };
+    let Some(user) = looked.user().filter(|user| target.user() == Some(&user.id)) else { return Vec::new() };
+    let permissions = permissions(&looked.seen, user, name, now);
+    [core.named(target, &user.username)].into_iter().chain(permissions).collect()
 }
 
 /// The compact record of a refusal that nobody waits for: without anything sealed, and without what could be a name.

@@ -20,7 +20,7 @@ use crate::{
 use super::{
     Ledger, Open, Unwritten,
     core::Core,
-    intent::addresses,
+    intent::standing,
     notices, outcome, parts,
     queue::Purpose,
     record::{Body, Inputs, Kind, RefPart, TargetPart},
@@ -257,7 +257,7 @@ fn known(core: &Core, watch: &Watch, found: &Confirmation, name: &str) -> Vec<Op
         }
         (Later::NotShown | Later::NotRead, PassedFor::Done) => {
             let rows =
-                open.before.as_ref().map(|before| addresses(core, open.target(), before)).unwrap_or_default();
+                open.before.as_ref().map(|before| standing(core, open.target(), before)).unwrap_or_default();
             vec![Op::PerhapsAddresses { target: name.into(), rows, at: found.at.millis() }]
         }
         (Later::NotShown | Later::NotRead, PassedFor::NotDone { .. }) | (Later::Superseded, _) => Vec::new(),

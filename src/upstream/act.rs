@@ -37,7 +37,12 @@ impl SiteClient {
             }
             Err(Unsigned::Form(why)) => return Sent::NotSent(why),
         };
-        match self.client.send_while(signed.outgoing, may).await {
+        let sent = self.client.send_while(signed.outgoing, may).await;
+        if operation.ends_with("SecurityProfile") {
+            // What its holders may do is not what was read before.
+            self.profiles.clear();
+        }
+        match sent {
             Ok(answer) => {
                 let error = error_name(&answer);
                 if let Some(name) = error.as_deref().filter(|name| is_own(name)) {

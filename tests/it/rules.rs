@@ -242,6 +242,32 @@ async fn e16_users_with_power() {
     );
 }
 
+/// Permissions that a user was seen with count for thirty days, also where what was asked for then was refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn e16_users_who_had_power_a_moment_ago() {
+    let protected = "[protected]\npermissions = [\"Users.Edit\"]\n";
+    let guard = Running::with(of(&format!("{}{protected}", rule("desk", DESK)), 2)).await;
+    let desk = guard.caller("IdentityDesk");
+    let agent = user(1);
+    let admin = vec!["22222222-aaaa-bbbb-cccc-EXAMPLE22222".to_owned()];
+    guard.stage.connect.put_user(INSTANCE, &agent.id, Some(User { profiles: admin, ..agent.clone() }));
+    is_denied(&guard, &desk, &email(&agent, &own_address(&agent)), "protected").await;
+    // Somebody takes it away, and not by way of the guard.
+    guard.stage.connect.put_user(INSTANCE, &agent.id, Some(agent.clone()));
+    let again = Request::update_identity(
+        INSTANCE,
+        &agent.id,
+        &[("Email", &own_address(&agent)), ("FirstName", "Other")],
+    );
+    is_denied(&guard, &desk, &again, "protected").await;
+    assert_eq!(
+        desk.send(&email(&user(2), &own_address(&user(2)))).await.unwrap().status,
+        200,
+        "{}",
+        guard.log()
+    );
+}
+
 /// `CreateUser` gives an address as well: by a rule of its own kind, or not at all.
 #[tokio::test(flavor = "multi_thread")]
 async fn d12_a_user_that_is_created() {

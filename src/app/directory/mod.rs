@@ -121,6 +121,9 @@ fn files_as(directory: &Path, ours: u32) -> (PolicyFiles, Faults) {
                 Ok(file) => files.directories.push(file),
                 Err(unread) => faults.push(unread.fault(&path)),
             },
+            (Some(name), Kind::Other) if name != DENIALS && name.eq_ignore_ascii_case(DENIALS) => {
+                faults.push(misnamed().fault(&path));
+            }
             (Some(_), Kind::Other) => {}
             (None, _) | (Some(_), Kind::Misnamed) => faults.push(misnamed().fault(&path)),
         }
@@ -149,12 +152,19 @@ fn denials(directory: &Path, ours: u32) -> Vec<Result<Source, String>> {
                     read(&path, owners).map(|(source, _)| source).map_err(|unread| said(&path, &unread)),
                 ),
                 Kind::Misnamed => found.push(Err(said(&path, &misnamed()))),
+                Kind::Listing | Kind::Other if is_meant(&path) => found.push(Err(said(&path, &misnamed()))),
                 Kind::Listing | Kind::Other => {}
             },
             Err(unread) => found.push(Err(said(directory, &unread))),
         }
     }
     found
+}
+
+/// Whether somebody may believe that it denies: a directory, or a file whose name has `.toml` and more behind it.
+fn is_meant(path: &Path) -> bool {
+    let name = path.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+    path.is_dir() || name.contains(".toml")
 }
 
 /// What a file's name says that it is.

@@ -205,6 +205,21 @@ fn o8_deny_d_that_cannot_be_read_is_an_unreadable_file() {
     assert_eq!(denials_of(&folder), "error: `DIR/deny.d`: anybody may write in it (mode 0777)");
 }
 
+/// In a hurry, somebody puts a denial where none is looked for: it is not passed over without a word.
+#[test]
+fn denials_in_the_wrong_place_are_unreadable() {
+    for name in ["deny.d/stop.toml.txt", "deny.d/stop.toml~", "deny.d/now/stop.toml", "deny.d/stop.Toml.bak"]
+    {
+        let found = denials_of(&directory(&[(name, b"")]));
+        assert!(
+            found.starts_with("error: ") && found.contains("its name does not say what it is"),
+            "{name}: {found}"
+        );
+    }
+    assert!(faults(&directory(&[("Deny.d/stop.toml", b"")])).contains("DIR/Deny.d"));
+    assert_eq!(denials_of(&directory(&[("deny.d/about.txt", b"")])), "");
+}
+
 #[test]
 fn one_unreadable_denial_hides_no_other() {
     let folder = directory(&[

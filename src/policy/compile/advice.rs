@@ -11,7 +11,7 @@ use crate::{
     operation::{Class, Field, InstanceIn, Route},
     policy::{
         Policy, PolicyFiles, Trial,
-        binding::Binding,
+        binding::{Binding, Template},
         differences::Shadows,
         pattern::Pattern,
         rule::{Allow, Deny, NO_INSTANCE, Scope},
@@ -140,6 +140,17 @@ fn wide(placed: &Placed<Allow>, faults: &mut Faults) {
     if any && everybody && beyond_creation(allow, |route| route.class == Class::Identity).is_some() {
         let message = format!("`{}` lets any account be pointed at any mailbox of a domain", allow.rule.id);
         let hint = "use email_from or email_directory, or name `users`";
+        tell(placed, faults, "wide-address", message, hint.to_owned());
+    }
+    let open = |pattern: &&Pattern| {
+        pattern.to_string().rsplit_once('@').is_none_or(|(_, domain)| domain.contains('*'))
+    };
+    if let (Some(Binding::From(Template::Username)), Some(pattern)) =
+        (&allow.binding, allow.usernames.patterns.iter().find(open))
+    {
+        let message =
+            format!("`{}` lets whoever creates a user choose its address: `{pattern}`", allow.rule.id);
+        let hint = "name the domain in `usernames`, as in \"*@example.com\", or in email_from";
         tell(placed, faults, "wide-address", message, hint.to_owned());
     }
     if let (true, true, Some(route)) =

@@ -64,6 +64,29 @@ fn rules_that_reach_far() {
 }
 
 #[test]
+fn usernames_that_are_addresses_have_a_domain_of_the_rules() {
+    let new = |usernames: &str, from: &str| {
+        allow_of(
+            "new",
+            "CreateUser",
+            &format!(
+                "fields = [\"Email\"]\nemail_from = \"{from}\"\nusernames = [{usernames}]\ngrants = [\"p\"]\n\
+                 unique_ids = [\"AROADBQP57FF2AEXAMPLE\"]"
+            ),
+        )
+    };
+    for open in
+        ["\"agent-*\"", "\"*\"", "\"a@example.*\"", "\"a*@*.example.com\"", "\"*@example.com\", \"a*\""]
+    {
+        assert_eq!(codes(&[&new(open, "{username}")]), ["wide-address"], "{open}");
+        assert_eq!(codes(&[&new(open, "{username}@example.com")]), Vec::<String>::new(), "{open}");
+    }
+    for pinned in ["\"agent-*@example.com\"", "\"a@example.com\"", "\"mary\""] {
+        assert_eq!(codes(&[&new(pinned, "{username}")]), Vec::<String>::new(), "{pinned}");
+    }
+}
+
+#[test]
 fn a_rule_that_decides_a_test_is_tested() {
     let test = format!(
         "[[test]]\nname = \"t\"\ncaller = \"arn:aws:iam::111122223333:role/IdentityDesk\"\n\

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::*;
 use crate::{
     ledger::{Answered, Sent},
-    operation::Change,
+    operation::{Change, Look},
 };
 
 const JSON: (&str, &str) = ("content-type", "application/json");
@@ -52,6 +52,36 @@ async fn s13_a_change_is_built_anew_and_nothing_of_the_caller_goes_with_it() {
     let length = format!("content-length: {}", body.len());
     assert_eq!(got.fields, [&length, "content-type: application/json", &format!("{} rec/guard-17", agent())]);
     assert_eq!(got.body, body);
+}
+
+/// A security profile that the guard changes itself is read anew, and what it was before decides nothing.
+#[tokio::test]
+async fn a_profile_that_was_changed_is_not_kept() {
+    let target = format!("/security-profiles/{INSTANCE}/s-1");
+    let Operation::Change(change) =
+        asked(Method::Post, &target, &[JSON], r#"{"Permissions":["Users.Edit"]}"#)
+    else {
+        panic!("not a change")
+    };
+    let profile = || ok(r#"{"SecurityProfile":{"Id":"s-1","SecurityProfileName":"Agent"}}"#);
+    let script = vec![
+        profile(),
+        ok(r#"{"Permissions":[]}"#),
+        ok(""),
+        profile(),
+        ok(r#"{"Permissions":["Users.Edit"]}"#),
+    ];
+    let look = Look { permissions: true, profiles: vec!["s-1".into()], ..Look::default() };
+    let (permissions, got) = Stage::open()
+        .await
+        .play(script, async |reach, _| {
+            reach.observe(&instance(), &look).await.ok().unwrap();
+            reach.act(&change, &desk(), &record(), &|| true).await;
+            let seen = reach.observe(&instance(), &look).await.ok().unwrap();
+            seen.profiles.into_iter().map(|profile| profile.permissions).collect::<Vec<_>>()
+        })
+        .await;
+    assert_eq!((got.len(), permissions), (5, vec![vec!["Users.Edit".to_owned()].into_iter().collect()]));
 }
 
 #[tokio::test]

@@ -2,14 +2,14 @@
 
 use connect_guard::demo::{
     caller::Request,
-    connect::{Fault, Held},
+    connect::{Fault, Held, User},
     stage::INSTANCE,
 };
 
-use super::{CONFLICT, DONE, UPDATE, email, later, received, said, start};
+use super::{CONFLICT, DONE, UPDATE, email, later, received, said, start, two_addresses};
 use crate::{
     records::{effects, of_kind},
-    running::{LIMIT, own_address, user},
+    running::{LIMIT, Running, own_address, user},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -55,6 +55,54 @@ async fn e10_who_may_not_change_the_address_cannot_restore_it() {
     let refused = help.send(&again).await.unwrap();
     assert_eq!(said(&refused), (403, Some("AccessDeniedException")), "{}", guard.log());
     assert_eq!(guard.stage.connect.user(&agent.id).unwrap().email, new);
+}
+
+/// Addresses that are there still, each in the field that it was in, are as much a state of before as those that are gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn e10_who_may_not_change_an_address_cannot_move_it_back() {
+    let mut setting = two_addresses(0);
+    let rules = &mut setting.policy[0].1;
+    *rules = rules.replace("fields     = [\"Email\"]", "fields     = [\"Email\", \"SecondaryEmail\"]");
+    let own = |number| own_address(&user(number));
+    // How a user was, what the identity desk makes of it, and what the help desk sends along as it was.
+    let cases = [
+        // The old address is kept as the second one.
+        (
+            User { secondary_email: String::new(), ..user(1) },
+            vec![("Email", own(1)), ("SecondaryEmail", user(1).email)],
+            "Email",
+        ),
+        // They change places.
+        (
+            User { secondary_email: own(2), ..user(2) },
+            vec![("Email", own(2)), ("SecondaryEmail", user(2).email)],
+            "Email",
+        ),
+        // Both were the same, and the second one stays.
+        (User { secondary_email: user(3).email, ..user(3) }, vec![("Email", own(3))], "Email"),
+        // There was no second one.
+        (
+            User { secondary_email: String::new(), ..user(4) },
+            vec![("SecondaryEmail", own(4))],
+            "SecondaryEmail",
+        ),
+    ];
+    setting.connect.instances[0].users.extend(cases.iter().map(|(agent, ..)| agent.clone()));
+    let guard = Running::with(setting).await;
+    let (desk, help) = (guard.caller("IdentityDesk"), guard.caller("HelpDesk"));
+    for (agent, made, along) in cases {
+        let made: Vec<(&str, &str)> = made.iter().map(|(field, value)| (*field, value.as_str())).collect();
+        let change = Request::update_identity(INSTANCE, &agent.id, &made);
+        assert_eq!(said(&desk.send(&change).await.unwrap()), DONE, "{}", guard.log());
+        // As reads show it that are behind.
+        guard.stage.connect.put_user(INSTANCE, &agent.id, Some(agent.clone()));
+        let updates = guard.stage.connect.updates().len();
+        let was = if along == "Email" { &agent.email } else { &agent.secondary_email };
+        let fields = [("FirstName", "Other"), (along, was)];
+        let along = help.send(&Request::update_identity(INSTANCE, &agent.id, &fields)).await.unwrap();
+        assert_eq!(said(&along), CONFLICT, "{agent:?} {}", guard.log());
+        assert_eq!(guard.stage.connect.updates().len(), updates);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
