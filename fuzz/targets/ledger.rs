@@ -117,8 +117,7 @@ fn changed(export: &[u8], changes: &[u8]) -> Vec<u8> {
         }
         let at = usize::from(u16::from_be_bytes([change[0], change[1]])) % (export.len() + 1);
         let with = change[4];
-        let lines =
-            || export.split_inclusive(|octet| *octet == b'\n').map(<[u8]>::to_vec).collect::<Vec<_>>();
+        let lines = || export.split_inclusive(|octet| *octet == b'\n').collect::<Vec<_>>();
         match change[2] % 7 {
             0 if at < export.len() => export[at] ^= with,
             1 if at < export.len() => export[at] = with,
@@ -140,7 +139,7 @@ fn changed(export: &[u8], changes: &[u8]) -> Vec<u8> {
                 if with % 2 == 0 && !all.is_empty() {
                     all.remove(one);
                 } else if !all.is_empty() {
-                    all.insert(one, all[one].clone());
+                    all.insert(one, all[one]);
                 }
                 export = all.concat();
             }
@@ -176,9 +175,9 @@ fn repaired(export: Vec<u8>, repair: u8) -> Vec<u8> {
         };
         count += 1;
         let chain = value["chain"].as_str().unwrap_or_default().to_owned();
-        if repair & 2 != 0 {
+        if let Some(record) = value["record"].as_object_mut().filter(|_| repair & 2 != 0) {
             let prev = last.get(&chain).map_or_else(|| "0".repeat(64), |(_, hash)| hash.clone());
-            value["record"]["prev"] = json!(prev);
+            record.insert("prev".to_owned(), json!(prev));
         }
         let bytes = value["record"].to_string();
         let hash = Digest::of(bytes.as_bytes()).hex();

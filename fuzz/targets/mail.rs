@@ -1,6 +1,6 @@
 //! What a mail server answers: a message counts as taken only when the server said so after the content, memory is bounded
 //! though the server never stops, and there are four outcomes. The first octet says whether TLS comes at once, and how the replies
-//! are cut. One input in sixteen is said all over again for ever.
+//! are cut. One input in 128 is said all over again for ever.
 #![no_main]
 
 use connect_guard::fuzzing::mail;
@@ -12,7 +12,7 @@ const MOST: usize = 16 * (16 + 8) * 1024;
 
 fuzz_target!(|octets: &[u8]| {
     let Some((how, script)) = octets.split_first() else { return };
-    let (implicit, again) = (how & 1 != 0, Dice::of(octets).below(16) == 0);
+    let (implicit, again) = (how & 1 != 0, Dice::of(octets).below(128) == 0);
     // As much as is taken at most, octet by octet, takes longer than all else.
     let least = if again { 2 } else { 0 };
     let piece = [1, 7, 64, usize::MAX][usize::from(how >> 2) % 4 | least];

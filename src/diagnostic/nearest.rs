@@ -14,8 +14,8 @@ pub fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
                 return None;
             }
             let near = distance(&folded, &lower);
-            let tie = distance(&exact, &candidate.chars().collect::<Vec<_>>());
-            (near <= most).then_some((near, tie, candidate))
+            let tie = || distance(&exact, &candidate.chars().collect::<Vec<_>>());
+            (near <= most).then(|| (near, tie(), candidate))
         })
         .min_by_key(|(near, tie, _)| (*near, *tie))
         .map(|(_, _, candidate)| candidate)
