@@ -53,13 +53,18 @@ pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Sync + Unpin> Stream for S {}
 
-/// A stream inside TLS, as lettre wants it. lettre reads a line to its end, however long it gets: the end is here.
+/// A stream inside TLS, as lettre wants it. lettre reads a line to its end, however long it gets: the end is here. And it
+/// panics where a line that answers EHLO is nothing but spaces: none gets there.
 struct Inside<S = TlsStream<TcpStream>> {
     stream: S,
     peer: SocketAddr,
     greeting: &'static [u8],
     /// Octets that came since something was asked.
     said: usize,
+    /// What was asked so far; EHLO is the first.
+    asked: usize,
+    /// A line that has no end yet.
+    line: Vec<u8>,
 }
 
 impl Connector {
@@ -92,7 +97,7 @@ impl Connector {
         };
         let shaking = self.trust.connect(self.name.clone(), stream);
         let stream = pace.step(Step::Tls, shaking).await?.map_err(Unsent::Tls)?;
-        Inside { stream, peer, greeting, said: 0 }.greeted(&self.hello, pace).await
+        Inside::new(stream, peer, greeting).greeted(&self.hello, pace).await
     }
 }
 
@@ -112,6 +117,10 @@ pub(super) async fn start_tls(stream: &mut impl Stream, hello: &str, pace: &Pace
 }
 
 impl<S: Stream + 'static> Inside<S> {
+    fn new(stream: S, peer: SocketAddr, greeting: &'static [u8]) -> Self {
+        Self { stream, peer, greeting, said: 0, asked: 0, line: Vec::new() }
+    }
+
     /// As far as EHLO.
     async fn greeted(self, hello: &str, pace: &Pace) -> Result<AsyncSmtpConnection, Unsent> {
         let hello = ClientId::Domain(hello.to_owned());
@@ -136,7 +145,24 @@ pub(super) async fn over(
         MailTls::Implicit => &[],
     };
     let peer = SocketAddr::from(([127, 0, 0, 1], 25));
-    Inside { stream, peer, greeting, said: 0 }.greeted("guard.example.com", pace).await
+    Inside::new(stream, peer, greeting).greeted("guard.example.com", pace).await
+}
+
+impl<S> Inside<S> {
+    /// Whether one of the lines that these octets end is a code and then spaces alone.
+    fn hears_spaces(&mut self, octets: &[u8]) -> bool {
+        for octet in octets {
+            self.line.push(*octet);
+            if self.line.ends_with(b"\r\n") {
+                let line = std::mem::take(&mut self.line);
+                let text = String::from_utf8_lossy(line.get(4..line.len() - 2).unwrap_or_default());
+                if !text.is_empty() && text.trim().is_empty() {
+                    return true;
+                }
+            }
+        }
+        false
+    }
 }
 
 impl<S: Stream> AsyncTokioStream for Inside<S> {
@@ -157,7 +183,11 @@ impl<S: Stream> AsyncRead for Inside<S> {
             }
             let before = buffer.filled().len();
             let read = Pin::new(&mut self.stream).poll_read(context, buffer);
-            self.said += buffer.filled().len() - before;
+            let octets = buffer.filled().get(before..).unwrap_or_default();
+            self.said += octets.len();
+            if self.asked <= 1 && self.hears_spaces(octets) {
+                return Poll::Ready(Err(io::Error::other("a line of the reply has no word in it")));
+            }
             return read;
         }
         let (now, later) = self.greeting.split_at(self.greeting.len().min(buffer.remaining()));
@@ -173,6 +203,10 @@ impl<S: Stream> AsyncWrite for Inside<S> {
         context: &mut Context<'_>,
         octets: &[u8],
     ) -> Poll<io::Result<usize>> {
+        // A command may take several writes: the next begins once something was answered.
+        if self.asked == 0 || self.said > 0 {
+            self.asked += 1;
+        }
         self.said = 0;
         Pin::new(&mut self.stream).poll_write(context, octets)
     }
@@ -227,4 +261,43 @@ fn expect(reply: &[(String, String)], code: &str) -> Result<(), Unsent> {
     }
     let said = reply.iter().map(|(code, text)| format!("{code} {text}")).collect::<Vec<_>>().join(" ");
     Err(Unsent::Unreachable(io::Error::other(super::mail::without_addresses(&said))))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::duplex;
+
+    use super::*;
+
+    /// What comes of a server that answers EHLO so, inside TLS.
+    async fn greeted(reply: &str) -> Result<(), String> {
+        let (near, mut far) = duplex(1024);
+        let script = format!("220 mail.example.com\r\n{reply}");
+        let server = async {
+            far.write_all(script.as_bytes()).await.unwrap();
+            far.shutdown().await.unwrap();
+            far
+        };
+        let pace = Pace::new(std::time::Duration::from_secs(5));
+        let client = Inside::new(near, SocketAddr::from(([127, 0, 0, 1], 25)), &[]);
+        let (client, _far) = tokio::join!(client.greeted("guard.example.com", &pace), server);
+        client.map(drop).map_err(|unsent| unsent.to_string())
+    }
+
+    #[tokio::test]
+    async fn a_line_of_spaces_in_the_reply_to_ehlo_is_a_fault_and_no_panic() {
+        for spaces in [" ", "\t \t", "\r", "\n", "\u{a0}", "\u{2003}"] {
+            for reply in [
+                format!("250-mail\r\n250-{spaces}\r\n250 AUTH PLAIN\r\n"),
+                format!("250-mail\r\n250 {spaces}\r\n"),
+            ] {
+                let told = greeted(&reply).await.unwrap_err();
+                assert!(told.ends_with("a line of the reply has no word in it"), "{reply:?}: {told}");
+            }
+        }
+        for reply in ["250 mail\r\n", "250-mail\r\n250-\r\n250 \r\n", "250-mail \r\n250  AUTH\u{a0}PLAIN\r\n"]
+        {
+            assert_eq!(greeted(reply).await, Ok(()), "{reply:?}");
+        }
+    }
 }
