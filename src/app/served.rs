@@ -5,7 +5,7 @@ use std::{fs, net::SocketAddr, path::Path};
 use crate::{
     clock::Clock,
     config::{Config, Listen},
-    secret::{Digest, Secret, SecretRef},
+    secret::{Digest, Secret, SecretRef, trusted},
     server::Tls,
 };
 
@@ -127,9 +127,8 @@ impl<'a> Files<'a> {
     }
     /// All of it.
     pub(super) fn read(&self) -> Result<Read, String> {
-        let file = |path: &Path| {
-            fs::read(path).map_err(|error| format!("cannot read `{}`: {error}", path.display()))
-        };
+        let file =
+            |path: &Path| trusted(path).map_err(|error| format!("cannot read `{}`: {error}", path.display()));
         Ok(Read {
             chain: file(self.certificate)?,
             key: self.key.read().map_err(|error| error.to_string())?,

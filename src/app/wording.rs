@@ -9,6 +9,7 @@ use crate::{
     config::Config,
     diagnostic::{Fault, Faults},
     notice::{TemplateFile, Templates},
+    secret::trusted,
 };
 
 /// A template may have so many octets.
@@ -67,7 +68,7 @@ fn template(name: String, path: &Path) -> Result<TemplateFile, (PathBuf, io::Err
     if fs::metadata(path).map_err(at)?.len() > FILE_MAX {
         return Err(at(io::Error::new(io::ErrorKind::FileTooLarge, "it is longer than 256 KiB")));
     }
-    let text = fs::read_to_string(path).map_err(at)?;
+    let text = String::from_utf8(trusted(path).map_err(at)?).map_err(|error| at(io::Error::other(error)))?;
     Ok(TemplateFile { name, text, place: path.display().to_string() })
 }
 

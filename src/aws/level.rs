@@ -102,7 +102,7 @@ mod tests {
         let guarded =
             routes().iter().filter(|route| matches!(route.class, Class::Identity | Class::Sensitive));
         let mut guarded: BTreeSet<&str> = guarded.map(|route| route.operation).collect();
-        assert_eq!(guarded.len(), 50);
+        assert_eq!(guarded.len(), 51);
         guarded.insert("CreateAuthenticationProfile");
         assert_eq!(closed, guarded);
     }

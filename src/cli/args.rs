@@ -265,7 +265,8 @@ pub(super) enum AuditCommand {
     Export(ExportArgs),
     /// Erase what is sealed of a user: addresses, names, reasons.
     ///
-    /// The user's data key goes, so that nobody can open it any more, in the store or in a copy; the chain still verifies.
+    /// The user's data key goes, so that nobody can open it any more, in the store or in an export; the chain still verifies.
+    /// Backups of the whole store that were made before have the key: delete them.
     /// Who erased, and why, is on record. Refused while a change of the user is open or watched, or its notices are queued.
     #[command(
         after_help = "Example: connect-guard audit erase --user 87654321-2222-1234-1234-111234567891 \\\n  --instance a1b2c3d4-5678-90ab-cdef-EXAMPLE11111 --reason \"request 17\" --config config.toml"

@@ -92,6 +92,11 @@ pub(super) fn erase(args: &EraseArgs, output: Output) -> Exit {
                 exit = Exit::Refused;
             }
         }
+        if !args.dry_run && !desk.scrub().await? {
+            output.error("somebody reads the store: what was erased still stands in the log beside it");
+            output.hint("the same command again takes it out");
+            exit = Exit::Failed;
+        }
         Ok(exit)
     })
 }
@@ -130,7 +135,7 @@ fn tell(site: &str, found: ToErase, erased: bool, dry_run: bool, output: Output)
     }
     let ToErase { open, watched, waiting, .. } = found;
     let what = match (found.known, erased) {
-        (_, true) => "erased: nobody can open what is sealed of this user, here or in a copy",
+        (_, true) => "erased: nobody can open what is sealed of this user, here or in an export",
         (false, _) => "nothing is sealed of this user",
         (true, false) if !found.is_free() => "not erased",
         (true, false) if dry_run => "would be erased",

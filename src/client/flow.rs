@@ -38,12 +38,15 @@ pub(super) struct Flow {
     tally: Arc<Tally>,
 }
 
+/// A place among all requests under way, and one among those whose answers are handed on.
+pub(super) type Places = (OwnedSemaphorePermit, OwnedSemaphorePermit);
+
 /// What a body occupies.
 pub(super) struct Held {
     /// Where it comes from.
     pub(super) connection: Connection,
-    /// Its place among the requests under way.
-    pub(super) permit: OwnedSemaphorePermit,
+    /// Its places among the requests under way.
+    pub(super) permit: Places,
 }
 
 impl Flow {

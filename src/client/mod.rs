@@ -53,7 +53,7 @@ pub(crate) use tls::{Presented, trusting};
 use self::{
     connect::Dial,
     connection::Connection,
-    flow::{Flow, Held},
+    flow::{Flow, Held, Places},
     pool::Pool,
     stats::Tally,
 };
@@ -133,6 +133,8 @@ pub struct Client {
     authority: String,
     bounds: ClientBounds,
     places: Arc<Semaphore>,
+    /// Of the places, those that answers may take which are handed on as they come.
+    handed_on: Arc<Semaphore>,
     pool: Arc<Pool>,
     tally: Arc<Tally>,
 }
@@ -186,6 +188,7 @@ impl Client {
             dial,
             bounds,
             places: Arc::new(Semaphore::new(bounds.in_flight.min(Semaphore::MAX_PERMITS))),
+            handed_on: Arc::new(Semaphore::new(handed_on(bounds.in_flight))),
             pool: Arc::new(Pool::new(bounds.pool, bounds.pool_idle)),
             tally: Arc::new(Tally::default()),
         })
@@ -280,7 +283,7 @@ impl Client {
     }
 
     async fn hand_on(&self, request: Outgoing, more: &[(String, String)]) -> Result<Streaming, ClientError> {
-        let permit = self.place()?;
+        let permit = self.places_of_one_handed_on()?;
         let (response, connection) = self.timed(&request, more, &|| true).await?;
         Ok(self.streaming(response, connection, permit))
     }
@@ -289,7 +292,7 @@ impl Client {
         &self,
         response: http::Response<Incoming>,
         connection: Connection,
-        permit: OwnedSemaphorePermit,
+        permit: Places,
     ) -> Streaming {
         let (head, incoming) = response.into_parts();
         let occupied = Held { connection, permit };
@@ -305,7 +308,7 @@ impl Client {
     where
         S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
     {
-        let permit = self.place()?;
+        let permit = self.places_of_one_handed_on()?;
         let request = outgoing::build(&request, &[], &self.authority).map_err(unsent)?;
         let connection = Connection::over(stream).await.map_err(unsent)?;
         let (response, connection) = connection.exchange(request, self.bounds.answer).await?;
@@ -327,6 +330,12 @@ impl Client {
     fn place(&self) -> Result<OwnedSemaphorePermit, ClientError> {
         self.tally.requests.add();
         self.places.clone().try_acquire_owned().map_err(|_| unsent(Failure::Busy))
+    }
+
+    fn places_of_one_handed_on(&self) -> Result<Places, ClientError> {
+        let place = self.place()?;
+        let one = self.handed_on.clone().try_acquire_owned().map_err(|_| unsent(Failure::Busy))?;
+        Ok((place, one))
     }
 
     /// The request on an idle connection, or on a new one. It goes to the new one after the idle one only when that
@@ -358,6 +367,13 @@ impl Client {
         });
         afresh.await
     }
+}
+
+/// An answer that is handed on holds its place as long as whoever reads it likes. So that somebody who takes his time does
+/// not hold up what is read whole (changes, and what is looked at for them), a quarter of the places is for that.
+fn handed_on(in_flight: usize) -> usize {
+    let in_flight = in_flight.min(Semaphore::MAX_PERMITS);
+    (in_flight - in_flight / 4).max(1)
 }
 
 impl ClientBounds {

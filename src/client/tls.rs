@@ -6,7 +6,7 @@
 
 use std::{
     error::Error,
-    fmt, fs, io,
+    fmt, io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -23,7 +23,7 @@ use rustls_platform_verifier::BuilderVerifierExt;
 use tokio_rustls::TlsConnector;
 
 use super::Unusable;
-use crate::secret::Secret;
+use crate::secret::{Secret, trusted};
 
 /// Why there is nothing to trust.
 #[derive(Debug)]
@@ -93,7 +93,7 @@ fn resolver(config: &ClientConfig, presented: &Presented) -> io::Result<Arc<dyn 
 /// The CAs of a PEM file: at least one, each of them usable.
 fn roots(path: &Path) -> io::Result<RootCertStore> {
     let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(&fs::read(path)?) {
+    for certificate in CertificateDer::pem_slice_iter(&trusted(path)?) {
         let certificate = certificate.map_err(io::Error::other)?;
         roots.add(certificate).map_err(io::Error::other)?;
     }

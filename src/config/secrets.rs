@@ -6,7 +6,7 @@ use super::{Config, HookPlace, Listen, Located, StreamPlace, StreamReceiver, Url
 use crate::{
     diagnostic::{Fault, Faults, Place, Source},
     notify::{HookUrl, HookUrlFault},
-    secret::{Secret, SecretRef},
+    secret::{Secret, SecretRef, trusted},
 };
 
 /// The secrets of a configuration. What could not be read is none, and a fault of its own.
@@ -157,7 +157,7 @@ fn pair(
 }
 
 fn file(at: &Located<PathBuf>, what: &str, faults: &mut Faults) -> Option<Vec<u8>> {
-    let read = std::fs::read(&at.value).map_err(|error| {
+    let read = trusted(&at.value).map_err(|error| {
         let message = format!("cannot read the {what} `{}`: {error}", at.value.display());
         faults.push(Fault::error(message, at.place.clone()));
     });

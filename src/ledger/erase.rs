@@ -1,5 +1,5 @@
 //! Erasing a person, by an operator: their data keys go, and with them everything that is sealed under them, in the store and
-//! in every copy of it. The chain still verifies: its hashes are over sealed bytes. Who erased, and why, is on record.
+//! in every export of it. A copy of the whole store that was made before has the keys as well. The chain still verifies: its hashes are over sealed bytes. Who erased, and why, is on record.
 
 use crate::{
     operation::Target,
@@ -75,6 +75,15 @@ impl Desk {
         })?;
         let draft = Draft { checks, ..draft };
         Ok(matches!(self.write(draft).await?, Done::Written(_)))
+    }
+
+    /// Takes what was erased out of the files of the store: it stands in the log beside it until then. False while somebody
+    /// reads what is older; then the same again takes it out.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn scrub(&self) -> Result<bool, LedgerFault> {
+        Ok(self.store.scrub().await?)
     }
 }
 

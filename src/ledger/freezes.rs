@@ -5,7 +5,7 @@ use std::{error::Error, fmt, sync::Arc};
 use serde::Deserialize;
 
 use crate::{
-    caller::{Arn, Caller},
+    caller::Caller,
     clock::Now,
     crash::{Point, point},
     notice::{Event, RecordRef, Routing, proven},
@@ -242,11 +242,10 @@ struct RecordedCaller {
 /// Whether a row is of the freeze that its record sets: the chain shows when a record is changed, and nothing a row.
 fn is_recorded(row: &FreezeRow) -> bool {
     serde_json::from_slice::<Recorded>(&row.bytes).is_ok_and(|record| {
-        let by = Arn::read(&record.caller.principal).map(|arn| arn.without_session());
         record.kind == Kind::Freeze.as_str()
             && record.freeze.id == row.id
             && record.freeze.scope == row.scope
-            && by.is_ok_and(|by| by == row.account)
+            && parts::account(&record.caller.principal).is_some_and(|by| by == row.account)
     })
 }
 

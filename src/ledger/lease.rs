@@ -85,3 +85,49 @@ impl Drop for Lease {
         self.at_work.set().remove(&self.intent);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::{SignedDuration, Timestamp};
+
+    use super::*;
+
+    fn at_work(alone: bool) -> (AtWork, Clock) {
+        let clock = Clock::manual(Timestamp::UNIX_EPOCH);
+        (AtWork::new(clock.clone(), 30_000, alone), clock)
+    }
+
+    fn intent(seq: u64) -> IntentRef {
+        IntentRef { chain: "gw-1".into(), seq }
+    }
+
+    #[test]
+    fn a_lease_holds_while_more_than_a_third_of_it_is_left() {
+        let (at_work, clock) = at_work(false);
+        let pass = |millis| clock.advance(SignedDuration::from_millis(millis));
+        assert_eq!(at_work.until(), 30_000);
+        let lease = at_work.begin(intent(1), at_work.until());
+        assert_eq!((lease.intent(), at_work.all()), (&intent(1), vec![intent(1)]));
+        pass(19_999);
+        assert!(lease.holds());
+        pass(1);
+        assert!(!lease.holds());
+        // Another's is no help, and one that is not at work here is not made to be.
+        at_work.renewed(&[intent(2)], at_work.until());
+        assert!(!lease.holds() && at_work.all() == [intent(1)]);
+        at_work.renewed(&[intent(1)], at_work.until());
+        assert!(lease.holds());
+        pass(20_000);
+        assert!(!lease.holds());
+        drop(lease);
+        assert_eq!(at_work.all(), []);
+    }
+
+    #[test]
+    fn whoever_is_alone_holds_what_it_holds() {
+        let (at_work, clock) = at_work(true);
+        let lease = at_work.begin(intent(1), at_work.until());
+        clock.advance(SignedDuration::from_hours(1));
+        assert!(lease.holds());
+    }
+}

@@ -165,6 +165,9 @@ fn connect(answer: &Answered) -> ConnectPart {
 
 /// What is known of addresses after this finding, and of the Username of a user that was made.
 pub(super) fn known(core: &Core, open: &Open, finding: &Finding, name: &str) -> Vec<Op> {
+    if open.operation == watch::END {
+        return deleted(finding, name);
+    }
     let Some(wanted) = &open.wanted else { return Vec::new() };
     let now = Identity::new(Field::ALL.into_iter().filter_map(|field| {
         let changed = finding.side_effects.iter().find(|changed| changed.field == field.name());
@@ -191,6 +194,18 @@ pub(super) fn known(core: &Core, open: &Open, finding: &Finding, name: &str) -> 
         ops.push(core.named(user, username));
     }
     ops
+}
+
+/// A user that is gone has no address any more, so that another one may have it: whoever comes back gets a new user.
+fn deleted(finding: &Finding, name: &str) -> Vec<Op> {
+    match finding.effect {
+        Effect::Applied | Effect::InferredApplied => {
+            vec![Op::Addresses { target: name.to_owned(), rows: Vec::new(), at: finding.at.millis() }]
+        }
+        Effect::Unknown | Effect::Undetermined | Effect::NotApplied | Effect::InferredNotApplied => {
+            Vec::new()
+        }
+    }
 }
 
 /// The user that `CreateUser` made, as Connect's answer names it.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    caller::{Caller, Principal, Proof, Resource},
+    caller::{Arn, Caller, Principal, Proof, Resource},
     notice::{Audience, ChangedField, Later, RecordRef, proven, proven_shown, shown},
     operation::{
         Change, ChangeKind, Class, Effect, Field, Identity, InstanceId, Subject, Target, UserId, Wanted,
@@ -46,6 +46,12 @@ pub(super) fn principal(principal: &Principal) -> String {
         }
         Resource::Session { .. } | Resource::Role(_) | Resource::User(_) => principal.arn.to_string(),
     }
+}
+
+/// Of whom a record is, without the session, whether that is shown or not.
+pub(super) fn account(principal: &str) -> Option<String> {
+    let shown = principal.strip_suffix(HIDDEN).map(|role| format!("{role}--"));
+    Some(Arn::read(shown.as_deref().unwrap_or(principal)).ok()?.without_session())
 }
 
 /// Of what; ids that could be names only when they are to be hidden.
@@ -302,6 +308,73 @@ pub(super) fn reference(record: &RecordRef) -> RefPart {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::operation::testing::{INSTANCE, change};
+
+    #[test]
+    fn a_target_is_read_as_it_was_written() {
+        let user = "87654321-2222-1234-1234-000000000001";
+        let path = format!("/users/{INSTANCE}/{user}/identity-info");
+        let of_user =
+            change("POST", &path, r#"{"IdentityInfo":{"Email":"mary@example.org"}}"#).target().clone();
+        let arn = "arn:aws:connect:us-east-1:111122223333:instance/i".to_owned();
+        for (subject, kind, shown) in [
+            (of_user.subject.clone(), "user", vec![user.to_owned()]),
+            (Subject::Username("mary".into()), "username", vec!["~".to_owned()]),
+            (Subject::SecurityProfile(user.into()), "security-profile", vec![user.to_owned()]),
+            (Subject::SecurityProfile("Admin".into()), "security-profile", vec!["~".to_owned()]),
+            (Subject::Resource(arn.clone()), "resource", vec![arn]),
+            (
+                Subject::Other(vec!["queue".into(), user.into()]),
+                "other",
+                vec!["~".to_owned(), user.to_owned()],
+            ),
+            (Subject::Other(Vec::new()), "other", Vec::new()),
+        ] {
+            for instance in [of_user.instance.clone(), None] {
+                let whole = Target { subject: subject.clone(), instance, ..of_user.clone() };
+                let (part, hidden) = target(&whole);
+                assert_eq!((part.kind.as_str(), &part.id), (kind, &shown));
+                assert_eq!(hidden.is_some(), shown.iter().any(|id| id == HIDDEN), "{kind}");
+                assert_eq!(read_target(&part, hidden), Some(whole));
+            }
+        }
+        let (mut part, _) = target(&of_user);
+        part.id = vec!["no id".into()];
+        assert_eq!(read_target(&part, None), None);
+        part.id.clear();
+        assert_eq!(read_target(&part, None), None);
+        assert_eq!(read_target(&part, Some(vec![user.to_owned()])), Some(of_user.clone()));
+        part.instance = Some("no id".into());
+        assert_eq!(read_target(&part, Some(vec![user.to_owned()])), None);
+        let (mut part, _) = target(&of_user);
+        part.kind = "queue".into();
+        assert_eq!(read_target(&part, None), None);
+    }
+
+    /// They stand in records for ever.
+    #[test]
+    fn the_words_of_records() {
+        use {Audience as A, Class as C, Effect as E, Later as L};
+        let classes = [C::Identity, C::Sensitive, C::Forbidden, C::Write, C::Read].map(class);
+        assert_eq!(classes, ["identity", "sensitive", "forbidden", "write", "read"]);
+        let effects = [
+            E::Applied,
+            E::NotApplied,
+            E::Unknown,
+            E::InferredApplied,
+            E::InferredNotApplied,
+            E::Undetermined,
+        ];
+        let words =
+            ["applied", "not_applied", "unknown", "inferred_applied", "inferred_not_applied", "undetermined"];
+        assert_eq!(effects.map(effect), words);
+        let audiences = [A::Security, A::Masked, A::OldPrimary, A::OldSecondary, A::New].map(audience);
+        assert_eq!(audiences, ["security", "masked", "old-primary", "old-secondary", "new"]);
+        let shown = [L::Shown, L::NotShown, L::NotRead, L::Superseded].map(later);
+        assert_eq!(shown, ["shown", "not-shown", "not-read", "superseded"]);
+        let sent = [Sent::NotSent("no route".into()), Sent::Unknown("reset".into()), Sent::Recovered];
+        assert_eq!(sent.each_ref().map(self::sent), ["not-sent", "unknown", "recovered"]);
+    }
 
     #[test]
     fn an_id_that_somebody_chose_is_hidden_whatever_it_looks_like() {

@@ -70,3 +70,44 @@ fn purpose(token: &str) -> String {
 fn place(chain: &str, seq: u64) -> String {
     format!("inputs of {seq} in {chain}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(seal: &Seal) -> DataKey {
+        let row = new_person(seal, "person".into()).unwrap().row;
+        DataKey::open(seal, &row).unwrap()
+    }
+
+    #[test]
+    fn what_is_sealed_opens_in_its_place_and_with_its_key_only() {
+        let seal = Seal::new(vec![("k1".into(), Secret::new(vec![7; 32]))]).unwrap();
+        let (one, other) = (key(&seal), key(&seal));
+        let inputs = Inputs { words: Some("why".into()), ..Inputs::default() };
+        let part = one.seal("gw-1", 7, &inputs).unwrap();
+        let words =
+            |key: &DataKey, chain, seq, part| key.unseal(chain, seq, part).and_then(|inputs| inputs.words);
+        assert_eq!(words(&one, "gw-1", 7, &part).as_deref(), Some("why"));
+        assert_eq!(words(&one, "gw-2", 7, &part), None);
+        assert_eq!(words(&one, "gw-1", 8, &part), None);
+        assert_eq!(words(&other, "gw-1", 7, &part), None);
+        let renamed = SealedPart { person: other.token.clone(), sealed: part.sealed.clone() };
+        assert_eq!(words(&other, "gw-1", 7, &renamed), None);
+    }
+
+    #[test]
+    fn hashes_are_of_a_person_a_purpose_and_a_value() {
+        let seal = Seal::new(vec![("k1".into(), Secret::new(vec![7; 32]))]).unwrap();
+        let (one, other) = (key(&seal), key(&seal));
+        let hash = one.hash("recipient", "mary@example.org");
+        assert_eq!(hash, one.hash("recipient", "mary@example.org"));
+        for different in [
+            one.hash("recipient", "mary@example.com"),
+            one.hash("attempt", "mary@example.org"),
+            other.hash("recipient", "mary@example.org"),
+        ] {
+            assert_ne!(hash, different);
+        }
+    }
+}

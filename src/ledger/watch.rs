@@ -29,7 +29,7 @@ use super::{
 };
 
 /// The operation after which there is no user to be read.
-const END: &str = "DeleteUser";
+pub(super) const END: &str = "DeleteUser";
 
 /// A change whose outcome is on record and does not show yet. It can only be looked at, and confirmed.
 #[must_use]

@@ -232,9 +232,9 @@ mod tests {
         }
         let expected = [
             (Class::Identity, 2),
-            (Class::Sensitive, 48),
+            (Class::Sensitive, 49),
             (Class::Forbidden, 2),
-            (Class::Write, 195),
+            (Class::Write, 194),
             (Class::Read, 158),
         ];
         assert_eq!(counts, expected.into());

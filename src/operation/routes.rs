@@ -295,7 +295,7 @@ pub(super) const ROUTES: &[Route] = table! {
     Post "/users/{InstanceId}/{UserId}/hierarchy" UpdateUserHierarchy Sensitive Json [] [] Path;
     Post "/users/{InstanceId}/{UserId}/identity-info" UpdateUserIdentityInfo Identity Json [] [] Path;
     Post "/users/{InstanceId}/{UserId}/notifications/{NotificationId}" UpdateUserNotificationStatus Sensitive Json [] ["x-amz-last-modified-time" "x-amz-last-modified-region"] Path;
-    Post "/users/{InstanceId}/{UserId}/phone-config" UpdateUserPhoneConfig Write Json [] [] Path;
+    Post "/users/{InstanceId}/{UserId}/phone-config" UpdateUserPhoneConfig Sensitive Json [] [] Path;
     Post "/users/{InstanceId}/{UserId}/proficiencies" UpdateUserProficiencies Write Json [] [] Path;
     Post "/users/{InstanceId}/{UserId}/routing-profile" UpdateUserRoutingProfile Write Json [] [] Path;
     Post "/users/{InstanceId}/{UserId}/security-profiles" UpdateUserSecurityProfiles Sensitive Json [] [] Path;

@@ -7,11 +7,13 @@ mod derive;
 mod digest;
 mod reference;
 mod seal;
+mod trusted;
 
 pub use derive::derive;
 pub use digest::{Digest, HashKey};
 pub use reference::{SecretError, SecretRef};
 pub use seal::{Seal, SealError, Sealed};
+pub use trusted::trusted;
 
 use zeroize::Zeroizing;
 

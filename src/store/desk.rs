@@ -8,7 +8,7 @@ use super::{
     dialect::{Pool, Row},
     home, migrate,
     ops::sealed,
-    statement::query,
+    statement::{query, query_scalar},
     tenure,
 };
 use crate::secret::Sealed;
@@ -82,6 +82,18 @@ impl DeskStore {
             Location::File(place) => Ok(home::is_taken(place)),
             Location::Server(_) => tenure::is_any(&self.pool).await,
         }
+    }
+
+    /// Brings what was overwritten into the store's file and empties the log beside it, where what was there before still
+    /// stands. False while somebody reads what is older. A server sees to that by itself, in its own time.
+    pub(crate) async fn scrub(&self) -> Result<bool, StoreError> {
+        let Location::File(place) = &self.location else { return Ok(true) };
+        let mut connection = place.beside(BUSY).await?;
+        let busy: i64 = query_scalar("PRAGMA wal_checkpoint(TRUNCATE)")
+            .fetch_one(&mut connection)
+            .await
+            .map_err(StoreError::at("scrub"))?;
+        Ok(busy == 0)
     }
 
     pub(super) fn pool(&self) -> &Pool {

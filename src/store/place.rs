@@ -136,12 +136,7 @@ impl FilePlace {
 
     /// The one connection that writes.
     pub(super) async fn connect(&self, busy: Duration) -> Result<Connection, StoreError> {
-        let mut options = self
-            .options()
-            .create_if_missing(false)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(busy);
+        let mut options = self.writing(busy).journal_mode(SqliteJournalMode::Wal);
         if let Some(max) = self.max_bytes {
             options = options.pragma("max_page_count", (max / PAGE).max(1).to_string());
         }
@@ -154,9 +149,7 @@ impl FilePlace {
     /// A connection that writes beside the one that has the store: for one statement of an operator. It changes nothing
     /// about the files, and makes none.
     pub(super) async fn beside(&self, busy: Duration) -> Result<Connection, StoreError> {
-        let options =
-            self.options().create_if_missing(false).synchronous(SqliteSynchronous::Full).busy_timeout(busy);
-        let connection = SqliteConnection::connect_with(&options).await;
+        let connection = SqliteConnection::connect_with(&self.writing(busy)).await;
         connection.map(Connection::Sqlite).map_err(StoreError::at("open"))
     }
 
@@ -177,6 +170,15 @@ impl FilePlace {
         let options = self.options().read_only(true).immutable(alone).busy_timeout(busy);
         let pool = SqlitePoolOptions::new().max_connections(1).acquire_timeout(busy);
         Pool::Sqlite(pool.connect_lazy_with(options))
+    }
+
+    /// What is deleted is overwritten: an erasure takes keys away.
+    fn writing(&self, busy: Duration) -> SqliteConnectOptions {
+        self.options()
+            .create_if_missing(false)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(busy)
+            .pragma("secure_delete", "ON")
     }
 
     fn options(&self) -> SqliteConnectOptions {

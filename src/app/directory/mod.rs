@@ -121,6 +121,11 @@ fn files_as(directory: &Path, ours: u32) -> (PolicyFiles, Faults) {
                 Ok(file) => files.directories.push(file),
                 Err(unread) => faults.push(unread.fault(&path)),
             },
+            (Some(name), Kind::Other) if is_nearly_revoked(name, &path) => {
+                files.revoked.get_or_insert_with(|| {
+                    Err(format!("`{}` is not read: what revokes is called `revoked.toml`", path.display()))
+                });
+            }
             (Some(name), Kind::Other) if name != DENIALS && name.eq_ignore_ascii_case(DENIALS) => {
                 faults.push(misnamed().fault(&path));
             }
@@ -130,6 +135,12 @@ fn files_as(directory: &Path, ours: u32) -> (PolicyFiles, Faults) {
     }
     files.deny = denials(&directory.join(DENIALS), ours);
     (files, faults)
+}
+
+/// Whether somebody may believe that it revokes. Beside a `revoked.toml` it is a copy of that.
+fn is_nearly_revoked(name: &str, path: &Path) -> bool {
+    let name = name.to_ascii_lowercase();
+    name.starts_with("revoked") || (name.starts_with("revoke") && path.is_dir())
 }
 
 /// The files of `deny.d`. None when there is no such directory; when there is something of that name that cannot be read,

@@ -72,6 +72,26 @@ fn files_are_sorted_by_what_they_are_and_by_name() {
 }
 
 #[test]
+fn what_is_nearly_called_as_what_revokes_stops_changes() {
+    for name in
+        ["revoked.toml.txt", "revoked.toml~", "revoked.txt", "revoked", "Revoked.json", "revoked.toml.new"]
+    {
+        let files = policy_files(directory(&[("a.toml", b""), (name, b"r")]).path()).unwrap();
+        let why = files.revoked.unwrap().unwrap_err();
+        assert!(why.ends_with("what revokes is called `revoked.toml`"), "{name}: {why}");
+        // Beside the file itself it is a copy of that.
+        let files = policy_files(directory(&[(name, b"r"), ("revoked.toml", b"s")]).path()).unwrap();
+        assert_eq!(&*files.revoked.unwrap().unwrap().text, "s", "{name}");
+    }
+    for folder in ["revoked.d/revoked.toml", "revoke.d/a.toml"] {
+        let files = policy_files(directory(&[("a.toml", b""), (folder, b"r")]).path()).unwrap();
+        assert!(files.revoked.is_some_and(|revoked| revoked.is_err()), "{folder}");
+    }
+    let files = policy_files(directory(&[("a.toml", b""), ("revoking.md", b"how")]).path()).unwrap();
+    assert!(files.revoked.is_none());
+}
+
+#[test]
 fn without_emergency_files_there_are_none() {
     let files = policy_files(directory(&[("a.toml", b"")]).path()).unwrap();
     assert!(files.revoked.is_none());

@@ -52,6 +52,29 @@ async fn many_at_once_and_one_gets_it() {
 }
 
 #[tokio::test]
+async fn the_address_of_a_user_that_was_deleted_is_free() {
+    let bench = Bench::new();
+    let ledger = bench.ledger().await;
+    applied(&bench, &ledger, to(&bench, 1, "same@example.org")).await;
+    let delete = |signature: &str| {
+        let change = change("DELETE", &format!("/users/{INSTANCE}/{}", user(1)), "");
+        let who = (caller(), attempt(signature, ""), change);
+        Permit::for_tests(who, seen(1, "same@example.org"), Vec::new(), Vec::new(), bench.clock.now())
+    };
+    for (sent, effect) in [
+        (Sent::NotSent("no route".into()), Effect::NotApplied),
+        (Sent::Unknown("reset".into()), Effect::Undetermined),
+    ] {
+        let intent = intend(&ledger, delete(&format!("{effect:?}"))).await.ok().unwrap();
+        close(&ledger, intent.sent(sent), bench.finding(effect)).await;
+        let taken = not_intended(&ledger, to(&bench, 2, "same@example.org")).await;
+        assert_eq!(taken, Unintended::InUse, "{effect:?}");
+    }
+    applied(&bench, &ledger, delete("done")).await;
+    assert!(intend(&ledger, to(&bench, 2, "same@example.org")).await.is_ok());
+}
+
+#[tokio::test]
 async fn what_was_not_done_leaves_the_address_free() {
     let bench = Bench::new();
     let ledger = bench.ledger().await;

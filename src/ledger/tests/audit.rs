@@ -223,10 +223,102 @@ async fn sessions_are_listed_with_their_last_use_and_no_address() {
     assert!(!held[0].record.record.to_string().contains('@'));
     assert_eq!(list(Some("arn:aws:iam::111122223333:role/IdentityDesk"), false).await.len(), 1);
     assert_eq!(list(Some("arn:aws:iam::111122223333:role/Other"), false).await.len(), 0);
-    bench.pass(901);
+    bench.pass(899);
+    assert!(list(None, false).await[0].active);
+    bench.pass(1);
+    assert!(!list(None, false).await[0].active, "it has ended when it ends");
+    bench.pass(1);
     ledger.session_used(&sessions::session(&bench, sessions::ID));
     ledger.stop().await.unwrap();
     assert_eq!(list(None, true).await.len(), 0);
     let ended = list(None, false).await;
     assert_eq!((ended[0].active, ended[0].used), (false, Some(bench.clock.now().millis())));
+}
+
+#[tokio::test]
+async fn the_ground_of_a_request_is_named_by_its_id() {
+    let bench = Bench::new();
+    let ledger = bench.ledger().await;
+    let id = |n: u32| format!("00000000-0000-4000-8000-00000000000{n}");
+    let ground = async |n: u32| Ledger::ground(&bench.url(), &id(n)).await.unwrap();
+    let refused = async |n: u32, rule: Option<RuleRef>| {
+        let mut refused = notes::refused(Some(2));
+        refused.caller.origin.request_id = crate::wire::RequestId::from(id(n).as_str());
+        refused.refusal.rule = rule;
+        ledger.refuse(&refused, Plan::of_refusal(&refused, &routing(), bench.clock.now())).await.unwrap();
+    };
+    applied(&bench, &ledger, permit(&bench, 1, "a")).await;
+    refused(1, Some(RuleRef { id: "some-rule".into(), place: "/etc/guard/desk.toml:9".into() })).await;
+    refused(2, None).await;
+    // Its outcome says nothing of rules.
+    assert_eq!(ground(0).await.as_deref(), Some("identity-desk-email (desk.toml:3)"));
+    assert_eq!(ground(1).await.as_deref(), Some("no-rule some-rule (desk.toml:9)"));
+    assert_eq!(ground(2).await.as_deref(), Some("no-rule"));
+    assert_eq!(ground(3).await, None);
+}
+
+#[tokio::test]
+async fn a_policy_that_was_kept_is_read_again_without_what_is_no_rule() {
+    let bench = Bench::new();
+    let ledger = some(&bench).await;
+    let kept = ledger.kept_policy(&Digest::of(b"policy").hex()).await.unwrap();
+    assert_eq!(kept, [("desk.toml".to_owned(), RULES.to_owned())]);
+    assert_eq!(ledger.kept_policy(&Digest::of(b"another").hex()).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn the_last_policy_is_the_one_that_was_last_in_force() {
+    let bench = Bench::new();
+    let ledger = bench.ledger().await;
+    let last = async |ledger: &Ledger| ledger.last_policy().await.unwrap();
+    let hex = |text: &str| Some(Digest::of(text.as_bytes()).hex());
+    assert_eq!(last(&ledger).await, None);
+    let refused = notes::refused(Some(1));
+    ledger.refuse(&refused, Plan::of_refusal(&refused, &routing(), bench.clock.now())).await.unwrap();
+    assert_eq!(last(&ledger).await, hex("policy"), "where nothing says more");
+    ledger.started(Digest::of(b"first")).await.unwrap();
+    ledger.refuse(&refused, Plan::of_refusal(&refused, &routing(), bench.clock.now())).await.unwrap();
+    assert_eq!(last(&ledger).await, hex("first"));
+    ledger.in_force(Digest::of(b"second")).await.unwrap();
+    assert_eq!(last(&ledger).await, hex("second"));
+    let heartbeat = crate::notice::Event::Heartbeat {
+        since: 0,
+        changes: 0,
+        refusals: 0,
+        delivered: 0,
+        waiting: 0,
+        dead: 0,
+        policy: Digest::of(b"third").hex(),
+    };
+    assert!(ledger.say(&heartbeat, &routing(), None).await.unwrap());
+    assert_eq!(last(&ledger).await, hex("third"));
+    ledger.crash().await;
+    bench.gone();
+    let ledger = bench.opened(LedgerOptions { replica: "gw-2".into(), ..bench.options() }).await;
+    assert!(last(&ledger).await.is_some(), "a chain that begins goes on from the others");
+}
+
+#[tokio::test]
+async fn every_record_is_read_in_order_and_opened_with_the_keys() {
+    let bench = Bench::new();
+    let _ledger = some(&bench).await;
+    let seal = bench.options().seal;
+    let other = Seal::new(vec![("k1".into(), Secret::new(vec![8; 32]))]).unwrap();
+    for (seal, opened) in [(Some(&seal), 6), (Some(&other), 0), (None, 0)] {
+        let mut lines = Vec::new();
+        assert_eq!(Ledger::each_line(&bench.url(), seal, |line| lines.push(line)).await.unwrap(), 0);
+        let numbers: Vec<_> = lines.iter().map(|line| line.record["seq"].as_u64().unwrap()).collect();
+        assert_eq!(numbers, [1, 2, 3, 4, 5, 6]);
+        assert_eq!(lines.iter().filter(|line| line.inputs.is_some()).count(), opened);
+    }
+    let line = async |chain, seq| Ledger::line(&bench.url(), Some(&seal), chain, seq).await.unwrap();
+    let intent = line("gw-1", 1).await.unwrap();
+    assert_eq!(
+        (&intent.record["kind"], &intent.inputs.unwrap()["asked"]["Email"]),
+        (&"intent".into(), &NEW.into())
+    );
+    assert!(line("gw-1", 7).await.is_none() && line("gw-2", 1).await.is_none());
+    bench.outsider().await.record("~desk", 1, "no record").await;
+    assert_eq!(Ledger::each_line(&bench.url(), None, |_| ()).await.unwrap(), 1);
+    assert!(line("~desk", 1).await.is_none());
 }

@@ -2,7 +2,10 @@
 //! have to be kept elsewhere.
 
 use super::*;
-use crate::ledger::{Flaw, Verification, record, verify::Verifier};
+use crate::{
+    ledger::{Flaw, Verification, open::flaw, record, verify::Verifier},
+    store::Head,
+};
 use proptest::prelude::*;
 
 /// Two chains of one record after another; the second closes an intent of the first.
@@ -26,6 +29,52 @@ fn chains(lengths: [u64; 2]) -> Vec<RecordRow> {
         }
     }
     rows
+}
+
+/// A chain that goes on from this hash at this record, so many records long; and its head.
+fn going_on(prev: Digest, first: u64, length: u64) -> (Vec<RecordRow>, Head) {
+    let mut head = Head { seq: first - 1, hash: prev };
+    let mut rows = Vec::new();
+    for seq in first..first + length {
+        let at = record::instant(0);
+        let stand = record::Stand { chain: "gw-1", seq, prev: head.hash, at, guard: "1.2.3", owner: "one" };
+        let bytes = record::bytes(stand, record::Kind::Ordinary, record::Body::default()).unwrap();
+        head = Head { seq, hash: Digest::of(&bytes) };
+        rows.push(RecordRow { chain: "gw-1".into(), seq: i64::try_from(seq).unwrap(), bytes });
+    }
+    (rows, head)
+}
+
+/// What is said of the end of a chain when it is opened.
+#[test]
+fn the_end_of_a_chain_follows_from_what_is_not_looked_at() {
+    let (none, other) = (Digest::from_bytes([0; 32]), Digest::of(b"another"));
+    let broken = |prev, first, length, closed| {
+        let (rows, head) = going_on(prev, first, length);
+        flaw("gw-1", &rows, head, closed).map(|broken| broken.seq)
+    };
+    assert_eq!(broken(none, 1, 5, 0), None);
+    assert_eq!(broken(other, 1, 5, 0), Some(1), "the first record follows from nothing");
+    assert_eq!(broken(other, 1, 5, 2), Some(1), "nor where something was closed");
+    assert_eq!(broken(other, 1, 1_000, 0), Some(1), "as long as it is looked at");
+    assert_eq!(broken(other, 2, 1_000, 0), None, "of a longer one the end only");
+    assert_eq!(broken(other, 3, 5, 0), Some(1));
+    assert_eq!(broken(other, 3, 5, 1), Some(1), "the second is neither here nor closed");
+    assert_eq!(broken(other, 3, 5, 2), None);
+    assert_eq!(broken(other, 3, 5, 4), None, "some that are closed are still here");
+}
+
+#[test]
+fn the_end_of_a_chain_is_its_head() {
+    let (rows, head) = going_on(Digest::from_bytes([0; 32]), 1, 3);
+    let broken =
+        |rows: &[RecordRow], head| flaw("gw-1", rows, head, 0).map(|broken| (broken.seq, broken.why));
+    assert_eq!(broken(&rows, head), None);
+    assert_eq!(broken(&rows[..2], head), Some((3, Flaw::Missing.to_string())));
+    let replaced = Head { hash: Digest::of(b"another"), ..head };
+    assert_eq!(broken(&rows, replaced), Some((3, "was changed: it is not the one that was written".into())));
+    assert_eq!(broken(&[], head), Some((3, Flaw::Missing.to_string())));
+    assert_eq!(broken(&[], Head { seq: 0, ..head }), None);
 }
 
 fn verified(rows: &[RecordRow]) -> Verification {
@@ -179,4 +228,97 @@ async fn what_is_no_store_is_a_fault() {
     let bench = Bench::new();
     assert!(Ledger::verify(&bench.url()).await.is_err());
     assert!(Ledger::verify("postgres://host/db").await.is_err());
+}
+
+/// Records of these kinds in one chain, each with this beside its place; `@N` in it becomes the hash of record N.
+fn of_kinds(records: &[(&str, &str)]) -> Vec<RecordRow> {
+    let mut rows: Vec<RecordRow> = Vec::new();
+    for (seq, (kind, more)) in (1..).zip(records) {
+        let mut more = (*more).to_owned();
+        for row in &rows {
+            more = more.replace(&format!("@{}", row.seq), &Digest::of(&row.bytes).hex());
+        }
+        let prev = rows.last().map_or_else(|| "0".repeat(64), |row| Digest::of(&row.bytes).hex());
+        let bytes =
+            format!(r#"{{"v":1,"chain":"gw-1","seq":{seq},"prev":"{prev}","at":"x","kind":"{kind}"{more}}}"#);
+        rows.push(RecordRow { chain: "gw-1".into(), seq, bytes: bytes.into_bytes() });
+    }
+    rows
+}
+
+#[test]
+fn i3_a_freeze_is_lifted_once_by_what_names_it() {
+    let freeze = ("freeze", r#","freeze":{"id":"FZ","scope":"all"}"#);
+    let lifted = |seq: u64, hash: &str| {
+        let set = format!(r#"{{"chain":"gw-1","seq":{seq},"hash":"{hash}"}}"#);
+        format!(r#","freeze":{{"id":"FZ","scope":"all","set":{set}}}"#)
+    };
+    let found = |records: &[(&str, &str)]| {
+        let found = verified(&of_kinds(records));
+        let faults: Vec<_> = found.faults.into_iter().map(|(_, seq, flaw)| (seq, flaw)).collect();
+        (faults, found.freezes.into_iter().map(|(_, seq)| seq).collect::<Vec<_>>())
+    };
+    let ordinary = ("ordinary", "");
+    assert_eq!(found(&[ordinary, freeze, freeze]), (vec![], vec![2, 3]));
+    assert_eq!(found(&[freeze, ("unfreeze", &lifted(1, "@1")), freeze]), (vec![], vec![3]));
+    let no_freeze = |seq| (vec![(seq, Flaw::NoFreeze)], vec![]);
+    assert_eq!(found(&[freeze, ("unfreeze", &lifted(1, &"0".repeat(64)))]), no_freeze(2));
+    assert_eq!(
+        found(&[freeze, ("unfreeze", &lifted(1, "@1")), ("unfreeze", &lifted(1, "@1"))]),
+        no_freeze(3)
+    );
+    assert_eq!(found(&[ordinary, ("unfreeze", &lifted(1, "@1"))]), no_freeze(2));
+    assert_eq!(found(&[freeze, ("unfreeze", "")]), (vec![(2, Flaw::NoFreeze)], vec![1]));
+}
+
+#[test]
+fn i3_an_outcome_closes_its_own_intent_once() {
+    let closes =
+        |seq: u64, hash: &str| format!(r#","intent":{{"chain":"gw-1","seq":{seq},"hash":"{hash}"}}"#);
+    let found = |records: &[(&str, &str)]| {
+        let found = verified(&of_kinds(records));
+        (found.faults.into_iter().map(|(_, seq, flaw)| (seq, flaw)).next(), found.open)
+    };
+    let intent = ("intent", "");
+    assert_eq!(found(&[intent, intent, ("outcome", &closes(1, "@1"))]), (None, 1));
+    let other = closes(1, &"0".repeat(64));
+    assert_eq!(found(&[intent, ("outcome", &other)]), (Some((2, Flaw::OtherIntent)), 0));
+    let twice = [intent, ("outcome", &closes(1, "@1")), ("outcome", &closes(1, "@1"))];
+    assert_eq!(found(&twice), (Some((3, Flaw::NoIntent)), 0));
+    assert_eq!(found(&[intent, ("outcome", "")]), (None, 1), "an outcome of nothing closes nothing");
+}
+
+#[test]
+fn the_first_fault_of_a_chain_stays() {
+    let mut found = verified(&[]);
+    let fault = |found: &mut Verification, chain: &str, seq, flaw| {
+        found.found(chain.to_owned(), seq, flaw);
+        found.faults.iter().map(|(chain, seq, flaw)| (chain.clone(), *seq, flaw.word())).collect::<Vec<_>>()
+    };
+    let one = |seq, flaw: Flaw| ("gw-1".to_owned(), seq, flaw.word());
+    assert_eq!(fault(&mut found, "gw-1", 5, Flaw::Changed), [one(5, Flaw::Changed)]);
+    assert_eq!(fault(&mut found, "gw-1", 5, Flaw::Missing), [one(5, Flaw::Changed)]);
+    assert_eq!(fault(&mut found, "gw-1", 6, Flaw::Missing), [one(5, Flaw::Changed)]);
+    assert_eq!(fault(&mut found, "gw-1", 4, Flaw::Thawed), [one(4, Flaw::Thawed)]);
+    assert_eq!(fault(&mut found, "gw-2", 9, Flaw::Changed).len(), 2);
+}
+
+#[test]
+fn what_was_seen_counts_in_its_place_alone() {
+    use crate::ledger::{Witness, verify::Claims};
+    let (rows, head) = going_on(Digest::from_bytes([0; 32]), 1, 9);
+    let hash = |seq: usize| Digest::of(&rows[seq - 1].bytes).hex();
+    let mut claims = Claims::default();
+    for seq in [2, 3, 4, 9] {
+        claims.head("gw-1", seq as u64, &hash(seq), Witness::Asker);
+    }
+    // The beginning of the chain is closed: what was seen before it is not looked at.
+    let mut verifier = Verifier::knowing(claims);
+    verifier.after("gw-1", 3, Digest::of(&rows[2].bytes));
+    for row in &rows[3..] {
+        verifier.record(row);
+    }
+    let found = verifier.finish();
+    assert_eq!((found.unchecked, found.confirmed, found.faults.len()), (2, 2, 0));
+    assert_eq!((found.unproven[0].last, found.heads[0].1), (3, head.seq));
 }

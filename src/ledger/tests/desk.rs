@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     ledger::{
-        Again, DeliveryOutcome,
+        Again, DeliveryOutcome, DeliveryState,
         DeliveryState::{Dead, Delivered, UnderWay, Waiting},
         Desk, Filter, Reveal,
     },
@@ -33,6 +33,7 @@ async fn what_waits_is_listed_beside_a_running_guard_without_addresses() {
     let listed = desk.list(&Filter::default()).await.unwrap();
     let states: Vec<_> = listed.iter().map(|listed| listed.state).collect();
     assert_eq!(states, [Delivered, Dead, UnderWay, Waiting]);
+    assert!(states.into_iter().map(DeliveryState::as_str).eq(["delivered", "dead", "under-way", "waiting"]));
     assert!(listed.iter().all(|listed| listed.recipient.is_none()));
     assert!(listed.iter().all(|listed| listed.kind == Some(Kind::AddressChanged)));
     assert_eq!((listed[0].record.clone(), listed[0].attempts), (("gw-1".into(), 2), 1));

@@ -167,3 +167,48 @@ async fn nobody_is_erased_whose_creation_is_open() {
     told(&ledger).await;
     assert!(erased(&bench, update(1, NEW).target()).await);
 }
+
+/// Every key of the store as it is sealed there, by the names of the persons' rows.
+async fn sealed_keys(bench: &Bench) -> Vec<(String, Vec<u8>)> {
+    let reader = crate::store::Reader::open(&crate::store::Location::read(&bench.url()).unwrap()).unwrap();
+    let people = reader.people().await.unwrap();
+    reader.close().await;
+    people.into_iter().map(|row| (row.token, row.key.bytes)).collect()
+}
+
+#[tokio::test]
+async fn an_erased_key_is_in_no_octet_of_the_files_of_the_store() {
+    if testing::is_server() {
+        return;
+    }
+    let bench = Bench::new();
+    let ledger = bench.ledger().await;
+    // As many as make pages split and move.
+    for n in 0..120 {
+        let refused = notes::refused(Some(n));
+        let plan = Plan::of_refusal(&refused, &routing(), bench.clock.now());
+        ledger.refuse(&refused, plan).await.unwrap();
+    }
+    told(&ledger).await;
+    bench.pass(3_700);
+    told(&ledger).await;
+    let before = sealed_keys(&bench).await;
+    for n in (0..120).step_by(3) {
+        assert!(erased(&bench, update(n, NEW).target()).await);
+    }
+    let left = sealed_keys(&bench).await;
+    let gone: Vec<_> = before.into_iter().filter(|key| !left.contains(key)).collect();
+    assert_eq!(gone.len(), 40);
+    let in_files = |key: &[u8]| {
+        std::fs::read_dir(bench.directory.path()).unwrap().any(|entry| {
+            let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+            bytes.windows(key.len()).any(|window| window == key)
+        })
+    };
+    assert!(gone.iter().any(|(_, key)| in_files(key)), "the log beside the store has them still");
+    let desk = Desk::open(&bench.url(), bench.options().seal, bench.clock.clone()).await.unwrap();
+    assert!(desk.scrub().await.unwrap());
+    let found: Vec<_> = gone.iter().filter(|(_, key)| in_files(key)).map(|(token, _)| token).collect();
+    assert!(found.is_empty(), "{} of {}", found.len(), gone.len());
+    assert!(in_files(&left[0].1), "a key that was not erased is there");
+}

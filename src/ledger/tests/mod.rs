@@ -23,6 +23,7 @@ mod privacy;
 mod reading;
 mod recovery;
 mod replicas;
+mod sealed;
 mod sessions;
 mod size;
 mod streams;

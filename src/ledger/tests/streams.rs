@@ -1,10 +1,7 @@
 //! What is streamed: lines as an export has them, chains that are held by one guard at a time, and leave to send.
 
 use super::*;
-use crate::{
-    ledger::{Grade, Required, Streamed, Uncleared},
-    notice::Event,
-};
+use crate::ledger::{Grade, Required, Streamed, Uncleared};
 use tokio::sync::watch;
 
 const SIEM: &str = "siem";
@@ -75,15 +72,50 @@ fn a_line_is_that_of_an_export_and_one_message_whatever_somebody_put_there() {
     assert_eq!(found.iter().filter(|record| record.kind.is_some()).count(), 2);
 }
 
-#[tokio::test]
-async fn what_is_grave_says_so() {
-    let bench = Bench::new();
-    let ledger = bench.ledger().await;
-    let broken = Event::ChainBroken { chain: "c".into(), seq: 1, why: "a test".into() };
-    ledger.say(&broken, &routing(), None).await.unwrap();
-    ledger.started(Digest::of(b"policy")).await.unwrap();
-    let found = ledger.stream_after("gw-1", 0, 10).await.unwrap();
-    assert_eq!(found.iter().map(|record| record.grade).collect::<Vec<_>>(), [Grade::Critical, Grade::Info]);
+/// How grave a record of this kind is, with this in it.
+fn grade(kind: &str, more: &str) -> Grade {
+    let bytes = format!(r#"{{"kind":"{kind}","at":"2027-03-12T10:00:00.000Z"{more}}}"#).into_bytes();
+    Streamed::of(&RecordRow { chain: "gw-1".into(), seq: 1, bytes }).grade
+}
+
+#[test]
+fn what_is_grave_says_so() {
+    let grades = |grade_of: Grade, kinds: &[&str]| {
+        for kind in kinds {
+            assert_eq!(grade(kind, ""), grade_of, "{kind}");
+        }
+    };
+    grades(Grade::Info, &["start", "policy", "ordinary", "stop", "session", "heads", "segment", "delivery"]);
+    grades(Grade::Notice, &["intent", "confirmation", "erasure"]);
+    grades(
+        Grade::Warning,
+        &["refusal", "gap", "strangers", "freeze", "unfreeze", "reveal", "restore", "rekey"],
+    );
+    grades(Grade::Warning, &["outcome", "event", "no-kind"]);
+    grades(Grade::Error, &["unknown"]);
+    for (sent, expected) in [
+        ("accepted", Grade::Notice),
+        ("unknown", Grade::Error),
+        ("recovered", Grade::Error),
+        ("refused", Grade::Warning),
+        ("not-sent", Grade::Warning),
+    ] {
+        assert_eq!(grade("outcome", &format!(r#","sent":"{sent}""#)), expected, "{sent}");
+    }
+    for (event, expected) in [
+        ("chain-broken", Grade::Critical),
+        ("policy-changed", Grade::Warning),
+        ("heartbeat", Grade::Info),
+        ("no-event", Grade::Warning),
+    ] {
+        assert_eq!(grade("event", &format!(r#","event":{{"event":"{event}"}}"#)), expected, "{event}");
+    }
+    let delivery = |result: &str| {
+        let record = r#"{"chain":"gw-1","seq":1,"hash":""}"#;
+        let rest = r#""channel":"mail","audience":"new","notice":"address-changed","attempts":1"#;
+        grade("delivery", &format!(r#","delivery":{{"record":{record},{rest},"result":"{result}"}}"#))
+    };
+    assert_eq!((delivery("dead"), delivery("delivered")), (Grade::Error, Grade::Info));
 }
 
 #[tokio::test]

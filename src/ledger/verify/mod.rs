@@ -265,7 +265,7 @@ impl Verifier {
 
 impl Verification {
     /// The first fault of a chain stays.
-    fn found(&mut self, chain: String, seq: u64, flaw: Flaw) {
+    pub(super) fn found(&mut self, chain: String, seq: u64, flaw: Flaw) {
         match self.faults.iter_mut().find(|(of, ..)| *of == chain) {
             Some((_, first, _)) if *first <= seq => {}
             Some(fault) => *fault = (chain, seq, flaw),

@@ -276,12 +276,16 @@ impl Draft {
         for text in table.texts_or_none("users", reading).unwrap_or_default() {
             match groups::named(&text) {
                 Some(name) => self.protected.users.extend(reading.group_of_users(name, &text)),
+                None if text.value.trim() != text.value => reading.error_hint(
+                    format!("`{}` is no Username", text.value),
+                    text.span,
+                    "there is a space before or behind it",
+                ),
                 None => self.protected.users.add(&text.value),
             }
         }
-        for text in table.texts_or_none("user_ids", reading).unwrap_or_default() {
-            self.protected.user_ids.insert(text.value);
-        }
+        let ids = table.texts_or_none("user_ids", reading).unwrap_or_default();
+        self.protected.user_ids.extend(scope::user_ids(ids, reading));
         table.finish(reading);
     }
 

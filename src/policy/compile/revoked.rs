@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
+    caller::{GuardKey, Session},
     diagnostic::{Fault, Faults, Source},
     policy::{
         PolicyFiles, RuleRef,
@@ -14,7 +15,7 @@ use crate::{
 
 use super::{
     digest_of, rules,
-    scope::principal,
+    scope::{is_unique_id, principal},
     table::{Reading, Table},
     version, when,
 };
@@ -115,12 +116,51 @@ fn revocation(mut table: Table<'_>, reading: &mut Reading<'_>) -> Option<Revoked
     }
     let arn = table.text("principal", reading).and_then(|text| principal(&text, reading));
     let texts = [
-        table.text("unique_id", reading).map(|text| Who::UniqueId(text.value)),
-        table.text("key_id", reading).map(|text| Who::KeyId(text.value)),
-        table.text("session", reading).map(|text| Who::Session(text.value)),
+        formed(&mut table, "unique_id", UNIQUE_ID, reading).map(Who::UniqueId),
+        formed(&mut table, "key_id", KEY_ID, reading).map(Who::KeyId),
+        formed(&mut table, "session", SESSION, reading).map(Who::Session),
         when::instant("issued_before", &mut table, reading).map(Who::IssuedBefore),
     ];
     table.finish(reading);
     let who = arn.map(|arn| Who::Principal(arn.without_session())).or(texts.into_iter().flatten().next());
     Some(Revoked { rule: RuleRef { id: "revoked".into(), place }, reason: reason?.value.into(), who: who? })
+}
+
+/// What an id has to be, and how to come by it.
+type Form = (fn(&str) -> bool, &'static str);
+
+const UNIQUE_ID: Form = (
+    is_unique_id,
+    "it begins with AROA or AIDA and has nothing behind it: aws iam get-role --role-name NAME --query Role.RoleId",
+);
+const KEY_ID: Form = (
+    is_key_id,
+    "the access key id of a key or of a session, as records and `session list` show it: GK... or GS...",
+);
+const SESSION: Form =
+    (is_session, "the access key id of a session, or the name of a session of a role: not an ARN");
+
+fn is_key_id(text: &str) -> bool {
+    GuardKey::is_id(text) || Session::is_id(text)
+}
+
+/// `RoleSessionName` of the STS API, `AssumeRole`.
+fn is_session(text: &str) -> bool {
+    let is_of_names = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte);
+    (2..=64).contains(&text.len()) && text.bytes().all(is_of_names)
+}
+
+/// An id that somebody can have: one that nobody has would revoke nothing.
+fn formed(
+    table: &mut Table<'_>,
+    key: &'static str,
+    (is, hint): Form,
+    reading: &mut Reading<'_>,
+) -> Option<String> {
+    let text = table.text(key, reading)?;
+    if !is(&text.value) {
+        reading.error_hint(format!("`{}` is no {}", text.value, key.replace('_', " ")), text.span, hint);
+        return None;
+    }
+    Some(text.value)
 }

@@ -45,7 +45,7 @@ pub(super) fn scope(side: Side, table: &mut Table<'_>, now: Option<Now>, reading
     let actions = actions(side, table, reading);
     let instances = instances(side, &actions, table, reading);
     let users = names("users", table, reading);
-    let user_ids = user_ids(table, reading);
+    let user_ids = user_ids(table.texts("user_ids", reading).unwrap_or_default(), reading);
     let conditions = conditions(&callers, table, now, reading);
     Scope {
         callers,
@@ -290,9 +290,9 @@ pub(super) fn instances(
     instances
 }
 
-fn user_ids(table: &mut Table<'_>, reading: &mut Reading<'_>) -> HashSet<String> {
+pub(super) fn user_ids(texts: Vec<Text>, reading: &mut Reading<'_>) -> HashSet<String> {
     let mut ids = HashSet::new();
-    for text in table.texts("user_ids", reading).unwrap_or_default() {
+    for text in texts {
         if UserId::read(&text.value).is_some() {
             ids.insert(text.value);
         } else {
@@ -306,6 +306,12 @@ fn user_ids(table: &mut Table<'_>, reading: &mut Reading<'_>) -> HashSet<String>
     ids
 }
 
+/// Whether it is the unique id of a role or of a user, without a session.
+pub(super) fn is_unique_id(text: &str) -> bool {
+    let plain = text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
+    plain && (text.starts_with("AROA") || text.starts_with("AIDA"))
+}
+
 fn conditions(
     callers: &Callers,
     table: &mut Table<'_>,
@@ -314,8 +320,7 @@ fn conditions(
 ) -> Conditions {
     let mut unique_ids = BTreeSet::new();
     for text in table.texts("unique_ids", reading).unwrap_or_default() {
-        let plain = text.value.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
-        if plain && (text.value.starts_with("AROA") || text.value.starts_with("AIDA")) {
+        if is_unique_id(&text.value) {
             unique_ids.insert(text.value);
         } else {
             reading.error_hint(

@@ -316,11 +316,11 @@ fn revocations_are_losses_and_gains_when_they_end() {
         let text = text.replace("[[revoked]]", "[[revoked]]\nreason = \"test\"");
         compile(&PolicyFiles { revoked: Some(Ok(Source::new("revoked.toml", text))), ..files(&[]) })
     };
-    let (none, key) = (with("version = 1"), with("[[revoked]]\nkey_id = \"GK1\""));
-    assert_eq!(told(&none, &key), ["- the key `GK1` is now revoked"]);
-    assert_eq!(told(&key, &none), ["+ the key `GK1` is no longer revoked"]);
-    let session = with("[[revoked]]\nsession = \"GK1\"");
-    assert_eq!(told(&key, &session), ["- the session `GK1` is now revoked"]);
+    let (none, key) = (with("version = 1"), with("[[revoked]]\nkey_id = \"GKEXAMPLEEXAMPLE2345\""));
+    assert_eq!(told(&none, &key), ["- the key `GKEXAMPLEEXAMPLE2345` is now revoked"]);
+    assert_eq!(told(&key, &none), ["+ the key `GKEXAMPLEEXAMPLE2345` is no longer revoked"]);
+    let session = with("[[revoked]]\nsession = \"GKEXAMPLEEXAMPLE2345\"");
+    assert_eq!(told(&key, &session), ["- the session `GKEXAMPLEEXAMPLE2345` is now revoked"]);
     let (early, late) = (
         with("[[revoked]]\nissued_before = 2027-01-01T00:00:00Z"),
         with("[[revoked]]\nissued_before = 2027-02-01T00:00:00Z"),

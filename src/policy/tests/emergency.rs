@@ -37,6 +37,21 @@ fn each_way_to_revoke() {
         let list = Case { route: case("ListQueues").route, user: None, wanted: Vec::new(), ..asked.clone() };
         assert_eq!(code(&policy, &list), revoked.then_some(Code::Revoked), "{line}: reads too");
     }
+    // What nobody can have revokes nobody: a fault, and until it is mended no change.
+    for line in [
+        "unique_id = \"AROAEXAMPLE:kim\"",
+        "unique_id = \"aroaexample\"",
+        "unique_id = \"AROAEXAMPLE \"",
+        "unique_id = \"arn:aws:iam::111122223333:role/IdentityDesk\"",
+        "key_id = \"gkexampleexample2345\"",
+        "key_id = \" GKEXAMPLEEXAMPLE2345\"",
+        "key_id = \"AKIAEXAMPLE\"",
+        "session = \"arn:aws:sts::111122223333:assumed-role/IdentityDesk/kim\"",
+        "session = \"kim \"",
+        "session = \"\"",
+    ] {
+        assert_eq!(code(&revoked_by(line), &asked), Some(Code::Freeze), "{line}");
+    }
     let refusal = refused(&revoked_by("session = \"kim\""), &asked);
     assert_eq!(&*refusal.rule.unwrap().place, "revoked.toml:1");
     assert_eq!(refusal.detail, "the caller is revoked: INC-12");

@@ -12,6 +12,7 @@ use crate::{
     client::{Client, ClientBounds, ClientError, Endpoint, Outgoing, Reach},
     clock::Now,
     notify::HookUrl,
+    secret::trusted,
 };
 
 use super::{
@@ -236,13 +237,7 @@ async fn url(client: &Client, target: &str) -> Result<Vec<u8>, Unread> {
 
 /// Reads a file on a thread of its own: it may lie on a network.
 async fn file(path: PathBuf) -> io::Result<Vec<u8>> {
-    let read = move || {
-        use io::Read as _;
-        let mut octets = Vec::new();
-        std::fs::File::open(path)?.take(SET_MAX as u64 + 1).read_to_end(&mut octets)?;
-        Ok(octets)
-    };
-    tokio::task::spawn_blocking(read).await.map_err(io::Error::other)?
+    tokio::task::spawn_blocking(move || trusted(&path)).await.map_err(io::Error::other)?
 }
 
 impl fmt::Display for Unread {
