@@ -200,3 +200,16 @@ fn remark(text: &str) -> String {
     let text = text.trim();
     if text.is_empty() { String::new() } else { format!(" {text}") }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_changes_a_letter_or_a_value_is_not_the_same() {
+        assert!(same("a=12 # why\n", "\na = 12 # why\n"));
+        assert!(!same("a = 12", "a = 21"), "another value with the same letters");
+        assert!(!same("a = 12 # why", "a = 12"), "a comment less");
+        assert!(!same("a = ", "a ="), "no TOML");
+    }
+}

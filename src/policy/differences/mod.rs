@@ -56,12 +56,9 @@ impl Policy {
     /// Who gains and who loses what when `after` takes the place of this policy.
     pub fn differences(&self, after: &Self) -> Differences {
         let mut found = Differences::default();
-        let allows = |policy: &'_ Self| policy.rules().allow.len() + policy.rules().monitor.len();
-        if allows(self) + allows(after) > 0 {
-            let (old, new) = (allow_claims(self), allow_claims(after));
-            found.gains.extend(rest(&new, &old).iter().map(|rest| of_rest(rest, Change::Granted)));
-            found.losses.extend(rest(&old, &new).iter().map(|rest| of_rest(rest, Change::Withdrawn)));
-        }
+        let (old, new) = (allow_claims(self), allow_claims(after));
+        found.gains.extend(rest(&new, &old).iter().map(|rest| of_rest(rest, Change::Granted)));
+        found.losses.extend(rest(&old, &new).iter().map(|rest| of_rest(rest, Change::Withdrawn)));
         let (old, new) = (deny_claims(self), deny_claims(after));
         found.gains.extend(rest(&old, &new).iter().map(|rest| of_rest(rest, Change::DenyEnded)));
         found.losses.extend(rest(&new, &old).iter().map(|rest| of_rest(rest, Change::Denied)));

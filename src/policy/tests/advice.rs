@@ -117,4 +117,90 @@ grants = ["p"]"#;
     assert_eq!(codes(&[&both]), ["wide-address", "creation-only"]);
     assert_eq!(codes(&[&format!("{both}users = [\"mary\"]")]), Vec::<String>::new());
     assert_eq!(codes(&[&allow_of("new", "CreateUser", mail)]), Vec::<String>::new());
+    // A write that is none of identity is no takeover.
+    let queue = allow_of("queue", "CreateQueue\", \"connect:CreateUser", mail);
+    assert_eq!(codes(&[&queue]), Vec::<String>::new());
+    let delete = allow_of("delete", "DeleteUser\", \"connect:CreateUser", mail);
+    assert_eq!(codes(&[&delete]), ["creation-only"]);
+}
+
+/// Every message, tests among them.
+fn told(rules: &[&str], now: &str) -> String {
+    advice(&files(rules), at(now)).plain()
+}
+
+#[test]
+fn each_side_is_to_be_tested_in_its_own_words() {
+    let monitor = format!(
+        "[[monitor]]\nid = \"m\"\nreason = \"test\"\ncallers = [\"arn:aws:iam::111122223333:role/IdentityDesk\"]\n\
+         actions = [\"connect:ListQueues\"]\ninstances = [\"{INSTANCE}\"]\nuntil = 2027-03-20\n"
+    );
+    let deny =
+        "[[deny]]\nid = \"d\"\nreason = \"test\"\nactions = [\"connect:DeleteUser\"]\nexpires = 2027-03-21\n";
+    let found = told(&[&names(""), &monitor, deny], NOON);
+    for message in [
+        "no test is allowed by `names` (hint: write a [[test]] that it allows)",
+        "no test is let through by `m` (hint: write a [[test]] that it lets through)",
+        "no test is refused by `d` (hint: write a [[test]] that it refuses)",
+        "rules-2.toml:2:1: warning[ends-soon]: the rule ends soon: its last day is 2027-03-20",
+        "rules-3.toml:2:1: warning[ends-soon]: the rule ends soon: its last day is 2027-03-21",
+    ] {
+        assert!(found.contains(message), "{message}: {found}");
+    }
+    let test = |action: &str, who: &str, expect: &str| {
+        format!(
+            "[[test]]\nname = \"{action}\"\ncaller = \"arn:aws:iam::111122223333:role/IdentityDesk\"\n\
+             action = \"connect:{action}\"\ninstance = \"{INSTANCE}\"\nat = {NOON}\n{who}\n{expect}\n"
+        )
+    };
+    let tests = [
+        test("ListQueues", "", "expect = \"allow\""),
+        test("DeleteUser", "user = { username = \"mary\" }", "expect = \"refuse\"\nbecause = \"denied-by\""),
+    ];
+    let delete = allow_of("delete", "DeleteUser", "");
+    let found = told(&[&names(""), &monitor, deny, &delete, &tests.concat()], NOON);
+    assert!(found.contains("allowed by `names`"), "{found}");
+    assert!(!found.contains("let through by") && !found.contains("refused by"), "{found}");
+}
+
+#[test]
+fn a_rule_that_has_ended_does_not_end_soon() {
+    let rule = names("expires = 2027-03-12");
+    assert!(told(&[&rule], "2027-03-12T23:59:59Z").contains("ends-soon"));
+    assert!(!told(&[&rule], "2027-03-13T00:00:00Z").contains("ends-soon"));
+}
+
+#[test]
+fn an_operation_without_an_instance_and_one_with_go_with_their_own() {
+    let rule = |actions: &str, instances: &str| {
+        allow_of("r", actions, "").replace(&format!("[\"{INSTANCE}\"]"), instances)
+    };
+    let (here, none, both) =
+        (format!("[\"{INSTANCE}\"]"), "[\"none\"]".to_owned(), format!("[\"none\", \"{INSTANCE}\"]"));
+    for (actions, instances, applies) in [
+        ("DeleteUser", &here, true),
+        ("DeleteUser", &none, false),
+        ("DeleteUser", &both, true),
+        ("ListInstances", &none, true),
+        ("ListInstances", &both, true),
+        ("ListInstances\", \"connect:DeleteUser", &both, true),
+        ("ListInstances\", \"connect:DeleteUser", &none, true),
+        ("TagResource", &none, true),
+        ("ListInst*", &none, true),
+        ("*", &here, true),
+    ] {
+        let found = codes(&[&rule(actions, instances)]);
+        assert_eq!(found.is_empty(), applies, "{actions} {instances}: {found:?}");
+    }
+}
+
+#[test]
+fn a_role_is_to_be_pinned_and_a_pattern_to_be_long() {
+    let by =
+        |caller: &str| codes(&[&any_mail("r", "users = [\"mary\"]").replace("role/IdentityDesk", caller)]);
+    assert_eq!(by("role/Desk*"), ["no-unique-id"]);
+    assert_eq!(by("role/Des*"), ["wide-callers", "no-unique-id"]);
+    assert_eq!(by("user/desk/kim"), Vec::<String>::new());
+    let set = any_mail("r", "users = [\"mary\"]\npermission_set = \"Desk\"");
+    assert_eq!(codes(&[&set.replace("role/IdentityDesk", "role/AWSReservedSSO_*")]), Vec::<String>::new());
 }

@@ -85,7 +85,7 @@ fn a_change_is_looked_at_and_permitted() {
     assert_eq!((recall.addresses, recall.permissions), (vec![address], true));
     assert_eq!(&recall.target, undecided.change().target());
     let permit: Permit<Change> = reserved(undecided)
-        .decide(seen(), Known::default(), at(NOON))
+        .decide(seen(), Known { latest: 7, ..Known::default() }, at(NOON))
         .unwrap_or_else(|refused| panic!("{}", refused.refusal.detail));
     let change = permit.differences().iter().find(|change| change.field == Field::Email).unwrap();
     assert_eq!(change.before.as_deref(), Some("mary.old@example.com"));
@@ -98,6 +98,8 @@ fn a_change_is_looked_at_and_permitted() {
     );
     assert_eq!((permit.policy(), permit.decided()), (policy.digest(), at(NOON)));
     assert!(permit.seen().user.is_some());
+    assert!(permit.looked().permissions && permit.quotas().is_empty());
+    assert_eq!((permit.latest(), permit.emergency()), (7, policy.emergency_digest()));
 }
 
 #[test]
@@ -167,19 +169,47 @@ fn an_ordinary_operation_passes_on_a_rule() {
     assert_eq!(screen(&policy, asked, at(NOON)).err().unwrap().refusal.code, Code::NoRule);
 }
 
+/// What creates a user with one security profile.
+fn new_user() -> String {
+    format!(
+        r#"{{"Username":"paulo","RoutingProfileId":"r","PhoneConfig":{{"PhoneType":"SOFT_PHONE"}},"SecurityProfileIds":["{AGENT}"]}}"#
+    )
+}
+
+/// A rule that lets users be created.
+fn creating() -> String {
+    let quota = "quota = { changes = 2, per = \"1h\", of = \"caller\" }";
+    let lines = format!("usernames = [\"*\"]\ngrants = [\"{AGENT}\"]\nfields = [\"FirstName\"]\n{quota}");
+    allow_of("create", "CreateUser", &lines)
+}
+
+#[test]
+fn a_permit_says_what_it_gives_and_which_quotas_it_takes() {
+    let policy = Arc::new(policy(&[&creating()]));
+    let undecided = undecided(&policy, "PUT", &format!("/users/{INSTANCE}"), &new_user());
+    let seen = Seen { directory: Some(Directory::ConnectManaged), ..Seen::default() };
+    let permit = reserved(undecided)
+        .decide(seen, Known::default(), at(NOON))
+        .unwrap_or_else(|refused| panic!("{}", refused.refusal.detail));
+    let given = permit.given();
+    assert_eq!((given.username.as_deref(), given.profiles), (Some("paulo"), vec![AGENT.to_owned()]));
+    assert_eq!(permit.quotas().iter().map(|claim| &*claim.rule.id).collect::<Vec<_>>(), ["create"]);
+}
+
 #[test]
 fn only_what_is_needed_is_read() {
-    let create = format!(
-        r#"{{"Username":"paulo","RoutingProfileId":"r","PhoneConfig":{{"PhoneType":"SOFT_PHONE"}},"SecurityProfileIds":["{AGENT}"]}}"#
-    );
-    let lines = format!("usernames = [\"*\"]\ngrants = [\"{AGENT}\"]\nfields = [\"FirstName\"]");
-    let rule = allow_of("create", "CreateUser", &lines);
+    let create = new_user();
+    let rule = creating();
     let target = format!("/users/{INSTANCE}");
-    let look = |policy: Policy| undecided(&Arc::new(policy), "PUT", &target, &create).look();
+    let asked = |policy: Policy| undecided(&Arc::new(policy), "PUT", &target, &create);
+    let look = |policy: Policy| asked(policy).look();
     let bare = look(policy(&[&rule]));
     assert_eq!((bare.username.as_deref(), bare.profiles.len(), bare.permissions), (Some("paulo"), 0, false));
     let protected = look(policy(&["[protected]\npermissions = [\"Users.Edit\"]\n", &rule]));
     assert_eq!((protected.profiles, protected.permissions), (vec![AGENT.to_owned()], false));
+    assert!(!asked(policy(&["[protected]\npermissions = [\"Users.Edit\"]\n", &rule])).recall().permissions);
+    let open = Arc::new(policy(&[&any_mail("desk", "")]));
+    assert!(!undecided(&open, "POST", &testing::identity_info(), BODY).recall().permissions);
     let delete = Arc::new(policy(&[&allow_of("delete", "DeleteUser", "")]));
     let look = undecided(&delete, "DELETE", &format!("/users/{INSTANCE}/{}", testing::USER), "").look();
     assert_eq!((look.instance, look.user.is_some(), look.permissions), (None, true, false));

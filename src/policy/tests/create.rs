@@ -149,3 +149,35 @@ fn a_security_profile_is_widened_only_where_a_rule_names_how() {
         }
     }
 }
+
+#[test]
+fn a_member_that_no_operation_of_the_rule_has_is_a_fault_with_those_there_are() {
+    let create = "fields = [\"FirstName\"]\nusernames = [\"*\"]\ngrants = [\"p\"]\n";
+    for (operation, lines, hint) in [
+        ("DeleteUser", "", "members are of CreateUser, CreateSecurityProfile and UpdateSecurityProfile"),
+        ("CreateUser", create, "members are: DirectoryUserId, HierarchyGroupId, Tags"),
+    ] {
+        let found = faults(&[&allow_of("r", operation, &format!("{lines}members = [\"Nothing\"]"))]);
+        assert!(found.contains("`Nothing` is no member that a rule names"), "{found}");
+        assert!(found.contains(hint), "{found}");
+    }
+    let near = faults(&[&allow_of("r", "CreateUser", &format!("{create}members = [\"Tag\"]"))]);
+    assert!(near.contains("did you mean `Tags`?"), "{near}");
+}
+
+#[test]
+fn the_address_of_a_new_user_is_made_of_the_names_it_is_given() {
+    let rule = "usernames = [\"paulo\"]\nfields = [\"FirstName\", \"LastName\", \"Email\"]\n\
+                email_from = \"{first_name}.{last_name}@example.com\"";
+    let policy = policy(&[&allow_of("create", "CreateUser", &format!("grants = [\"{AGENT}\"]\n{rule}"))]);
+    let named = |address: &str| Case {
+        wanted: vec![
+            (Field::FirstName, Some("Paulo".to_owned())),
+            (Field::LastName, Some("Santos".to_owned())),
+            (Field::Email, Some(address.to_owned())),
+        ],
+        ..paulo()
+    };
+    assert_eq!(code(&policy, &named("paulo.santos@example.com")), None);
+    assert_eq!(code(&policy, &named("kim.santos@example.com")), Some(Code::NoRule));
+}

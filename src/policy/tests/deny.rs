@@ -91,6 +91,7 @@ fn where_the_user_of_a_change_is_lacking_a_deny_holds() {
     assert_eq!(against("user_ids = [\"id-of-mary\"]", &origin), DENIED);
     // Reads and writes are about no user's name, and those without a user about no id.
     assert_eq!(against("users = [\"mary\"]", &case("DescribeUser")), None);
+    assert_eq!(against("users = [\"m*\"]", &case("DescribeUser")), None);
     assert_eq!(against("user_ids = [\"id-of-mary\"]", &Case { user: None, ..case("ListQueues") }), None);
 }
 

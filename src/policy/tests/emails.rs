@@ -274,7 +274,9 @@ fn a_directory_that_is_too_old_binds_nothing() {
     let refusal = decide("2027-03-11T09:59:59Z").expect_err("allowed");
     assert_eq!(refusal.code, Code::NoRule);
     assert!(refusal.detail.contains("directory `hr` is older than its max_age"), "{}", refusal.detail);
-    assert!(decide("2027-03-13T10:00:00Z").is_err(), "from the future");
+    assert!(decide("2027-03-12T10:00:00Z").is_ok(), "just now");
+    assert!(decide("2027-03-12T10:05:00Z").is_ok(), "by another clock");
+    assert!(decide("2027-03-12T10:05:01Z").is_err(), "from the future");
 }
 
 #[test]
@@ -297,5 +299,28 @@ fn no_refusal_tells_an_address() {
     for address in ["kim@other.example", "mary+x@example.com", "u@xn--a.com", "not plain"] {
         let refusal = refused(&policy, &email(address));
         assert!(!refusal.detail.contains(address) && !refusal.detail.contains("kim"), "{}", refusal.detail);
+    }
+}
+
+#[test]
+fn the_file_of_a_directory_is_found_by_its_name_within_the_directory() {
+    let rules = |file: &str| {
+        format!(
+            "[directories.hr]\nfile = \"{file}\"\nmax_age = \"24h\"\n{}",
+            allow("desk", "fields = [\"Email\"]\nemail_directory = \"hr\"")
+        )
+    };
+    for (read, named, found) in [
+        ("hr.csv", "hr.csv", true),
+        ("/etc/guard/hr.csv", "hr.csv", true),
+        ("C:\\guard\\hr.csv", "hr.csv", true),
+        ("/etc/guard/hr.csv", "/etc/guard/hr.csv", true),
+        ("/etc/guard/other-hr.csv", "hr.csv", false),
+        ("hr.csv", "/etc/guard/hr.csv", false),
+    ] {
+        let source = Source::new(read, "username,address\nmary,mary@example.com\n");
+        let mut files = files(&[&rules(named)]);
+        files.directories = vec![DirectoryFile { source, modified: at(NOON) }];
+        assert_eq!(Policy::compile(&files, at(NOON)).is_ok(), found, "{read} {named}");
     }
 }

@@ -202,6 +202,39 @@ fn a_session_is_revoked_by_its_id_by_its_role_and_by_when_it_was_issued() {
         ("issued_before = 2027-03-12T09:00:00Z", false),
     ] {
         assert_eq!(revoked_by(line).revoked(&asker).is_some(), revoked, "{line}");
+        assert_eq!(revoked_by(line).revokes(&caller), revoked, "{line}");
     }
     assert_eq!(asker.claims.get("preferred_username").map(String::as_str), Some("mary"));
+}
+
+#[test]
+fn the_texts_of_a_policy_are_those_of_its_files_and_of_the_last_emergencies() {
+    let texts = |policy: &Policy| -> Vec<String> {
+        policy
+            .texts()
+            .iter()
+            .map(|(name, text)| format!("{name}: {}", text.lines().last().unwrap_or_default()))
+            .collect()
+    };
+    let stop = "[[deny]]\nid = \"stop\"\nreason = \"x\"\n# in deny.d";
+    let mut files = PolicyFiles {
+        rules: vec![Source::new("a.toml", "version = 1\n# a")],
+        ..with(Some("version = 1\n# before"), &[stop])
+    };
+    files.deny.push(Err("permission denied".to_owned()));
+    let source = Source::new("/etc/guard/hr.csv", "username,address").within("hr.csv");
+    files.directories.push(DirectoryFile { source, modified: at(NOON) });
+    let (policy, _) = Policy::compile(&files, at(NOON)).unwrap();
+    assert_eq!(
+        texts(&policy),
+        ["a.toml: # a", "hr.csv: username,address", "deny.d/1.toml: # in deny.d", "revoked.toml: # before"]
+    );
+    let later = PolicyFiles { rules: Vec::new(), ..with(Some("version = 1\n# later"), &[]) };
+    let renewed = policy.renewed(&later).0;
+    for kept in
+        [&renewed, &renewed.frozen("old"), &renewed.with_freezes(&[]), &renewed.clone().after(&policy)]
+    {
+        assert_eq!(texts(kept), ["a.toml: # a", "hr.csv: username,address", "revoked.toml: # later"]);
+    }
+    assert!(Policy::closed().texts().is_empty());
 }

@@ -153,3 +153,64 @@ fn a_test_that_names_an_instance_by_its_id_means_the_arn_of_the_rules() {
 fn compile_rules(rules: &[&str]) -> Result<(), String> {
     Policy::compile(&files(rules), at(NOON)).map(|_| ()).map_err(|faults| faults.plain())
 }
+
+#[test]
+fn rules_are_told_by_file_and_line() {
+    let deny = "[[deny]]\nid = \"m\"\nreason = \"test\"\n";
+    let both = format!("{}{}", any_mail("z", ""), any_mail("a", ""));
+    let explained = explain(&[deny, &both], email("mary@example.com"));
+    let told: Vec<_> = explained.rules.iter().map(|traced| (&*traced.rule.id, &*traced.rule.place)).collect();
+    assert_eq!(told, [("m", "rules-1.toml:2"), ("z", "rules-2.toml:3"), ("a", "rules-2.toml:13")]);
+}
+
+#[test]
+fn a_deny_says_what_in_it_does_not_match() {
+    let list = Case { user: None, ..case("ListQueues") };
+    let address = email("u@example.com");
+    for (lines, case, expected) in [
+        ("", &case("DeleteUser"), Said::Yes),
+        ("fields = [\"Email\"]", &address, Said::Yes),
+        ("fields = [\"Mobile\"]", &address, Said::No(Miss::Unchanged)),
+        ("domains = [\"example.org\"]", &address, Said::No(Miss::Unchanged)),
+        ("fields = [\"Email\"]", &case("DeleteUser"), Said::No(Miss::Kind)),
+        ("domains = [\"example.org\"]", &case("DeleteUser"), Said::No(Miss::Kind)),
+        ("users = [\"mary\"]", &case("DeleteUser"), Said::Yes),
+        ("users = [\"john\"]", &case("DeleteUser"), Said::No(Miss::Users)),
+        ("users = [\"mary\"]", &case("DescribeUser"), Said::No(Miss::Kind)),
+        ("user_ids = [\"id-of-mary\"]", &case("DescribeUser"), Said::Yes),
+        ("user_ids = [\"id-of-john\"]", &case("DescribeUser"), Said::No(Miss::UserIds)),
+        ("user_ids = [\"id-of-mary\"]", &list, Said::No(Miss::Kind)),
+    ] {
+        let deny = format!("[[deny]]\nid = \"d\"\nreason = \"test\"\n{lines}\n");
+        let explained = explain(&[&deny], case.clone());
+        assert_eq!(explained.rules[0].said, [(Ground::Operation, expected)], "{lines} {case:?}");
+    }
+}
+
+#[test]
+fn what_does_not_match_is_told_by_its_key() {
+    for (miss, key) in [
+        (Miss::Actions, "`actions`"),
+        (Miss::Callers, "`callers`"),
+        (Miss::Instances, "`instances`"),
+        (Miss::Expires, "expired"),
+        (Miss::UniqueIds, "`unique_ids`"),
+        (Miss::PermissionSet, "`permission_set`"),
+        (Miss::Hours, "`hours`"),
+        (Miss::Ticket, "`ticket`"),
+        (Miss::UserIds, "`user_ids`"),
+        (Miss::Users, "`users`"),
+        (Miss::Own, "`self`"),
+        (Miss::Protected, "`protected`"),
+        (Miss::Fields, "`fields`"),
+        (Miss::Remove, "`remove`"),
+        (Miss::Plus, "`plus`"),
+        (Miss::Stale, "`max_age`"),
+        (Miss::Usernames, "`usernames`"),
+        (Miss::Grants, "`grants`"),
+        (Miss::Permissions, "`permissions`"),
+        (Miss::Members, "`members`"),
+    ] {
+        assert!(miss.as_str().contains(key), "{key}: {}", miss.as_str());
+    }
+}

@@ -21,6 +21,17 @@ fn keys_have_one_order_and_one_column() {
 }
 
 #[test]
+fn keys_of_the_file_keep_their_gaps_and_tables_in_it_are_laid_out() {
+    let text = "# Who may what.\nversion=1\n\n\n\n# Which one.\nepoch =7\n[protected]\nuser_ids=[]\n\
+                users = []\npermissions=[]\n[directories.hr]\nmax_age=\"24h\"\nfile=\"hr.csv\"\n";
+    let laid_out = "# Who may what.\nversion = 1\n\n# Which one.\nepoch   = 7\n\n[protected]\nusers       = []\n\
+                    user_ids    = []\npermissions = []\n\n[directories.hr]\nfile    = \"hr.csv\"\nmax_age = \"24h\"\n";
+    assert_eq!(of(text), laid_out);
+    assert_eq!(of(laid_out), laid_out);
+    assert_eq!(of("version=1\nepoch=7\n"), "version = 1\nepoch   = 7\n", "no gap is made");
+}
+
+#[test]
 fn what_is_no_toml_is_a_fault() {
     let found = formatted(&Source::new("a.toml", "version = \n")).unwrap_err().plain();
     assert!(found.starts_with("a.toml:1:"), "{found}");

@@ -128,3 +128,25 @@ fn a_revocation_is_told_before_a_freeze_and_a_freeze_before_a_missing_rule() {
     };
     assert_eq!(code(&frozen.renewed(&revoked).0, &email("u@example.com")), Some(Code::Revoked));
 }
+
+#[test]
+fn a_freeze_of_a_caller_meets_rules_about_that_caller_alone() {
+    let delete = allow_of("delete", "DeleteUser", "").replace("IdentityDesk", "Desk*");
+    let policy = policy(&[
+        &any_mail("desk", ""),
+        &delete,
+        &allow_of("read", "ListQueues", "").replace("IdentityDesk", "Reader"),
+    ]);
+    for (scope, meets) in [
+        (DESK.to_owned(), true),
+        (DESK.replace("IdentityDesk", "Desk7"), true),
+        (format!("{DESK}2"), false),
+        (DESK.replace("role/", "user/"), false),
+        // Reads are not frozen.
+        (DESK.replace("IdentityDesk", "Reader"), false),
+    ] {
+        assert_eq!(policy.meets(&FreezeScope::Caller(scope.clone())), meets, "{scope}");
+    }
+    assert!(Policy::closed().meets(&FreezeScope::All));
+    assert!(Policy::closed().meets(&FreezeScope::Instance(INSTANCE.to_owned())));
+}

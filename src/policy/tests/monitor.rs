@@ -119,6 +119,8 @@ fn a_monitor_is_named_bounded_and_of_ordinary_operations() {
     assert!(faults(&[&by_group, groups]).contains("have no patterns"));
     let named = groups.replace("Desk*", "IdentityDesk");
     assert_eq!(code(&policy(&[&by_group, &named]), &list()), None);
+    let two = format!("{by_group}{}", monitor("\"connect:List*\"", "2027-03-20").replace("learn", "lists"));
+    assert_eq!((policy(&[&two, &named]).monitors(), policy(&[]).monitors()), (2, 0));
 }
 
 #[test]

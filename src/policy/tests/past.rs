@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::*;
 use crate::policy::{Ground, Judged, Logged, Miss, Past, Said, Unsaid};
 
-fn question(role: &str, operation: &str, more: Value) -> Map<String, Value> {
+pub(super) fn question(role: &str, operation: &str, more: Value) -> Map<String, Value> {
     let mut question = json!({
         "caller": format!("arn:aws:sts::111122223333:assumed-role/{role}/kim"),
         "action": format!("connect:{operation}"),

@@ -50,3 +50,22 @@ fn the_way_back_is_bound_like_any_other() {
     case.known.former = vec![crate::operation::Address::read("attacker@example.com").unwrap()];
     assert_eq!(code(&policy, &case), Some(Code::NoRule), "an attacker's address is a former one too");
 }
+
+#[test]
+fn a_quota_is_counted_of_what_it_says_over_as_long_as_it_says() {
+    for (of, counted) in
+        [("user", QuotaOf::User), ("caller", QuotaOf::Caller), ("instance", QuotaOf::Instance)]
+    {
+        for (per, minutes) in [("1m", 1), ("90m", 90), ("24h", 1440), ("7d", 10_080), ("366d", 527_040)] {
+            let quota = format!("quota = {{ changes = 3, per = \"{per}\", of = \"{of}\" }}");
+            let grant = allowed(&policy(&[&any_mail("desk", &quota)]), &email("a@example.com"));
+            let [claim] = grant.quotas.as_slice() else { panic!("{} claims", grant.quotas.len()) };
+            assert_eq!((claim.of, claim.changes), (counted, 3), "{quota}");
+            assert_eq!(claim.per, SignedDuration::from_mins(minutes), "{quota}");
+        }
+    }
+    for per in ["0m", "367d", "8785h", "1", "m", "1w", "-1h", "+1h", "1 h", "99999999999999999999d"] {
+        let quota = format!("quota = {{ changes = 3, per = \"{per}\", of = \"user\" }}");
+        assert!(faults(&[&any_mail("desk", &quota)]).contains("`per` is no length of time"), "{per}");
+    }
+}

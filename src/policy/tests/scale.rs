@@ -98,3 +98,43 @@ fn f14_the_screen_keeps_equal_conditions_once() {
         start.elapsed() / 1000
     );
 }
+
+#[test]
+fn only_rules_that_name_the_operation_are_looked_at() {
+    let policy = policy(&[
+        &allow_of("delete", "DeleteUser", ""),
+        &allow_of("rule", "DeleteRule", ""),
+        &allow_of("tags", "Tag*", ""),
+        "[[deny]]\nid = \"no\"\nreason = \"test\"\nactions = [\"connect:DeleteQueue*\"]\n",
+    ]);
+    assert_eq!(evaluated(&policy, &case("DeleteUser")), (1, true));
+    assert_eq!(evaluated(&policy, &case("DeleteSecurityProfile")), (0, false));
+}
+
+/// 5 operations, 10 callers, 10 instances and 2 aims: a thousand combinations, each with so many users.
+fn wide_rule(users: usize) -> Policy {
+    let list = |texts: Vec<String>| format!("\"{}\"", texts.join("\", \""));
+    let users = list((0..users).map(|n| format!("u{n}")).collect());
+    let callers = list((0..9).map(|n| format!("arn:aws:iam::111122223333:role/Desk{n}")).collect());
+    let instances = list((0..9).map(|n| format!("12345678-1111-2222-aaaa-00000000000{n}")).collect());
+    let actions = ["DeleteUser", "DeleteRule", "CreateRule", "UpdateRule", "UpdateUserConfig"];
+    let rule = allow_of(
+        "wide",
+        &actions.join("\", \"connect:"),
+        &format!("users = [{users}]\nprotected = \"decided for this test\""),
+    );
+    policy(&[&rule
+        .replace("callers = [", &format!("callers = [{callers}, "))
+        .replace("instances = [", &format!("instances = [{instances}, "))])
+}
+
+#[test]
+fn a_rule_with_too_many_combinations_is_found_without_regard_to_its_users() {
+    let stranger = Case { user: Some(user("stranger")), ..case("DeleteUser") };
+    let known = Case { user: Some(user("u7")), ..case("DeleteUser") };
+    for (users, looked_at) in [(100, 0), (101, 1)] {
+        let policy = wide_rule(users);
+        assert_eq!(evaluated(&policy, &stranger), (looked_at, false), "{users}");
+        assert_eq!(evaluated(&policy, &known), (1, true), "{users}");
+    }
+}

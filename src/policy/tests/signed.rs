@@ -6,7 +6,10 @@ use std::{
 };
 
 use super::{
-    super::{Signers, Terms, epoch_in, signature::Signature},
+    super::{
+        Signers, Terms, epoch_in,
+        signature::{Signature, SignatureFault},
+    },
     *,
 };
 
@@ -255,4 +258,29 @@ fn a_signature_is_no_longer_than_one_is() {
     let long = format!("-----BEGIN SSH SIGNATURE-----\n{}\n-----END SSH SIGNATURE-----\n", "A".repeat(4_096));
     let of = |text: &str| Signature::read(text).map(|_| ()).unwrap_err().to_string();
     assert_ne!(of(&long), of(&long.replace(&"A".repeat(4_096), &"A".repeat(2_048))));
+}
+
+#[test]
+fn a_signature_of_the_greatest_length_is_read() {
+    let (begin, end) = ("-----BEGIN SSH SIGNATURE-----\nAAAA", "-----END SSH SIGNATURE-----\n");
+    let fault = |length: usize| {
+        let text = format!("{begin}{}{end}", "\n".repeat(length - begin.len() - end.len()));
+        Signature::read(&text).unwrap_err()
+    };
+    assert_eq!(fault(4096), SignatureFault::Form);
+    assert_eq!(fault(4097), SignatureFault::Armour);
+}
+
+#[test]
+fn a_line_that_names_no_signer_is_marked_where_it_stands() {
+    let fault = |text: &str| Signers::read(&Source::new("allowed_signers", text)).unwrap_err();
+    let line = "security@example.com ssh-ed25519";
+    let first = fault(&format!("{line}\n# a remark\n")).human(false);
+    assert!(
+        first.contains(&"^".repeat(line.len())) && !first.contains(&"^".repeat(line.len() + 1)),
+        "{first}"
+    );
+    let second = fault(&format!("# a remark\r\n{line}\r\n"));
+    assert!(second.plain().starts_with("allowed_signers:2:1: error"), "{}", second.plain());
+    assert!(second.human(false).contains(&"^".repeat(line.len())));
 }

@@ -107,3 +107,33 @@ fn to_ask_for_none_is_a_gain() {
     let lost = open.differences(&asking).losses()[0].to_string();
     assert!(lost.contains("still allowed on other terms"), "{lost}");
 }
+
+#[test]
+fn another_ticket_is_a_gain_and_a_loss_and_the_same_one_neither() {
+    let with = |ticket: &str, until: &str| policy(&[&any_mail("r", &format!("{ticket}\nexpires = {until}"))]);
+    let before = with(TICKET, "2027-06-30");
+    for other in [TICKET.replace("SEC", "INC"), TICKET.replace("x-guard-ticket", "x-guard-change")] {
+        let found = before.differences(&with(&other, "2027-06-30"));
+        assert!(!found.gains().is_empty() && !found.losses().is_empty(), "{other}");
+    }
+    assert!(before.differences(&with(TICKET, "2027-06-29")).gains().is_empty());
+}
+
+#[test]
+fn a_pattern_a_header_and_a_ticket_have_a_greatest_length() {
+    let ticket = |header: &str, pattern: &str| {
+        any_mail("r", &format!("ticket = {{ header = \"{header}\", pattern = \"{pattern}\" }}"))
+    };
+    assert_eq!(faults(&[&ticket("x-guard-ticket", &"a".repeat(128))]), "");
+    let long = faults(&[&ticket("x-guard-ticket", &"a".repeat(129))]);
+    assert!(long.contains("more than 128 characters"), "{long}");
+    let header = |length: usize| format!("x-guard-{}", "a".repeat(length - 8));
+    assert_eq!(faults(&[&ticket(&header(64), "a+b")]), "");
+    assert!(faults(&[&ticket(&header(65), "a+b")]).contains("is no header of notes"));
+    let policy = policy(&[&ticket("x-guard-ticket", "a+b")]);
+    let code = |length: usize| {
+        let value = format!("{}b", "a".repeat(length - 1));
+        code(&policy, &carrying(&[("x-guard-ticket", &value)], email("u@example.com")))
+    };
+    assert_eq!((code(256), code(257)), (None, Some(Code::NoRule)));
+}

@@ -48,3 +48,24 @@ fn more_files_hold_tests_and_nothing_else() {
     let found = trials(&files(&[]), &more, at(NOON)).expect_err("a rule is no test").plain();
     assert!(found.contains("a file of tests has no key `allow`"), "{found}");
 }
+
+#[test]
+fn a_test_says_how_the_instance_keeps_its_users() {
+    let of = |directory: &str, field: &str, expect: &str| {
+        let asked = test("t", "mary@example.com", expect).replace("Email =", &format!("{field} ="));
+        let asked = asked.replace("user = {", &format!("{directory}\nuser = {{"));
+        faults(&[&any_mail("mail", ""), &allow("names", "fields = [\"FirstName\"]"), &asked])
+    };
+    let (yes, no) = ("expect = \"allow\"", "expect = \"refuse\"\nbecause = \"email-on-saml\"");
+    for (directory, email, name) in [
+        ("", yes, yes),
+        ("directory = \"CONNECT_MANAGED\"", yes, yes),
+        ("directory = \"SAML\"", no, yes),
+        ("directory = \"EXISTING_DIRECTORY\"", no, no),
+    ] {
+        assert_eq!(of(directory, "Email", email), "", "{directory}");
+        assert_eq!(of(directory, "FirstName", name), "", "{directory}");
+    }
+    let unknown = of("directory = \"LDAP\"", "Email", yes);
+    assert!(unknown.contains("`LDAP` is no way to keep users"), "{unknown}");
+}
