@@ -204,3 +204,38 @@ fn a_role_is_to_be_pinned_and_a_pattern_to_be_long() {
     let set = any_mail("r", "users = [\"mary\"]\npermission_set = \"Desk\"");
     assert_eq!(codes(&[&set.replace("role/IdentityDesk", "role/AWSReservedSSO_*")]), Vec::<String>::new());
 }
+
+#[test]
+fn a_rule_is_shadowed_by_a_deny_that_has_all_of_it() {
+    let rule = names("users = [\"mary\"]");
+    let other = INSTANCE.replace("11111", "22222");
+    for (lines, shadowed) in [
+        (String::new(), true),
+        ("callers = [\"arn:aws:iam::111122223333:role/IdentityDesk\"]".to_owned(), true),
+        ("callers = [\"arn:aws:iam::111122223333:role/Identity*\"]".to_owned(), true),
+        ("callers = [\"arn:aws:iam::111122223333:role/Lead\"]".to_owned(), false),
+        (format!("instances = [\"{INSTANCE}\"]"), true),
+        (format!("instances = [\"{other}\"]"), false),
+        ("actions = [\"connect:UpdateUserIdentityInfo\"]".to_owned(), true),
+        ("actions = [\"connect:CreateUser\"]".to_owned(), false),
+        ("users = [\"mary\", \"kim\"]".to_owned(), true),
+        ("users = [\"john\", \"m*\"]".to_owned(), true),
+        ("users = [\"kim\"]".to_owned(), false),
+        ("user_ids = [\"id-of-mary\"]".to_owned(), false),
+        ("unique_ids = [\"AROADBQP57FF2AEXAMPLE\"]".to_owned(), false),
+        ("expires = 2027-06-30".to_owned(), false),
+        ("domains = [\"example.org\"]".to_owned(), false),
+    ] {
+        let deny = format!("[[deny]]\nid = \"d\"\nreason = \"test\"\nfields = [\"FirstName\"]\n{lines}");
+        let found = codes(&[&rule, &deny]);
+        assert_eq!(found.contains(&"shadowed".to_owned()), shadowed, "{lines}: {found:?}");
+    }
+    // The first of several is told.
+    let deny = |id: &str, users: &str| {
+        format!("[[deny]]\nid = \"{id}\"\nreason = \"test\"\nfields = [\"FirstName\"]\nusers = [{users}]\n")
+    };
+    let several =
+        [deny("z", "\"kim\""), deny("y", "\"m*\""), deny("x", "\"mary\""), deny("w", "\"*y\"")].concat();
+    let found = told(&[&rule, &several], NOON);
+    assert!(found.contains("`names` can never apply: `y` denies all of it"), "{found}");
+}

@@ -98,6 +98,7 @@ fn a_change_is_looked_at_and_permitted() {
     );
     assert_eq!((permit.policy(), permit.decided()), (policy.digest(), at(NOON)));
     assert!(permit.seen().user.is_some());
+    assert_eq!(permit.looked().user().map(|user| user.username.as_str()), Some("mary"));
     assert!(permit.looked().permissions && permit.quotas().is_empty());
     assert_eq!((permit.latest(), permit.emergency()), (7, policy.emergency_digest()));
 }

@@ -181,3 +181,20 @@ fn the_address_of_a_new_user_is_made_of_the_names_it_is_given() {
     assert_eq!(code(&policy, &named("paulo.santos@example.com")), None);
     assert_eq!(code(&policy, &named("kim.santos@example.com")), Some(Code::NoRule));
 }
+
+#[test]
+fn usernames_of_a_rule_narrow_creations_alone() {
+    let both = allow_of(
+        "both",
+        "UpdateUserIdentityInfo\", \"connect:CreateUser",
+        &format!("fields = [\"FirstName\"]\nusernames = [\"paulo\"]\ngrants = [\"{AGENT}\"]"),
+    );
+    let policy = policy(&[&both]);
+    let new = |name: &str| Case {
+        username: Some(name.to_owned()),
+        wanted: vec![(Field::FirstName, Some("Paulo".to_owned()))],
+        ..paulo()
+    };
+    assert_eq!((code(&policy, &new("paulo")), code(&policy, &new("kim"))), (None, Some(Code::NoRule)));
+    assert_eq!(code(&policy, &update(&[(Field::FirstName, "Maria")])), None);
+}

@@ -324,3 +324,29 @@ fn the_file_of_a_directory_is_found_by_its_name_within_the_directory() {
         assert_eq!(Policy::compile(&files, at(NOON)).is_ok(), found, "{read} {named}");
     }
 }
+
+#[test]
+fn a_change_rests_on_the_files_that_bound_its_addresses() {
+    let rules = [
+        allow("hr", "fields = [\"FirstName\", \"Email\"]\nemail_directory = \"hr\""),
+        allow("it", "fields = [\"SecondaryEmail\"]\nemail_directory = \"it\""),
+        "[directories.hr]\nfile = \"hr.csv\"\nmax_age = \"24h\"".to_owned(),
+        "[directories.it]\nfile = \"it.csv\"\nmax_age = \"24h\"".to_owned(),
+    ];
+    let csv = |name: &str| format!("username,address\nmary,mary@{name}.example.com\n");
+    let file = |name: &str| DirectoryFile {
+        source: Source::new(format!("{name}.csv"), csv(name)),
+        modified: at(NOON),
+    };
+    let directories = vec![file("hr"), file("it")];
+    let policy = compile(&PolicyFiles { directories, ..files(&rules.each_ref().map(String::as_str)) });
+    let rests_on = |wanted: &[(Field, &str)]| allowed(&policy, &update(wanted)).basis.directory;
+    let (first, second) =
+        ((Field::Email, "mary@hr.example.com"), (Field::SecondaryEmail, "mary@it.example.com"));
+    let digest = |name: &str| crate::secret::Digest::of(csv(name).as_bytes());
+    assert_eq!(rests_on(&[(Field::FirstName, "Maria")]), None);
+    assert_eq!(rests_on(&[first, (Field::FirstName, "Maria")]), Some(digest("hr")));
+    assert_eq!(rests_on(&[second]), Some(digest("it")));
+    let both = rests_on(&[first, second]).unwrap();
+    assert!(both != digest("hr") && both != digest("it"));
+}

@@ -239,3 +239,13 @@ fn f9_the_digest_is_of_every_name_and_text() {
     files.rules = files.rules.iter().map(|source| Source::new("other.toml", source.text.clone())).collect();
     assert_ne!(one.digest(), compile(&files).digest());
 }
+
+#[test]
+fn the_first_rule_by_its_id_allows_however_it_names_the_caller() {
+    let exact = |id: &str| any_mail(id, "");
+    let pattern = |id: &str| any_mail(id, "").replace("role/IdentityDesk", "role/Identity*");
+    for rules_of in [[exact("a"), pattern("b")], [pattern("a"), exact("b")]] {
+        let grant = allowed(&policy(&[&rules_of.concat()]), &email("u@example.com"));
+        assert_eq!(rules(&grant), ["a"], "{rules_of:?}");
+    }
+}

@@ -87,3 +87,21 @@ fn a_name_that_only_new_users_are_given_binds_no_address_of_the_others() {
     let mail = allow("mail", "fields = [\"Email\"]\nemail_from = \"{last_name}@example.com\"");
     assert_eq!(faults(&[&create, &mail]), "");
 }
+
+#[test]
+fn a_rule_says_the_same_as_another_whatever_stands_before_them() {
+    let rule = |id: &str, field: &str| allow(id, &format!("fields = [\"{field}\"]"));
+    let found = faults(&[&rule("a", "FirstName"), &rule("b", "LastName"), &rule("c", "LastName")]);
+    assert!(found.contains("`c` says the same as `b`") && found.lines().count() == 1, "{found}");
+}
+
+#[test]
+fn a_name_is_set_and_bound_by_one_caller_alone_who_may_have_both_permission_sets() {
+    let of = |rule: &str, set: &str| {
+        format!("{rule}permission_set = \"{set}\"\n").replace("IdentityDesk", "AWSReservedSSO_*")
+    };
+    let names = allow("names", "fields = [\"LastName\"]");
+    let mail = allow("mail", "fields = [\"Email\"]\nemail_from = \"{last_name}@example.com\"");
+    assert!(faults(&[&of(&names, "Desk"), &of(&mail, "Desk")]).contains("may set LastName"));
+    assert_eq!(faults(&[&of(&names, "Desk"), &of(&mail, "Lead")]), "");
+}

@@ -113,6 +113,11 @@ fn a_monitor_is_named_bounded_and_of_ordinary_operations() {
         assert!(found.contains(fault), "{text}: {found}");
     }
     assert!(!faults(&[&monitor("\"connect:*\"", "2027-06-10")]).contains("90 days"));
+    let midnight = |until: &str| {
+        let monitor = monitor("\"connect:*\"", until);
+        Policy::compile(&files(&[&monitor]), at("2027-03-12T00:00:00Z")).is_ok()
+    };
+    assert!(midnight("2027-06-10") && !midnight("2027-06-11"));
     let groups = "[groups.desk]\ncallers = [\"arn:aws:iam::111122223333:role/Desk*\"]\n";
     let by_group = monitor("\"connect:*\"", "2027-03-20")
         .replace("arn:aws:iam::111122223333:role/IdentityDesk", "group:desk");

@@ -33,7 +33,7 @@ fn open(policy: &Policy, past: &Past) -> BTreeSet<Unsaid> {
 fn refusal(policy: &Policy, past: &Past) -> Refusal {
     match policy.replay(past) {
         Judged::Refused(refusal) => refusal,
-        other => panic!("{other:?}"),
+        judged @ (Judged::Allowed(_) | Judged::Open(..)) => panic!("{judged:?}"),
     }
 }
 
@@ -176,8 +176,8 @@ fn a_rule_tells_what_of_it_no_log_says() {
     {
         let listed = format!("[protected]\n{protected}\n");
         assert_eq!(open(&policy(&[&listed, &rule("")]), &name), [Unsaid::Protection].into());
-        let lifted = rule("protected = \"decided for this test\"");
-        assert_eq!(open(&policy(&[&listed, &lifted]), &name), [].into());
+        let lifting = rule("protected = \"decided for this test\"");
+        assert_eq!(open(&policy(&[&listed, &lifting]), &name), [].into());
     }
 }
 

@@ -138,3 +138,21 @@ fn a_rule_with_too_many_combinations_is_found_without_regard_to_its_users() {
         assert_eq!(evaluated(&policy, &known), (1, true), "{users}");
     }
 }
+
+#[test]
+fn f14_new_users_all_distinct() {
+    for count in COUNTS {
+        let policy = many(count, |n| {
+            let lines = format!("fields = [\"FirstName\"]\nusernames = [\"u{n}\"]\ngrants = [\"{AGENT}\"]");
+            allow_of(&format!("r{n}"), "CreateUser", &lines)
+        });
+        let of = |n: usize| Case {
+            user: None,
+            username: Some(format!("u{n}")),
+            grants: vec![AGENT.to_owned()],
+            ..case("CreateUser")
+        };
+        assert_eq!(evaluated(&policy, &of(count - 1)), (1, true));
+        assert_eq!(evaluated(&policy, &of(count)), (0, false));
+    }
+}

@@ -215,6 +215,7 @@ fn an_older_policy_is_not_put_back() {
         ("epoch = 7", Some(8), "the policy's epoch 7 is lower than 8"),
         ("", Some(1), "the policy has no epoch, and the one in force has 1"),
         ("epoch = 0", None, "`epoch` is a whole number from 1"),
+        ("epoch = 0x7", None, "`epoch` is a whole number from 1"),
         ("epoch = -1", None, "`epoch` is a whole number from 1"),
         ("epoch = \"7\"", None, "`epoch` is a whole number from 1"),
     ] {
