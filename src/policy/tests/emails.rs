@@ -350,3 +350,19 @@ fn a_change_rests_on_the_files_that_bound_its_addresses() {
     let both = rests_on(&[first, second]).unwrap();
     assert!(both != digest("hr") && both != digest("it"));
 }
+
+#[test]
+fn a_name_is_part_of_an_address_as_it_stands_or_not_at_all() {
+    let policy = policy(&[&allow("r", "fields = [\"Email\"]\nemail_from = \"x{first_name}@example.com\"")]);
+    for (name, address, expected) in [
+        ("Mary", "xmary@example.com", None),
+        ("Mary-Ann", "xmary-ann@example.com", None),
+        ("J.R", "xj.r@example.com", Some(Code::NoRule)),
+        ("j_r", "xj_r@example.com", Some(Code::NoRule)),
+        ("", "x@example.com", Some(Code::NoRule)),
+    ] {
+        let mut case = email(address);
+        case.user.as_mut().unwrap().values = vec![(Field::FirstName, name.to_owned())];
+        assert_eq!(code(&policy, &case), expected, "{name}");
+    }
+}

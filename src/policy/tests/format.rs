@@ -29,6 +29,8 @@ fn keys_of_the_file_keep_their_gaps_and_tables_in_it_are_laid_out() {
     assert_eq!(of(text), laid_out);
     assert_eq!(of(laid_out), laid_out);
     assert_eq!(of("version=1\nepoch=7\n"), "version = 1\nepoch   = 7\n", "no gap is made");
+    let dotted = "version = 1\nodd.key=1\nodd.other  =  2\n";
+    assert_eq!(of(dotted), dotted, "keys with dots have no one column");
 }
 
 #[test]

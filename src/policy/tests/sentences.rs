@@ -136,3 +136,14 @@ fn denies_are_told_by_whom_they_are_about_and_what_they_end() {
         [format!("+ everybody is no longer denied {whom}, still denied on other terms")]
     );
 }
+
+#[test]
+fn what_was_allowed_of_everybody_was_allowed_of_one_on_other_terms() {
+    let rule = |lines: &str| allow("r", &format!("fields = [\"FirstName\"]\n{lines}"));
+    let (all, mary) = (rule("expires = 2027-06-29"), rule("users = [\"mary\"]\nexpires = 2027-06-30"));
+    let kim = rule("users = [\"kim\"]\nexpires = 2027-06-29");
+    let told = "+ `IdentityDesk` may now set FirstName with connect:UpdateUserIdentityInfo, only for the users `mary`, \
+               through 2027-06-30";
+    assert_eq!(between(&[&all], &[&mary])[0], format!("{told}, allowed on other terms before"));
+    assert_eq!(between(&[&kim], &[&mary])[0], told);
+}
