@@ -56,7 +56,7 @@ reason = "made anew"
 unique_id = "AROADBQP57FF2AEXAMPLE"
 [[revoked]]
 reason = "lost"
-key_id = "GK1"
+key_id = "GKEXAMPLEEXAMPLE2345"
 [[revoked]]
 reason = "stolen"
 session = "kim"
@@ -166,7 +166,7 @@ fn lists_are_told_with_who_is_shut_out_and_why() {
         [
             "the caller arn:aws:iam::111122223333:role/Old | left | revoked.toml:2",
             "whoever has the unique id AROADBQP57FF2AEXAMPLE | made anew | revoked.toml:5",
-            "the key GK1 | lost | revoked.toml:8",
+            "the key GKEXAMPLEEXAMPLE2345 | lost | revoked.toml:8",
             "the session kim | stolen | revoked.toml:11",
             "every proof issued before 2027-01-01T00:00:00Z | all anew | revoked.toml:14",
         ]
