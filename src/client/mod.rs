@@ -188,10 +188,18 @@ impl Client {
             dial,
             bounds,
             places: Arc::new(Semaphore::new(bounds.in_flight.min(Semaphore::MAX_PERMITS))),
-            handed_on: Arc::new(Semaphore::new(handed_on(bounds.in_flight))),
+            handed_on: Arc::new(Semaphore::new(bounds.in_flight.min(Semaphore::MAX_PERMITS))),
             pool: Arc::new(Pool::new(bounds.pool, bounds.pool_idle)),
             tally: Arc::new(Tally::default()),
         })
+    }
+
+    /// Keeps a quarter of the places for what is read whole. An answer that is handed on holds its place as long as whoever
+    /// reads it likes: somebody who takes his time is not to hold up changes, and what is looked at for them.
+    #[must_use]
+    pub fn keeping_room(self) -> Self {
+        let all = self.bounds.in_flight.min(Semaphore::MAX_PERMITS);
+        Self { handed_on: Arc::new(Semaphore::new((all - all / 4).max(1))), ..self }
     }
 
     /// `host` or `host:port`, as it stands in the `Host` header; an IPv6 address in brackets, no port when it is 443.
@@ -367,13 +375,6 @@ impl Client {
         });
         afresh.await
     }
-}
-
-/// An answer that is handed on holds its place as long as whoever reads it likes. So that somebody who takes his time does
-/// not hold up what is read whole (changes, and what is looked at for them), a quarter of the places is for that.
-fn handed_on(in_flight: usize) -> usize {
-    let in_flight = in_flight.min(Semaphore::MAX_PERMITS);
-    (in_flight - in_flight / 4).max(1)
 }
 
 impl ClientBounds {

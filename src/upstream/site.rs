@@ -66,7 +66,8 @@ impl SiteClient {
     ) -> Result<Self, UpstreamFault> {
         let SiteOptions { site, endpoint, bounds, credentials, sts } = options;
         let fault = |why: String| UpstreamFault { site: site.name.clone(), why };
-        let client = Client::new(endpoint, bounds).map_err(|unusable| fault(unusable.to_string()))?;
+        let client =
+            Client::new(endpoint, bounds).map_err(|unusable| fault(unusable.to_string()))?.keeping_room();
         let of = (site.region.as_str(), site.account.as_str());
         let credentials =
             SiteCredentials::open(&credentials, &sts, of, clock.clone()).await.map_err(fault)?;

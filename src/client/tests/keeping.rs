@@ -202,6 +202,33 @@ async fn a_server_that_says_close_is_not_kept() {
 }
 
 #[tokio::test]
+async fn whoever_reads_slowly_leaves_room_for_what_is_read_whole() {
+    let site = Site::open().await;
+    let client = site.client(ClientBounds { in_flight: 4, ..ClientBounds::default() }).keeping_room();
+    let server = site.run(async |site| {
+        let mut peers = Vec::new();
+        for _ in 0..3 {
+            let mut peer = site.accept().await;
+            peer.request().await;
+            peer.say(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabc").await;
+            peers.push(peer);
+        }
+        let mut peer = site.accept().await;
+        peer.request().await;
+        peer.say(OK).await;
+        peers
+    });
+    let mut held = Vec::new();
+    for _ in 0..3 {
+        held.push(bounded(client.stream(request(&client))).await.unwrap());
+    }
+    let Err(busy) = bounded(client.stream(request(&client))).await else { panic!("a fourth is handed on") };
+    assert!(!busy.sent && matches!(busy.why, Failure::Busy), "{busy}");
+    assert_eq!(bounded(client.send(request(&client))).await.unwrap().status, 200);
+    drop(bounded(server).await.unwrap());
+}
+
+#[tokio::test]
 async fn a_body_is_handed_on_as_it_comes() {
     let site = Site::open().await;
     let client = site.client(ClientBounds { in_flight: 1, ..ClientBounds::default() });

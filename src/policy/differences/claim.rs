@@ -104,6 +104,11 @@ impl Operations {
         Self(self.0.iter().zip(&other.0).map(|(one, other)| one & other).collect())
     }
 
+    /// Those that are in one of them.
+    pub(super) fn or(&self, other: &Self) -> Self {
+        Self(self.0.iter().zip(&other.0).map(|(one, other)| one | other).collect())
+    }
+
     /// Those that are not in the other.
     pub(super) fn without(&self, other: &Self) -> Self {
         Self(self.0.iter().zip(&other.0).map(|(one, other)| one & !other).collect())

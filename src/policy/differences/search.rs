@@ -174,8 +174,12 @@ fn by_operation(found: BTreeMap<Operations, Vec<Matter>>) -> Deeds {
         let mut matters: Vec<Matter> =
             found.iter().filter(has).flat_map(|(_, matters)| matters.iter().copied()).collect();
         matters.sort_unstable();
-        // No two parts have the same matters: each is another choice among lists that share none.
-        deeds.insert(matters, part);
+        match deeds.get_mut(&matters) {
+            Some(operations) => *operations = operations.or(&part),
+            None => {
+                deeds.insert(matters, part);
+            }
+        }
     }
     deeds
 }
