@@ -11,16 +11,14 @@ use std::{
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use tokio::{
-    sync::OwnedSemaphorePermit,
-    time::{Instant, Sleep, sleep},
-};
+use tokio::time::{Instant, Sleep, sleep};
 
 use crate::wire::Broken;
 
 use super::{
     Failure,
     connection::{Connection, body_failure},
+    places::HandedOn,
     pool::Pool,
     stats::Tally,
 };
@@ -38,15 +36,12 @@ pub(super) struct Flow {
     tally: Arc<Tally>,
 }
 
-/// A place among all requests under way, and one among those whose answers are handed on.
-pub(super) type Places = (OwnedSemaphorePermit, OwnedSemaphorePermit);
-
 /// What a body occupies.
 pub(super) struct Held {
     /// Where it comes from.
     pub(super) connection: Connection,
     /// Its places among the requests under way.
-    pub(super) permit: Places,
+    pub(super) permit: HandedOn,
 }
 
 impl Flow {

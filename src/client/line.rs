@@ -7,7 +7,7 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
-use super::{DAY, Endpoint, Failure, Presented, Reach, Unusable, connect::Dial};
+use super::{Endpoint, Failure, Presented, Reach, Unusable, bounds::DAY, connect::Dial};
 
 /// Octets that the system takes for a connection before the other side has: what may be lost with it.
 const BUFFER: usize = 64 * 1024;

@@ -12,18 +12,16 @@
 //!   could come only from the verified host itself.
 //! - The environment (`HTTPS_PROXY` and the like) has no effect, but for what the platform verifier reads; see `tls`.
 
-use std::{fmt, net::SocketAddr, path::PathBuf, pin::Pin, sync::Arc, time::Duration};
+use std::{fmt, net::SocketAddr, path::PathBuf, pin::Pin, sync::Arc};
 
 use bytes::Bytes;
 use hyper::body::Incoming;
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::Instant,
-};
+use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
 use crate::wire::Broken;
 
 mod answer;
+mod bounds;
 mod connect;
 mod connection;
 mod fault;
@@ -31,6 +29,7 @@ mod flow;
 mod heard;
 mod line;
 mod outgoing;
+mod places;
 mod pool;
 mod probe;
 mod reach;
@@ -40,6 +39,7 @@ pub(crate) mod tests;
 mod tls;
 mod transport;
 
+pub use bounds::ClientBounds;
 pub use connect::Unusable;
 pub use fault::{ClientError, Failure};
 pub(crate) use heard::{Heard, Unheard};
@@ -53,12 +53,11 @@ pub(crate) use tls::{Presented, trusting};
 use self::{
     connect::Dial,
     connection::Connection,
-    flow::{Flow, Held, Places},
+    flow::{Flow, Held},
+    places::{HandedOn, Places},
     pool::Pool,
     stats::Tally,
 };
-
-const DAY: Duration = Duration::from_hours(24);
 
 /// Where to, and what to trust.
 #[derive(Debug, Clone)]
@@ -71,26 +70,6 @@ pub struct Endpoint {
     pub address: Option<SocketAddr>,
     /// Trust these CAs (PEM) instead of the platform's.
     pub ca_file: Option<PathBuf>,
-}
-
-/// Bounds of the client. A duration beyond a day counts as a day.
-#[derive(Debug, Clone, Copy)]
-pub struct ClientBounds {
-    /// Name resolution, TCP and TLS together. Default 5 s.
-    pub connect: Duration,
-    /// From the first octet sent to the head of the answer. Default 20 s.
-    pub answer: Duration,
-    /// Between two parts of an answer's body. Default 20 s.
-    pub idle_body: Duration,
-    /// The answer's body read whole by [`Client::send`]: at most so many octets. Default 1 MiB.
-    pub body: usize,
-    /// Idle connections kept. Default 32.
-    pub pool: usize,
-    /// How long an idle connection is used again. Default 50 s. One that is older is closed when the next connection is
-    /// taken or put back, or by the other side.
-    pub pool_idle: Duration,
-    /// Requests under way at once; the next is refused at once. Default 256.
-    pub in_flight: usize,
 }
 
 /// A request to send: target and header fields complete but for `content-length`.
@@ -132,9 +111,7 @@ pub struct Client {
     dial: Dial,
     authority: String,
     bounds: ClientBounds,
-    places: Arc<Semaphore>,
-    /// Of the places, those that answers may take which are handed on as they come.
-    handed_on: Arc<Semaphore>,
+    places: Places,
     pool: Arc<Pool>,
     tally: Arc<Tally>,
 }
@@ -187,8 +164,7 @@ impl Client {
             authority: dial.authority(),
             dial,
             bounds,
-            places: Arc::new(Semaphore::new(bounds.in_flight.min(Semaphore::MAX_PERMITS))),
-            handed_on: Arc::new(Semaphore::new(bounds.in_flight.min(Semaphore::MAX_PERMITS))),
+            places: Places::new(bounds.in_flight),
             pool: Arc::new(Pool::new(bounds.pool, bounds.pool_idle)),
             tally: Arc::new(Tally::default()),
         })
@@ -198,8 +174,7 @@ impl Client {
     /// reads it likes: somebody who takes his time is not to hold up changes, and what is looked at for them.
     #[must_use]
     pub fn keeping_room(self) -> Self {
-        let all = self.bounds.in_flight.min(Semaphore::MAX_PERMITS);
-        Self { handed_on: Arc::new(Semaphore::new((all - all / 4).max(1))), ..self }
+        Self { places: self.places.keeping_room(), ..self }
     }
 
     /// `host` or `host:port`, as it stands in the `Host` header; an IPv6 address in brackets, no port when it is 443.
@@ -209,7 +184,7 @@ impl Client {
 
     /// What has been done so far.
     pub fn stats(&self) -> ClientStats {
-        let under_way = self.bounds.in_flight.saturating_sub(self.places.available_permits());
+        let under_way = self.places.taken();
         self.tally.read(self.pool.len(), under_way)
     }
 
@@ -291,7 +266,7 @@ impl Client {
     }
 
     async fn hand_on(&self, request: Outgoing, more: &[(String, String)]) -> Result<Streaming, ClientError> {
-        let permit = self.places_of_one_handed_on()?;
+        let permit = self.place_of_one_handed_on()?;
         let (response, connection) = self.timed(&request, more, &|| true).await?;
         Ok(self.streaming(response, connection, permit))
     }
@@ -300,7 +275,7 @@ impl Client {
         &self,
         response: http::Response<Incoming>,
         connection: Connection,
-        permit: Places,
+        permit: HandedOn,
     ) -> Streaming {
         let (head, incoming) = response.into_parts();
         let occupied = Held { connection, permit };
@@ -316,7 +291,7 @@ impl Client {
     where
         S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
     {
-        let permit = self.places_of_one_handed_on()?;
+        let permit = self.place_of_one_handed_on()?;
         let request = outgoing::build(&request, &[], &self.authority).map_err(unsent)?;
         let connection = Connection::over(stream).await.map_err(unsent)?;
         let (response, connection) = connection.exchange(request, self.bounds.answer).await?;
@@ -337,13 +312,12 @@ impl Client {
 
     fn place(&self) -> Result<OwnedSemaphorePermit, ClientError> {
         self.tally.requests.add();
-        self.places.clone().try_acquire_owned().map_err(|_| unsent(Failure::Busy))
+        self.places.one().ok_or_else(|| unsent(Failure::Busy))
     }
 
-    fn places_of_one_handed_on(&self) -> Result<Places, ClientError> {
-        let place = self.place()?;
-        let one = self.handed_on.clone().try_acquire_owned().map_err(|_| unsent(Failure::Busy))?;
-        Ok((place, one))
+    fn place_of_one_handed_on(&self) -> Result<HandedOn, ClientError> {
+        self.tally.requests.add();
+        self.places.handed_on().ok_or_else(|| unsent(Failure::Busy))
     }
 
     /// The request on an idle connection, or on a new one. It goes to the new one after the idle one only when that
@@ -374,33 +348,6 @@ impl Client {
             if may() { fresh.exchange(again, self.bounds.answer).await } else { Err(late()) }
         });
         afresh.await
-    }
-}
-
-impl ClientBounds {
-    /// With durations that can be added to an instant.
-    fn capped(self) -> Self {
-        Self {
-            connect: self.connect.min(DAY),
-            answer: self.answer.min(DAY),
-            idle_body: self.idle_body.min(DAY),
-            pool_idle: self.pool_idle.min(DAY),
-            ..self
-        }
-    }
-}
-
-impl Default for ClientBounds {
-    fn default() -> Self {
-        Self {
-            connect: Duration::from_secs(5),
-            answer: Duration::from_secs(20),
-            idle_body: Duration::from_secs(20),
-            body: 1024 * 1024,
-            pool: 32,
-            pool_idle: Duration::from_secs(50),
-            in_flight: 256,
-        }
     }
 }
 

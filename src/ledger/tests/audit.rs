@@ -235,6 +235,7 @@ async fn sessions_are_listed_with_their_last_use_and_no_address() {
     assert_eq!((ended[0].active, ended[0].used), (false, Some(bench.clock.now().millis())));
 }
 
+#[cfg(feature = "demo")]
 #[tokio::test]
 async fn the_ground_of_a_request_is_named_by_its_id() {
     let bench = Bench::new();
