@@ -18,6 +18,23 @@ fn admin() -> Case {
 }
 
 #[test]
+fn whom_nobody_can_be_is_not_protected_but_a_fault() {
+    for (line, fault) in [
+        ("users = [\" mary\"]", "` mary` is no Username"),
+        ("users = [\"mary\\t\"]", "is no Username"),
+        (
+            "user_ids = [\"arn:aws:connect:us-east-1:111122223333:instance/i/agent/u\"]",
+            "agent/u` is no user id",
+        ),
+        ("user_ids = [\"\"]", "`user_ids` is empty"),
+    ] {
+        let found = faults(&[&format!("[protected]\n{line}\n"), &any_mail("desk", "")]);
+        assert!(found.contains(fault), "{line}: {found}");
+    }
+    assert_eq!(code(&policy(&["[protected]\nuser_ids = []\n", &any_mail("desk", "")]), &admin()), None);
+}
+
+#[test]
 fn e16_a_user_with_a_protected_permission_is_not_changed() {
     assert_eq!(code(&desk(""), &email("new@example.com")), None);
     assert_eq!(code(&desk(""), &admin()), Some(Code::Protected));
