@@ -14,7 +14,7 @@ pub struct ClientBounds {
     pub answer: Duration,
     /// Between two parts of an answer's body. Default 20 s.
     pub idle_body: Duration,
-    /// The answer's body read whole by [`Client::send`]: at most so many octets. Default 1 MiB.
+    /// The answer's body read whole by [`Client::send`](super::Client::send): at most so many octets. Default 1 MiB.
     pub body: usize,
     /// Idle connections kept. Default 32.
     pub pool: usize,

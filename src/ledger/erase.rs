@@ -1,5 +1,6 @@
 //! Erasing a person, by an operator: their data keys go, and with them everything that is sealed under them, in the store and
-//! in every export of it. A copy of the whole store that was made before has the keys as well. The chain still verifies: its hashes are over sealed bytes. Who erased, and why, is on record.
+//! in every export of it. A copy of the whole store that was made before has the keys as well. The chain still verifies: its
+//! hashes are over sealed bytes. Who erased, and why, is on record.
 
 use crate::{
     operation::Target,
