@@ -141,6 +141,8 @@ outcomes! {
     SourceLimited = Limited "source",
     /// [`Bucket::Caller`].
     CallerLimited = Limited "caller",
+    /// [`Bucket::CallerRefusals`].
+    CallerRefusalsLimited = Limited "caller-refusals",
     /// [`Bucket::CallerReads`].
     CallerReadsLimited = Limited "caller-reads",
     /// [`Bucket::Connect`].
@@ -249,6 +251,7 @@ impl From<Bucket> for Outcome {
         match bucket {
             Bucket::Source => Self::SourceLimited,
             Bucket::Caller => Self::CallerLimited,
+            Bucket::CallerRefusals => Self::CallerRefusalsLimited,
             Bucket::CallerReads => Self::CallerReadsLimited,
             Bucket::Connect => Self::ConnectLimited,
         }

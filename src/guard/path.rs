@@ -13,9 +13,9 @@ use crate::{
     clock::Now,
     crash::{Point, point},
     ledger::{Earlier, Recorded, Unintended},
-    limit::Admitted,
+    limit::{Admitted, Limited},
     notice::Plan,
-    operation::{Class, Look, Unrecognised, Why, recognise},
+    operation::{Look, Route, Unrecognised, Why, recognise},
     policy::{Code, Given, Next, Refusal, Refused, Undecided, screen},
     secret::Digest,
     upstream::Unseen,
@@ -67,12 +67,16 @@ impl Guard {
                 .map_err(|unrecognised| Unscreened::Unrecognised(Box::new(unrecognised)))?;
             line.operation = Some(asked.operation().route().operation);
             line.class = Some(asked.operation().class());
+            if asked.operation().class().is_guarded() {
+                self.limiter.may_be_refused(asked.caller()).map_err(Unscreened::Limited)?;
+            }
             screen(&policy, asked, now).map_err(Unscreened::Refused)
         }) {
             Ok(screened) => screened,
             Err(Unscreened::Unrecognised(unrecognised)) => {
                 return Err(Box::pin(self.unrecognised(*unrecognised, policy.digest(), line)).await);
             }
+            Err(Unscreened::Limited(limited)) => return Err(Stop::Limited(limited)),
             Err(Unscreened::Refused(refused)) => return Err(Box::pin(self.refused(refused, &spent)).await),
         };
         point(Point::Screened);
@@ -194,13 +198,11 @@ impl Guard {
     /// either way, and no refusal goes unrecorded.
     async fn refused(&self, refused: Box<Refused>, spent: &Spent) -> Stop {
         self.limiter.refused(&refused.caller);
-        let guarded = refused
-            .route
-            .is_none_or(|route| matches!(route.class, Class::Identity | Class::Sensitive | Class::Forbidden));
-        if !guarded {
+        if !is_on_record(refused.route) {
             self.ledger.refuse_ordinary(&refused);
             return Stop::Refused(refused);
         }
+        self.limiter.refused_on_record(&refused.caller);
         let plan = Plan::of_refusal(&refused, &self.routing.load(), self.clock.now());
         let written = self.ledger.refuse(&refused, plan);
         point(Point::Refuse);
@@ -217,6 +219,11 @@ impl Guard {
     async fn unrecognised(&self, unrecognised: Unrecognised, policy: Digest, line: &mut Line) -> Stop {
         line.operation = unrecognised.route.map(|route| route.operation);
         line.class = unrecognised.route.map(|route| route.class);
+        if is_on_record(unrecognised.route)
+            && let Err(limited) = self.limiter.may_be_refused(&unrecognised.caller)
+        {
+            return Stop::Limited(limited);
+        }
         let (code, detail) = match &unrecognised.why {
             Why::OperationUnknown => (Code::OperationUnknown, "not an operation of Connect".to_owned()),
             Why::OperationForbidden => {
@@ -249,7 +256,13 @@ impl Guard {
 /// Why a request is not screened.
 enum Unscreened {
     Unrecognised(Box<Unrecognised>),
+    Limited(Limited),
     Refused(Box<Refused>),
+}
+
+/// Whether a refusal is a record of its own. Those of reads and ordinary writes are counted.
+fn is_on_record(route: Option<&Route>) -> bool {
+    route.is_none_or(|route| route.class.is_guarded())
 }
 
 /// The reads of users that a change needs, to be reserved with it: the one before and the one after.

@@ -32,6 +32,8 @@ pub enum Bucket {
     Source,
     /// One caller's requests.
     Caller,
+    /// One caller's refused changes, each of which is on record.
+    CallerRefusals,
     /// One caller's share of the reads of an operation.
     CallerReads,
     /// Connect's rate for an operation in an account and Region.

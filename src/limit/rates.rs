@@ -30,6 +30,9 @@ pub struct Rates {
     pub failures: Rate,
     /// Requests of one caller. Default 50/s, burst 100.
     pub caller: Rate,
+    /// Refusals of one caller that go on record. Who has used them up has no change looked at until there is room for one
+    /// more. Default 1/s, burst 100.
+    pub refusals: Rate,
     /// The share of Connect's rate that one caller may use for requests of its own, 0 to 1, of each operation that the
     /// guard itself needs to decide a change. 0 refuses such requests. Default 0.5.
     pub caller_read_share: f64,
@@ -47,6 +50,8 @@ pub enum RateOf {
     Failures,
     /// [`Rates::caller`].
     Caller,
+    /// [`Rates::refusals`].
+    Refusals,
     /// [`ConnectRate::default`].
     ConnectDefault,
     /// [`ConnectRate::operations`]: this one.
@@ -108,6 +113,7 @@ impl Default for Rates {
         Self {
             failures: Rate { per_second: 1.0, burst: 20 },
             caller: Rate { per_second: 50.0, burst: 100 },
+            refusals: Rate { per_second: 1.0, burst: 100 },
             caller_read_share: 0.5,
             connect: ConnectRate { default: Rate { per_second: 2.0, burst: 5 }, operations: BTreeMap::new() },
             keys: 65_536,
@@ -120,6 +126,7 @@ impl fmt::Display for RateOf {
         match self {
             Self::Failures => f.write_str("failed proofs"),
             Self::Caller => f.write_str("one caller's requests"),
+            Self::Refusals => f.write_str("one caller's refused changes"),
             Self::ConnectDefault => f.write_str("Connect's operations"),
             Self::Connect(operation) => write!(f, "Connect's `{operation}`"),
         }

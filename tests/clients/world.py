@@ -217,6 +217,7 @@ security = {json.dumps(self.security)}
 {self.notify}
 {self.tables}[limits]
 failures = {{ per_second = 100.0, burst = 100 }}
+refusals = {{ per_second = 100.0, burst = 1000 }}
 connect = {{ per_second = 100.0, burst = 200 }}
 {self.limits}
 [log]

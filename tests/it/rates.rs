@@ -22,6 +22,7 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
+use crate::records::of_kind;
 use crate::running::{Running, few_or_required, own_address, roomy, user};
 
 /// A rate that is used up in a test, in place of the one that is never reached.
@@ -129,6 +130,39 @@ async fn changes_go_on_at_connects_own_rate_beside_a_program_that_polls() {
         guard.log()
     );
     assert_eq!(guard.stage.connect.updates().len(), made, "each change is sent once");
+}
+
+/// Each refused change is a record on disk: of those a caller has a rate. Beyond it nothing of his that could be refused is
+/// looked at, not even what he is allowed, so that nobody tries out unseen what would pass; his reads go on, and so do others.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_refused_without_end_fills_no_ledger() {
+    let guard = Running::with(tight("refusals", "refusals = { per_second = 0.01, burst = 5 }", 1)).await;
+    let (help, desk) = (guard.caller("HelpDesk"), guard.caller("IdentityDesk"));
+    let change = |to: &str| Request::update_identity(INSTANCE, &user(1).id, &[("Email", to)]);
+    let unknown = Request::new("POST", "/no-such-operation", b"{}");
+    let malformed = Request::new("POST", &crate::running::identity_path(&user(1).id), b"{");
+    let mut answered = Vec::new();
+    for number in 0..40 {
+        let request = match number % 4 {
+            0 => &unknown,
+            1 => &malformed,
+            _ => &change(&format!("kim{number}@attacker.example")),
+        };
+        let answer = help.send(request).await.unwrap();
+        if answer.status == 429 {
+            assert_eq!(answer.error(), Some("ThrottlingException"));
+            assert!(answer.header("retry-after").is_some(), "{}", answer.text());
+        }
+        answered.push(answer.status);
+    }
+    let limited = answered.iter().filter(|status| **status == 429).count();
+    assert!((33..=35).contains(&limited), "{answered:?} {}", guard.log());
+    assert!(answered.iter().rev().take(20).all(|status| *status == 429), "{answered:?}");
+    assert_eq!(served(&help, 2).await, 2, "{}", guard.log());
+    assert_eq!(desk.send(&change(&own_address(&user(1)))).await.unwrap().status, 200, "{}", guard.log());
+    let records = guard.records().await;
+    assert_eq!(of_kind(&records, "refusal").len(), 40 - limited);
+    assert_eq!(guard.stage.connect.updates().len(), 1);
 }
 
 /// Whoever only claims to be somebody uses up nothing of his.

@@ -82,6 +82,8 @@ sections! {
         failures: Option<Spanned<Rate>>,
         /// Requests of one caller.
         caller: Option<Spanned<Rate>>,
+        /// Refused changes of one caller, each of which is a record.
+        refusals: Option<Spanned<Rate>>,
         /// How much of Connect's rate for a read that the guard needs itself callers may use: from 0 to 1.
         caller_read_share: Option<Spanned<f64>>,
         /// Connect's own rate, for each operation, account and Region.

@@ -38,6 +38,7 @@ impl Reader<'_> {
         Rates {
             failures: self.rate(raw.failures.as_ref()).unwrap_or(standard.failures),
             caller: self.rate(raw.caller.as_ref()).unwrap_or(standard.caller),
+            refusals: self.rate(raw.refusals.as_ref()).unwrap_or(standard.refusals),
             caller_read_share: share,
             connect: ConnectRate {
                 default: self.rate(raw.connect.as_ref()).unwrap_or(standard.connect.default),

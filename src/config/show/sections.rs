@@ -274,6 +274,7 @@ impl Shown<'_> {
         let rates = &config.rates;
         self.say("limits.failures", rate(rates.failures));
         self.say("limits.caller", rate(rates.caller));
+        self.say("limits.refusals", rate(rates.refusals));
         self.say("limits.caller_read_share", rates.caller_read_share);
         self.say("limits.connect", rate(rates.connect.default));
         self.say("limits.keys", rates.keys);

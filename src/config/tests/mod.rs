@@ -132,6 +132,7 @@ fn the_example_tells_the_defaults() {
     assert_eq!(bounds(&told), bounds(&plain));
     assert_eq!(told.rates.failures, plain.rates.failures);
     assert_eq!(told.rates.caller, plain.rates.caller);
+    assert_eq!(told.rates.refusals, plain.rates.refusals);
     assert!((told.rates.caller_read_share - plain.rates.caller_read_share).abs() < f64::EPSILON);
     assert_eq!(told.rates.connect.default, plain.rates.connect.default);
     assert_eq!(told.rates.keys, plain.rates.keys);

@@ -6,16 +6,17 @@
 //! take the last cells ([`LEFT_FOR_CHANGES`]); and a change takes all its cells at once. So at Connect's default rate a
 //! change that nothing but polling stands in the way of has its two reads of the user within one second.
 
+mod state;
+
 use serde::Serialize;
 use std::{
     collections::BTreeMap,
     net::IpAddr,
     num::NonZeroU32,
     sync::{
-        Arc, Mutex, PoisonError,
+        Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
 };
 
 use governor::clock::{Clock, MonotonicClock};
@@ -25,6 +26,7 @@ use crate::{
     operation::Class,
 };
 
+use self::state::{Place, State};
 use super::{
     Admitted, Bucket, Charged, Limited, Rate, RateOf, Rates, RatesFault, Source,
     buckets::{Gauge, Kept, Start, Take},
@@ -43,9 +45,6 @@ const GUARD_READS: [&str; 6] = [
 /// The read without which no change of a user is decided.
 const READ_OF_USERS: &str = "DescribeUser";
 
-/// Cells of a guard's read that ordinary requests leave: a change reads its user before and after.
-const LEFT_FOR_CHANGES: u32 = 2;
-
 /// The share of Connect's rate for reading users that changes of one caller may use up and come to nothing: each reads its
 /// user, and room for a second read and for the change is taken with it.
 const IN_VAIN: f64 = 0.25;
@@ -53,14 +52,11 @@ const IN_VAIN: f64 = 0.25;
 /// Sessions for one principal at one source: each is a record on disk, and a session holds for minutes.
 const SESSIONS: Rate = Rate { per_second: 2.0, burst: 50 };
 
-/// How long a caller is sent away whose share is nothing.
-const NO_SHARE_WAIT: Duration = Duration::from_mins(1);
-
 /// Plain counts for status.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct LimiterStats {
-    /// Refused, by bucket: source, caller, caller's reads, Connect.
-    pub limited: [u64; 4],
+    /// Refused, by bucket: source, caller, caller's refusals, caller's reads, Connect.
+    pub limited: [u64; 5],
     /// Keys held.
     pub keys: usize,
 }
@@ -68,34 +64,7 @@ pub struct LimiterStats {
 /// The limiter. Its clock is an argument for tests only.
 pub struct Limiter<C: Clock + Clone = MonotonicClock> {
     state: Mutex<State<C>>,
-    limited: [AtomicU64; 4],
-}
-
-struct State<C: Clock> {
-    failures: Gauge<C>,
-    sources: Kept<Source>,
-    /// Of known keys, at each source.
-    pairs: Kept<(Source, Arc<str>)>,
-    caller: Gauge<C>,
-    callers: Kept<Arc<str>>,
-    session: Gauge<C>,
-    sessions: Kept<(Source, Arc<str>)>,
-    /// By guard's read; none when callers have no share of it.
-    shares: BTreeMap<&'static str, Option<Gauge<C>>>,
-    sharers: Kept<(Arc<str>, Place)>,
-    in_vain: Gauge<C>,
-    vain: Kept<Arc<str>>,
-    connect: Gauge<C>,
-    connect_named: BTreeMap<String, Gauge<C>>,
-    places: Kept<Place>,
-}
-
-/// Where Connect counts: operation, account and Region.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct Place {
-    operation: &'static str,
-    account: Arc<str>,
-    region: Arc<str>,
+    limited: [AtomicU64; 5],
 }
 
 impl Limiter {
@@ -141,6 +110,8 @@ impl<C: Clock + Clone> Limiter<C> {
             pairs: Kept::new(rates.keys),
             caller: gauge(rates.caller, RateOf::Caller, Start::Full)?,
             callers: Kept::new(rates.keys),
+            refusal: gauge(rates.refusals, RateOf::Refusals, Start::Full)?,
+            refusals: Kept::new(rates.keys),
             session: gauge(SESSIONS, RateOf::Caller, Start::Full)?,
             sessions: Kept::new(rates.keys),
             shares,
@@ -199,7 +170,29 @@ impl<C: Clock + Clone> Limiter<C> {
         })
     }
 
-    /// Charges a refusal to its caller: each is a record on disk, and nobody fills that at will.
+    /// Whether what a caller wants to change may be looked at by a rule: should it be refused, that is a record on disk.
+    /// Charges nothing; asked before anything is compared, so that nobody tries at this rate's cost what he is allowed.
+    ///
+    /// # Errors
+    /// The refusals on record for this caller have used up their rate.
+    pub fn may_be_refused(&self, caller: &Caller) -> Result<(), Limited> {
+        let key = caller.principal.account_key();
+        self.judge(|state| {
+            state
+                .refusals
+                .take(&state.refusal, &key, NonZeroU32::MIN, Take::Nothing)
+                .map_err(|wait| Limited { bucket: Bucket::CallerRefusals, wait })
+        })
+    }
+
+    /// Charges a refusal that goes on record to its caller: nobody fills the ledger at will.
+    pub fn refused_on_record(&self, caller: &Caller) {
+        let key = caller.principal.account_key();
+        // Refusing is `may_be_refused`'s: here an empty bucket stays empty, and is not counted again.
+        let _ = self.with(|state| state.refusals.take(&state.refusal, &key, NonZeroU32::MIN, Take::Cells));
+    }
+
+    /// Charges a refusal to its caller, as a request of his.
     pub fn refused(&self, caller: &Caller) {
         let key = caller.principal.account_key();
         // Refusing is `may_ask`'s: here an empty bucket stays empty, and is not counted again.
@@ -302,6 +295,7 @@ impl<C: Clock + Clone> Limiter<C> {
             state.sources.len()
                 + state.pairs.len()
                 + state.callers.len()
+                + state.refusals.len()
                 + state.sessions.len()
                 + state.sharers.len()
                 + state.vain.len()
@@ -317,82 +311,16 @@ impl<C: Clock + Clone> Limiter<C> {
 
     fn judge(&self, work: impl FnOnce(&mut State<C>) -> Result<(), Limited>) -> Result<(), Limited> {
         self.with(work).inspect_err(|limited| {
-            let [source, caller, reads, connect] = &self.limited;
+            let [source, caller, refusals, reads, connect] = &self.limited;
             let count = match limited.bucket {
                 Bucket::Source => source,
                 Bucket::Caller => caller,
+                Bucket::CallerRefusals => refusals,
                 Bucket::CallerReads => reads,
                 Bucket::Connect => connect,
             };
             count.fetch_add(1, Ordering::Relaxed);
         })
-    }
-}
-
-impl<C: Clock + Clone> State<C> {
-    /// Charges a failed proof, or looks whether there is room for one: of a known key at a source, or else of the source.
-    fn failure(&mut self, source: Source, key: Option<&str>, take: Take) -> Result<(), Limited> {
-        let Self { failures, sources, pairs, .. } = self;
-        match key {
-            Some(key) => pairs.take(failures, &(source, key.into()), NonZeroU32::MIN, take),
-            None => sources.take(failures, &source, NonZeroU32::MIN, take),
-        }
-        .map_err(|wait| Limited { bucket: Bucket::Source, wait })
-    }
-
-    /// Charges an ordinary request to Connect's rate, and a guard's read to its caller's share.
-    fn ordinary(&mut self, caller: Arc<str>, place: Place) -> Result<(), Limited> {
-        let Self { shares, sharers, connect, connect_named, places, .. } = self;
-        let gauge = connect_named.get(place.operation).unwrap_or(connect);
-        let connect_empty = |wait| Limited { bucket: Bucket::Connect, wait };
-        let Some(share) = shares.get(place.operation) else {
-            return places.take(gauge, &place, NonZeroU32::MIN, Take::Cells).map_err(connect_empty);
-        };
-        let share_empty = |wait| Limited { bucket: Bucket::CallerReads, wait };
-        let share = share.as_ref().ok_or_else(|| share_empty(NO_SHARE_WAIT))?;
-        let with_rest = NonZeroU32::MIN.saturating_add(LEFT_FOR_CHANGES.min(gauge.burst() - 1));
-        let sharer = (caller, place);
-        sharers.take(share, &sharer, NonZeroU32::MIN, Take::Nothing).map_err(share_empty)?;
-        places.take(gauge, &sharer.1, with_rest, Take::Nothing).map_err(connect_empty)?;
-        places.take(gauge, &sharer.1, NonZeroU32::MIN, Take::Cells).map_err(connect_empty)?;
-        sharers.take(share, &sharer, NonZeroU32::MIN, Take::Cells).map_err(share_empty)
-    }
-
-    /// Charges all of `needs` to Connect's rates, or none of them.
-    fn all_or_none(&mut self, needs: Vec<(Place, u32)>) -> Result<(), Limited> {
-        let Self { connect, connect_named, places, .. } = self;
-        let mut together = BTreeMap::<Place, u32>::new();
-        for (place, often) in needs {
-            let sum = together.entry(place).or_default();
-            *sum = sum.saturating_add(often);
-        }
-        for take in [Take::Nothing, Take::Cells] {
-            let mut longest = None;
-            for (place, often) in &together {
-                let Some(cells) = NonZeroU32::new(*often) else { continue };
-                let gauge = connect_named.get(place.operation).unwrap_or(connect);
-                longest = longest.max(places.take(gauge, place, cells, take).err());
-            }
-            if let Some(wait) = longest {
-                return Err(Limited { bucket: Bucket::Connect, wait });
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Place {
-    fn of(thing: &impl Charged) -> Self {
-        let target = thing.target();
-        Self {
-            operation: thing.route().operation,
-            account: target.account.as_str().into(),
-            region: target.region.as_str().into(),
-        }
-    }
-
-    fn with(&self, operation: &'static str) -> Self {
-        Self { operation, account: Arc::clone(&self.account), region: Arc::clone(&self.region) }
     }
 }
 

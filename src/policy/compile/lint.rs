@@ -29,17 +29,18 @@ pub(super) fn lint(draft: &Draft, faults: &mut Faults) {
 
 /// Allow rules that differ in nothing but id and place (F7).
 fn same(draft: &Draft, faults: &mut Faults) {
-    let mut known: HashMap<String, &Allow> = HashMap::new();
+    let mut known: HashMap<String, Vec<&Allow>> = HashMap::new();
     for placed in &draft.allow {
         let allow = &placed.what;
-        let other = *known.entry(outline(allow)).or_insert(allow);
-        if !std::ptr::eq(other, allow) && is_same(allow, other) {
-            warn(
+        let others = known.entry(outline(allow)).or_default();
+        match others.iter().find(|other| is_same(allow, other)) {
+            None => others.push(allow),
+            Some(other) => warn(
                 placed,
                 faults,
                 format!("`{}` says the same as `{}`", allow.rule.id, other.rule.id),
                 format!("remove one of them; the other is at {}", other.rule.place),
-            );
+            ),
         }
     }
 }
@@ -121,7 +122,12 @@ pub(super) fn chosen_names(draft: &Draft, faults: &mut Faults) {
 
 /// The same where a user is created: the address is that of the name which they are given.
 fn given_names(draft: &Draft, faults: &mut Faults) {
+    let worse: BTreeSet<&str> =
+        choices(draft, changes).iter().map(|(placed, ..)| &*placed.what.rule.id).collect();
     for (placed, field, _) in choices(draft, creates) {
+        if worse.contains(&*placed.what.rule.id) {
+            continue;
+        }
         let message =
             format!("a caller of `{}` gives the {field} that the address is made from", placed.what.rule.id);
         warn(placed, faults, message, "use {username} or a directory".to_owned());
@@ -151,7 +157,7 @@ fn changes(allow: &Allow) -> bool {
 }
 
 fn creates(allow: &Allow) -> bool {
-    allow.scope.actions.iter().any(|action| action.is("CreateUser", Class::Identity)) && !changes(allow)
+    allow.scope.actions.iter().any(|action| action.is("CreateUser", Class::Identity))
 }
 
 fn unused_directories(draft: &Draft, faults: &mut Faults) {

@@ -11,7 +11,7 @@ use crate::{
     diagnostic::nearest,
     operation::{Class, Field, Route},
     policy::{
-        RuleRef,
+        QuotaOf, RuleRef,
         binding::Directory,
         pattern::Pattern,
         rule::{Action, Allow, Deny, Mode, PasswordRule, Restore},
@@ -270,6 +270,14 @@ fn fits_its_actions(allow: &Allow, routes: &[&Route], table: &Table<'_>, reading
                 "remove the key, or name the operation in `actions`",
             );
         }
+    }
+    let of_user = allow.quota.as_ref().is_some_and(|quota| quota.of == QuotaOf::User);
+    if let (Some(route), true) = (of(&CREATING), of_user) {
+        reading.warning(
+            format!("this quota bounds no {}: each user who is created is another", route.operation),
+            table.span_of("quota"),
+            "count them of the caller or of the instance, in a rule of its own",
+        );
     }
     for (key, why) in [
         (

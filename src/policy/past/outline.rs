@@ -134,17 +134,21 @@ pub(super) fn unsaid(policy: &Policy, allow: &Allow, past: &Past, want: Want) ->
 /// Whether a deny holds, by what the log says; what of it does not match otherwise.
 pub(super) fn denial(deny: &Deny, question: &Question<'_>, past: &Past) -> Result<Denial, Miss> {
     let case = &past.case;
-    // Asked with a value of no domain: `domains` is looked at here.
-    let blunt = Deny { domains: HashSet::new(), ..deny.clone() };
+    let has_fields = matches!(case.kind(), Kind::Identity | Kind::Create);
+    let is_silent = past.log == Logged::Fieldless && has_fields;
+    // Asked with a value of no domain: `domains` is looked at here. A log without fields leaves open whether it was one of these.
+    let fields = if is_silent { BTreeSet::new() } else { deny.fields.clone() };
+    let blunt = Deny { domains: HashSet::new(), fields, ..deny.clone() };
     let wanted: Vec<(Field, Option<&str>)> = question.wanted.clone();
     blunt.applies(question, None, &wanted, case.at)?;
     let of_domains = !deny.domains.is_empty();
-    if of_domains && !wanted.iter().any(|(field, _)| field.is_address()) && past.log != Logged::Fieldless {
+    if of_domains && !wanted.iter().any(|(field, _)| field.is_address()) && !is_silent {
         return Err(Miss::Unchanged);
     }
     let conditions = &deny.scope.conditions;
     let certain = deny.scope.users.is_empty()
         && !of_domains
+        && (!is_silent || deny.fields.is_empty())
         && (deny.scope.user_ids.is_empty() || case.user.is_some())
         && (conditions.unique_ids.is_empty() || case.caller.unique_id.is_some());
     Ok(if certain { Denial::Certain } else { Denial::Perhaps })

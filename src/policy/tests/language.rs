@@ -228,6 +228,20 @@ fn an_address_is_bound_to_no_name_that_its_callers_may_change() {
         found.contains("warning: a caller of `mail` gives the LastName") && !found.contains("error"),
         "{found}"
     );
+    // The name by another rule, which has both operations.
+    let both = "actions = [\"connect:CreateUser\", \"connect:UpdateUserIdentityInfo\"]";
+    let setter = names
+        .replace("actions = [\"connect:UpdateUserIdentityInfo\"]", both)
+        .replace("fields", "usernames = [\"*\"]\ngrants = [\"p\"]\nfields");
+    assert!(setter.contains(both), "{setter}");
+    let found = faults(&[&create.replace(", \"LastName\"", ""), &setter]);
+    assert!(
+        found.contains("warning: a caller of `mail` gives the LastName") && !found.contains("error"),
+        "{found}"
+    );
+    // What is an error already is no warning besides.
+    let found = faults(&[&create.replace("actions = [\"connect:CreateUser\"]", both)]);
+    assert!(found.contains(wanted) && !found.contains("gives the LastName"), "{found}");
 }
 
 #[test]

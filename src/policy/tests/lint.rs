@@ -93,6 +93,14 @@ fn a_rule_says_the_same_as_another_whatever_stands_before_them() {
     let rule = |id: &str, field: &str| allow(id, &format!("fields = [\"{field}\"]"));
     let found = faults(&[&rule("a", "FirstName"), &rule("b", "LastName"), &rule("c", "LastName")]);
     assert!(found.contains("`c` says the same as `b`") && found.lines().count() == 1, "{found}");
+    // Of three that begin alike, the first is another.
+    let noted = |id: &str, more: &str| rule(id, "LastName") + more + "\n";
+    let found = faults(&[
+        &rule("a", "LastName"),
+        &noted("b", "remove = [\"Mobile\"]"),
+        &noted("c", "remove = [\"Mobile\"]"),
+    ]);
+    assert!(found.contains("`c` says the same as `b`") && found.lines().count() == 1, "{found}");
 }
 
 #[test]

@@ -117,6 +117,7 @@ fn a_deny_is_certain_where_the_log_says_all_that_it_is_about() {
         policy(&[
             &any_mail("desk", ""),
             &allow("names", "fields = [\"FirstName\"]"),
+            &allow_of("delete", "DeleteUser", ""),
             &format!("[[deny]]\nid = \"no\"\nreason = \"decided so\"\n{lines}\n"),
         ])
     };
@@ -150,6 +151,9 @@ fn a_deny_is_certain_where_the_log_says_all_that_it_is_about() {
         ("domains = [\"example.org\"]", &email, 1),
         ("domains = [\"example.org\"]\nfields = [\"SecondaryEmail\"]", &email, 0),
         ("domains = [\"example.org\"]", &fieldless, 1),
+        ("fields = [\"Email\"]", &fieldless, 1),
+        ("fields = [\"Email\"]", &asked("DeleteUser", &json!({}), Logged::Fieldless), 0),
+        ("domains = [\"example.org\"]", &asked("DeleteUser", &json!({}), Logged::Fieldless), 0),
         ("expires = 2027-03-11", &name, 0),
     ] {
         assert_eq!(denies(lines, past), perhaps, "{lines}");

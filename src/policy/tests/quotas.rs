@@ -69,3 +69,23 @@ fn a_quota_is_counted_of_what_it_says_over_as_long_as_it_says() {
         assert!(faults(&[&any_mail("desk", &quota)]).contains("`per` is no length of time"), "{per}");
     }
 }
+
+#[test]
+fn a_quota_of_a_user_bounds_nobody_who_is_created() {
+    let rule = |actions: &str, of: &str| {
+        let quota = format!("quota = {{ changes = 1, per = \"1h\", of = \"{of}\" }}");
+        allow_of(
+            "new",
+            actions,
+            &format!("fields = [\"LastName\"]\nusernames = [\"*\"]\ngrants = [\"p\"]\n{quota}"),
+        )
+    };
+    let found = faults(&[&rule("CreateUser", "user")]);
+    assert!(
+        found.contains("warning: this quota bounds no CreateUser") && found.lines().count() == 1,
+        "{found}"
+    );
+    for of in ["caller", "instance"] {
+        assert_eq!(faults(&[&rule("CreateUser", of)]), "", "{of}");
+    }
+}

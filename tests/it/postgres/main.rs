@@ -37,6 +37,7 @@ const AGAIN: Duration = Duration::from_millis(50);
 const WIDE: &str = r"
 [limits]
 failures = { per_second = 100000.0, burst = 100000 }
+refusals = { per_second = 100000.0, burst = 100000 }
 caller   = { per_second = 100000.0, burst = 100000 }
 connect  = { per_second = 100000.0, burst = 100000 }
 ";

@@ -235,7 +235,9 @@ impl Measurements {
     }
 
     fn limiter(&self, page: &mut Page<'_>) -> fmt::Result {
-        let buckets = ["source", "caller", "caller-reads", "connect"].into_iter().zip(self.limiter.limited);
+        let buckets = ["source", "caller", "caller-refusals", "caller-reads", "connect"]
+            .into_iter()
+            .zip(self.limiter.limited);
         let rows = buckets.map(|(bucket, count)| ([("bucket", bucket)], count));
         page.counters(family("limiter_refusals", "Refused: too many, too fast"), rows)?;
         page.gauge(family("limiter_keys", "Keys that rates are held for"), size(self.limiter.keys))

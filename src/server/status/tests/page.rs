@@ -74,7 +74,7 @@ pub(super) fn measurements() -> Measurements {
             }],
         }),
         crls: vec![("[::1]:8443".to_owned(), 1_700_000_000_000)],
-        limiter: LimiterStats { limited: [1, 2, 3, 4], keys: 5 },
+        limiter: LimiterStats { limited: [1, 2, 3, 4, 5], keys: 5 },
         connect: vec![(
             "main".to_owned(),
             ClientStats { requests: 5, latency: timer.read(), tls: 2, ..ClientStats::default() },
@@ -116,7 +116,7 @@ async fn the_page_is_open_metrics_and_says_what_was_measured() {
         "connect_guard_stage_seconds_sum{stage=\"verify\"} 60.083",
         "connect_guard_connections_refused_total{listener=\"127.0.0.1:8443\",reason=\"source\"} 9",
         "connect_guard_upstream_failures_total{site=\"main\",kind=\"tls\"} 2",
-        "connect_guard_limiter_refusals_total{bucket=\"caller-reads\"} 3",
+        "connect_guard_limiter_refusals_total{bucket=\"caller-refusals\"} 3",
         "connect_guard_ledger_head_sequence 41.0",
         "connect_guard_ledger_commit_seconds_bucket{le=\"0.001\"} 1",
         "connect_guard_ledger_commit_seconds_count 5",
