@@ -191,3 +191,38 @@ impl Error for Unwritten {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_failure_has_a_word_of_its_own_and_equals_none_of_the_others() {
+        let record = || Unwritten::from(Misfit::Missing("a part"));
+        let store = Unwritten::from(StoreError::Row("a row"));
+        let all = [
+            Unwritten::from(StoreError::Late),
+            Unwritten::Overloaded,
+            Unwritten::Stopped,
+            Unwritten::Reserve,
+            Unwritten::Lost,
+            Unwritten::Behind,
+            Unwritten::Broken,
+            Unwritten::NobodyTold,
+            record(),
+            store,
+            Unwritten::Unexpected,
+        ];
+        let words: BTreeSet<_> = all.iter().map(Unwritten::word).collect();
+        assert_eq!((words.len(), all[0].word(), all[9].word()), (all.len(), "timeout", "row"));
+        assert!(words.iter().all(|word| !word.is_empty()));
+        for (at, one) in all.iter().enumerate() {
+            for (other_at, other) in all.iter().enumerate() {
+                assert_eq!(one == other, at == other_at, "{one:?} {other:?}");
+            }
+        }
+        assert_ne!(record(), record(), "two failures, however alike");
+    }
+}

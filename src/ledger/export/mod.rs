@@ -91,3 +91,55 @@ fn read(line: &[u8]) -> Option<(RecordRow, String)> {
 fn is_object(bytes: &[u8]) -> bool {
     bytes.starts_with(b"{") && bytes.ends_with(b"}") && serde_json::from_slice::<IgnoredAny>(bytes).is_ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(bytes: &[u8]) -> RecordRow {
+        RecordRow { chain: "gw-1".into(), seq: 1, bytes: bytes.to_vec() }
+    }
+
+    #[test]
+    fn a_record_stands_in_its_line_as_it_is() {
+        let row = row(br#"{"a":"b c"}"#);
+        let line = line(&row, Digest::of(b"")).unwrap();
+        let hash = Digest::of(b"").hex();
+        let expected =
+            format!("{{\"chain\":\"gw-1\",\"seq\":1,\"hash\":\"{hash}\",\"record\":{{\"a\":\"b c\"}}}}\n");
+        assert_eq!(String::from_utf8(line.clone()).unwrap(), expected);
+        assert_eq!(read(&line), Some((row, hash)));
+    }
+
+    #[test]
+    fn what_is_no_object_on_one_line_is_there_all_the_same() {
+        let all =
+            [&b"{no json}"[..], b" {}", b"{} ", b"{\"a\":\n1}", b"[1]", b"{", b"}", b"{}}", b"", b"\xff"];
+        for bytes in all {
+            let row = row(bytes);
+            let line = line(&row, Digest::of(bytes)).unwrap();
+            let shown = String::from_utf8_lossy(&line).into_owned();
+            assert_eq!(line.iter().filter(|octet| **octet == b'\n').count(), 1, "{shown}");
+            let object: serde_json::Value = serde_json::from_slice(&line).expect(&shown);
+            assert!(object["base64"].is_string() && object.get("record").is_none(), "{shown}");
+            assert_eq!(read(&line), Some((row, Digest::of(bytes).hex())));
+        }
+    }
+
+    #[test]
+    fn a_line_that_holds_a_record_twice_or_something_else_is_none() {
+        let line =
+            |rest: &str| read(format!("{{\"chain\":\"gw-1\",\"seq\":1,\"hash\":\"00\"{rest}}}\n").as_bytes());
+        assert!(line(r#","record":{}"#).is_some() && line(r#","base64":"e30=""#).is_some());
+        for none in [
+            r#","base64":"e30=","record":{}"#,
+            r#","record":{},"base64":"e30=""#,
+            r#","record":[1]"#,
+            r#","record":{}{}"#,
+            r#","base64":"?""#,
+            "",
+        ] {
+            assert!(line(none).is_none(), "{none}");
+        }
+    }
+}

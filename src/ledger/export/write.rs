@@ -236,4 +236,16 @@ mod tests {
         assert!(synced(Path::new("ledger.jsonl")).is_ok());
         assert!(synced(Path::new("/no/such/directory/ledger.jsonl")).is_err());
     }
+
+    #[test]
+    fn what_stands_in_the_way_of_a_file_is_what_is_said() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("ledger.jsonl");
+        fs::write(&path, "what was left").unwrap();
+        assert_eq!(new(&path).unwrap().metadata().unwrap().len(), 0);
+        let folder = directory.path().join("folder");
+        fs::create_dir(&folder).unwrap();
+        // Not that something is there already, which is what it is to take away.
+        assert_ne!(new(&folder).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+    }
 }

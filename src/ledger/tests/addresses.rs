@@ -1,6 +1,7 @@
 //! One address, one user: looked at again in the intent's own transaction.
 
 use super::*;
+use crate::{operation::InstanceId, policy::Recall};
 
 /// A permit that was decided when the address was nobody's.
 fn to(bench: &Bench, n: u32, address: &str) -> Permit<Change> {
@@ -114,4 +115,26 @@ async fn rows_from_before_there_were_mailboxes_are_found() {
         assert_eq!(not_intended(&ledger, to(&bench, 2, address)).await, Unintended::InUse, "{address}");
     }
     assert!(intend(&ledger, to(&bench, 2, "other@example.org")).await.is_ok());
+}
+
+#[tokio::test]
+async fn an_address_is_in_use_in_its_own_instance_alone() {
+    let bench = Bench::new();
+    let ledger = bench.ledger().await;
+    applied(&bench, &ledger, to(&bench, 1, "same@example.org")).await;
+    let own = update(2, NEW).target().clone();
+    let other = InstanceId::read("a1b2c3d4-5678-90ab-cdef-EXAMPLE22222");
+    for (target, in_use) in [
+        (own.clone(), 1),
+        (Target { instance: other, ..own.clone() }, 0),
+        (Target { region: "eu-central-1".into(), ..own.clone() }, 0),
+        (Target { account: "444455556666".into(), ..own }, 0),
+    ] {
+        let recall = Recall {
+            target,
+            addresses: vec![Address::read("same@example.org").unwrap()],
+            permissions: false,
+        };
+        assert_eq!(ledger.recall(&recall).await.unwrap().in_use.len(), in_use, "{:?}", recall.target);
+    }
 }

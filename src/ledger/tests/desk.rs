@@ -153,3 +153,19 @@ async fn other_keys_list_without_opening_and_show_nothing() {
     assert!(listed.iter().all(|listed| listed.kind.is_none() && listed.recipient.is_none()));
     assert!(matches!(desk.show(1).await, Err(LedgerFault::Kept(_))));
 }
+
+#[tokio::test]
+async fn an_attempt_is_under_way_until_another_may_begin() {
+    let bench = Bench::new();
+    let ledger = bench.ledger().await;
+    applied(&bench, &ledger, permit(&bench, 1, "a")).await;
+    let claimed = ledger.claim(&queue(Urgency::Now), 1).await.unwrap();
+    let desk = desk(&bench).await;
+    let state = async || desk.list(&Filter::default()).await.unwrap()[0].state;
+    bench.pass(59);
+    assert_eq!(state().await, UnderWay);
+    bench.pass(1);
+    assert_eq!(state().await, Waiting);
+    let again = ledger.claim(&queue(Urgency::Now), 10).await.unwrap();
+    assert!(again.iter().any(|again| again.ids == claimed[0].ids));
+}

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    ledger::{RecordFilter, Unsealed},
+    ledger::{RecordFilter, ToErase, Unsealed},
     notice::ChangedField,
     policy::{Code, Given, Refusal, Refused},
 };
@@ -211,4 +211,14 @@ async fn an_erased_key_is_in_no_octet_of_the_files_of_the_store() {
     let found: Vec<_> = gone.iter().filter(|(_, key)| in_files(key)).map(|(token, _)| token).collect();
     assert!(found.is_empty(), "{} of {}", found.len(), gone.len());
     assert!(in_files(&left[0].1), "a key that was not erased is there");
+}
+
+#[test]
+fn whatever_is_open_watched_or_waits_stands_in_the_way_by_itself() {
+    let free = ToErase { known: true, open: 0, watched: 0, waiting: 0 };
+    assert!(free.is_free());
+    for busy in [ToErase { open: 1, ..free }, ToErase { watched: 1, ..free }, ToErase { waiting: 1, ..free }]
+    {
+        assert!(!busy.is_free(), "{busy:?}");
+    }
 }

@@ -35,6 +35,8 @@ async fn a_freeze_is_on_record_and_told_and_outlives_a_crash() {
     let record = &records[0];
     assert_eq!((&record["kind"], &record["freeze"]["id"]), (&"freeze".into(), &freeze.id.as_str().into()));
     assert_eq!(record["freeze"]["scope"], format!("instance:{INSTANCE}"));
+    assert_eq!(record["request"]["id"], caller().origin.request_id.as_str());
+    assert_eq!(record["request"]["source"], caller().origin.source.to_string());
     assert_eq!(record["caller"]["principal"], "arn:aws:sts::111122223333:assumed-role/Desk/kim");
     assert_eq!(record["notices"]["count"], 1);
     let told = claim(&ledger, 10).await;
@@ -190,4 +192,15 @@ async fn a_freeze_that_is_not_as_its_record_sets_it_is_a_fault_and_never_none() 
         outsider.run(back).await.unwrap();
         assert_eq!(ledger.freezes().await.unwrap(), [freeze]);
     }
+}
+
+#[tokio::test]
+async fn a_freeze_is_not_held_by_the_record_of_another() {
+    let bench = Bench::new();
+    let ledger = bench.ledger().await;
+    // Of one scope, by one hand.
+    let (first, second) = (frozen(&ledger).await, frozen(&ledger).await);
+    assert_eq!((&first.scope, &first.by), (&second.scope, &second.by));
+    bench.outsider().await.run("UPDATE freezes SET seq = 1 WHERE seq = 2").await.unwrap();
+    assert!(ledger.freezes().await.is_err());
 }

@@ -154,6 +154,7 @@ async fn g4_a_quota_is_counted_over_intents() {
     let last = bench.records().await.pop().unwrap();
     assert_eq!((last["kind"].as_str(), last["refusal"]["code"].as_str()), (Some("refusal"), Some("quota")));
     assert_eq!(last["refusal"]["place"], "desk.toml:3");
+    assert_eq!(last["refusal"]["rule"], "identity-desk-email");
     // A refused request costs nothing, and another user's count is another.
     applied(&bench, &ledger, with(2, "d", QuotaOf::User)).await;
     bench.pass(40 * 60);
@@ -220,4 +221,23 @@ async fn c1_a_username_is_one_target() {
         (record["target"]["kind"].as_str(), record["target"]["id"][0].as_str()),
         (Some("username"), Some("~"))
     );
+}
+
+#[tokio::test]
+async fn e10_a_read_that_shows_addresses_in_the_fields_from_before_is_not_built_on() {
+    let bench = Bench::new();
+    let ledger = bench.ledger().await;
+    let asked = |signature: &str, seen: Seen, email: &str, second: &str| {
+        let body = format!(r#"{{"IdentityInfo":{{"Email":"{email}","SecondaryEmail":"{second}"}}}}"#);
+        let change = change("POST", &format!("/users/{INSTANCE}/{}/identity-info", user(1)), &body);
+        let who = (caller(), attempt(signature, &body), change);
+        Permit::for_tests(who, seen, Vec::new(), Vec::new(), bench.clock.now())
+    };
+    // Both addresses stay the user's, each in the field of the other.
+    applied(&bench, &ledger, asked("a", seen(1, OLD), OLD_SECOND, OLD)).await;
+    assert_eq!(not_intended(&ledger, asked("b", seen(1, OLD), OLD, NEW)).await, Unintended::Busy);
+    let mut now = seen(1, OLD_SECOND);
+    now.user.as_mut().unwrap().identity =
+        Identity::new([(Field::Email, OLD_SECOND.to_owned()), (Field::SecondaryEmail, OLD.to_owned())]);
+    assert!(intend(&ledger, asked("c", now, OLD, NEW)).await.is_ok());
 }

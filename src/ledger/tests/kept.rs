@@ -14,11 +14,11 @@ use crate::{
     store::testing::Outsider,
 };
 
-async fn desk(bench: &Bench) -> Desk {
+pub(super) async fn desk(bench: &Bench) -> Desk {
     Desk::open(&bench.url(), bench.options().seal, bench.clock.clone()).await.unwrap()
 }
 
-fn known(paths: &[&Path]) -> Known {
+pub(super) fn known(paths: &[&Path]) -> Known {
     let mut known = Known::default();
     for path in paths {
         known.read(path).unwrap();
@@ -26,7 +26,7 @@ fn known(paths: &[&Path]) -> Known {
     known
 }
 
-async fn beside(bench: &Bench, paths: &[&Path]) -> Verification {
+pub(super) async fn beside(bench: &Bench, paths: &[&Path]) -> Verification {
     Ledger::prove(&Evidence::Store(bench.url()), known(paths), None).await.unwrap()
 }
 
@@ -37,13 +37,13 @@ async fn is_as_seen(bench: &Bench, path: &Path) -> bool {
     broken.is_none()
 }
 
-fn append(path: &Path, line: &str) {
+pub(super) fn append(path: &Path, line: &str) {
     let mut file = fs::OpenOptions::new().append(true).open(path).unwrap();
     writeln!(file, "{line}").unwrap();
 }
 
 /// A store that was put back to before its second change, and two files that hold heads of both.
-async fn put_back(bench: &Bench) -> (PathBuf, PathBuf) {
+pub(super) async fn put_back(bench: &Bench) -> (PathBuf, PathBuf) {
     let in_folder = |name: &str| bench.directory.path().join(name);
     let (own, other, copy) = (in_folder("heads.jsonl"), in_folder("other.jsonl"), in_folder("copy.db"));
     let ledger = bench.ledger().await;
@@ -60,13 +60,13 @@ async fn put_back(bench: &Bench) -> (PathBuf, PathBuf) {
 }
 
 /// Whether what was seen beyond the end is missed, or found replaced by what a guard wrote at its start and end since.
-fn is_cut(found: &Verification) -> bool {
+pub(super) fn is_cut(found: &Verification) -> bool {
     let gone = |flaw: &Flaw| matches!(flaw, Flaw::Cut(_) | Flaw::Replaced(..));
     found.faults.iter().any(|(chain, _, flaw)| chain == "gw-1" && gone(flaw))
 }
 
 /// A line by which an operator would take the store, with this record and these that are kept.
-fn taking(chain: &str, seq: u64, hash: &str, kept: &str) -> String {
+pub(super) fn taking(chain: &str, seq: u64, hash: &str, kept: &str) -> String {
     format!(
         r#"{{"v":1,"at":"x","replica":"gw-1","heads":[],"accepted":{{"chain":"{chain}","seq":{seq},"hash":"{hash}"}},"kept":[{kept}]}}"#
     )
@@ -207,4 +207,39 @@ async fn a_key_that_was_taken_away_without_an_erasure_is_named() {
     let found = Ledger::verify(&bench.url()).await.unwrap();
     assert_eq!(found.faults, [("gw-1".to_owned(), intent, Flaw::NoKey)]);
     assert_eq!(found.faults[0].2.word(), "no-key");
+}
+
+#[test]
+fn a_line_of_another_version_is_none_and_an_empty_chain_has_no_hash() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("heads.jsonl");
+    let read = |version: u32, empty: &str| {
+        let heads = format!(
+            r#"{{"chain":"gw-1","seq":3,"hash":"{}"}},{{"chain":"gw-2","seq":0,"hash":"{empty}"}}"#,
+            "0f".repeat(32)
+        );
+        fs::write(&path, format!("{{\"v\":{version},\"at\":\"x\",\"replica\":\"r\",\"heads\":[{heads}]}}\n"))
+            .unwrap();
+        Known::default().read(&path)
+    };
+    assert!(read(1, &"0".repeat(64)).is_ok());
+    assert!(read(1, "").is_ok());
+    for version in [0, 2] {
+        assert!(matches!(read(version, ""), Err(HeadsFault::Line(_, 1))), "version {version}");
+    }
+}
+
+#[tokio::test]
+async fn heads_that_nobody_took_show_until_somebody_does() {
+    let bench = Bench::new();
+    let ledger = bench.ledger().await;
+    let unkept = || (ledger.stats().heads_unkept, ledger.stats().heads_failures);
+    assert_eq!(unkept(), (false, 0));
+    ledger.heads_were_kept(true);
+    assert_eq!(unkept(), (false, 0));
+    ledger.heads_were_kept(false);
+    ledger.heads_were_kept(false);
+    assert_eq!(unkept(), (true, 2));
+    ledger.heads_were_kept(true);
+    assert_eq!(unkept(), (false, 2));
 }

@@ -111,3 +111,14 @@ async fn a_ledger_without_marks_knows_its_keys_by_what_they_made() {
     assert_eq!(refused(&bench, hash(8), seal(&[("k1", 7)])).await, Some(OtherKey::Hash));
     assert_eq!(refused(&bench, hash(9), seal(&[("k1", 7)])).await, None);
 }
+
+#[tokio::test]
+async fn a_guard_at_work_is_seen_until_it_stops() {
+    let bench = Bench::new();
+    let ledger = bench.ledger().await;
+    let desk = Desk::open(&bench.url(), bench.options().seal, bench.clock.clone()).await.unwrap();
+    assert!(desk.is_at_work().await.unwrap());
+    ledger.stop().await.unwrap();
+    assert!(!desk.is_at_work().await.unwrap());
+    desk.close().await;
+}

@@ -235,3 +235,23 @@ async fn a_retry_of_what_was_not_found_to_be_made_is_a_conflict() {
         let _ = intend(&ledger, permit(&bench, 1, "b")).await.ok().unwrap();
     }
 }
+
+#[tokio::test]
+async fn e10_the_last_change_of_a_user_that_was_closed_is_counted() {
+    let bench = Bench::new();
+    let ledger = bench.ledger().await;
+    let latest = async |n: u32| {
+        let ask =
+            Recall { target: update(n, NEW).target().clone(), addresses: Vec::new(), permissions: false };
+        ledger.recall(&ask).await.unwrap().latest
+    };
+    assert_eq!(latest(1).await, 0);
+    let intent = intend(&ledger, permit(&bench, 1, "a")).await.ok().unwrap();
+    assert_eq!(latest(1).await, 0, "it is open");
+    close(&ledger, intent.sent(Sent::Accepted(answered(200))), bench.finding(Effect::Applied)).await;
+    let first = latest(1).await;
+    assert!(first > 0);
+    applied(&bench, &ledger, permit_from(&bench, 1, NEW, OLD, "b", Vec::new())).await;
+    assert!(latest(1).await > first);
+    assert_eq!(latest(2).await, 0, "of another user");
+}

@@ -152,3 +152,32 @@ fn fits(filter: &RecordFilter, record: &serde_json::Value) -> bool {
     let kind = filter.kinds.is_empty() || filter.kinds.iter().any(|kind| record["kind"] == kind.as_str());
     by && kind && says("/operation", &filter.operation) && says("/target/id/0", &filter.user)
 }
+
+#[tokio::test]
+async fn a_rule_is_named_once_for_each_place_where_it_stands() {
+    let (bench, mut store) = empty().await;
+    let ground =
+        |of: &str, rule: &str, place: &str| serde_json::json!({ "of": of, "rule": rule, "place": place });
+    let record = serde_json::json!({
+        "chain": "gw-7", "seq": 1, "at": record::instant(0), "kind": "intent",
+        "basis": { "grounds": [
+            ground("operation", "desk", "a.toml:1"),
+            ground("Email", "desk", "b.toml:1"),
+            ground("FirstName", "lead", "a.toml:1"),
+            ground("LastName", "desk", "a.toml:1"),
+        ] },
+    });
+    store.append("gw-7", 1, record.to_string().as_bytes()).await;
+    let desk = Desk::open(&bench.url(), bench.options().seal, bench.clock.clone()).await.unwrap();
+    let filter = RecordFilter { record: Some(("gw-7".into(), 1)), most: 1, ..RecordFilter::default() };
+    let found = desk.records(&filter).await.unwrap().remove(0);
+    let rules: Vec<_> =
+        found.rules.iter().map(|rule| (rule.rule.as_str(), rule.place.as_str(), rule.of.join(" "))).collect();
+    let expected = [
+        ("desk", "a.toml:1", "operation LastName".to_owned()),
+        ("desk", "b.toml:1", "Email".to_owned()),
+        ("lead", "a.toml:1", "FirstName".to_owned()),
+    ];
+    assert_eq!(rules, expected);
+    desk.close().await;
+}

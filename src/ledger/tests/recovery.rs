@@ -1,7 +1,7 @@
 //! Open changes of a process that is gone, and of one that lost its hold.
 
 use super::*;
-use crate::ledger::Told;
+use crate::ledger::{Told, lease::AtWork};
 
 #[tokio::test]
 async fn i2_an_intent_outlives_a_crash_and_is_taken_over() {
@@ -122,4 +122,22 @@ async fn a_start_and_a_stop_are_on_record() {
     let again = bench.records().await;
     assert_ne!(again[3]["owner"], again[0]["owner"]);
     assert_eq!(bench.sound().await, 0);
+}
+
+#[tokio::test]
+async fn i2_a_change_is_sent_while_it_certainly_is_this_guards() {
+    let bench = Bench::new();
+    let ledger = bench.ledger().await;
+    let intent = intend(&ledger, permit(&bench, 1, "a")).await.ok().unwrap();
+    let Ok(alone) = ledger.clear(intent, &[]).await else { panic!("it is not cleared") };
+    assert!(alone.holds());
+    // As where others could take it over.
+    let mut intent = intend(&ledger, permit(&bench, 2, "b")).await.ok().unwrap();
+    let shared = AtWork::new(bench.clock.clone(), 30_000, false);
+    intent.lease = shared.begin(intent.lease.intent().clone(), shared.until());
+    let Ok(cleared) = ledger.clear(intent, &[]).await else { panic!("it is not cleared") };
+    assert!(cleared.holds());
+    bench.pass(31);
+    assert!(!cleared.holds());
+    assert_eq!(alone.holds(), !testing::is_server());
 }
