@@ -191,3 +191,15 @@ async fn a_freeze_that_is_not_as_its_record_sets_it_is_a_fault_and_never_none() 
         assert_eq!(ledger.freezes().await.unwrap(), [freeze]);
     }
 }
+
+#[tokio::test]
+async fn a_freeze_taken_out_of_the_table_shows_beside_one_that_is_in_force() {
+    let bench = Bench::new();
+    let ledger = bench.ledger().await;
+    let _ = frozen(&ledger).await;
+    ledger.freeze(&FreezeScope::All, "SEC-2", &of_role("Desk", "kim"), &routing()).await.unwrap();
+    ledger.stop().await.unwrap();
+    bench.outsider().await.run("DELETE FROM freezes WHERE seq = 1").await.unwrap();
+    let found = Ledger::verify(&bench.url()).await.unwrap();
+    assert_eq!(found.faults, [("gw-1".to_owned(), 1, Flaw::Thawed)]);
+}

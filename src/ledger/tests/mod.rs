@@ -3,6 +3,7 @@
 mod addresses;
 mod altered;
 mod audit;
+mod beginnings;
 mod chain;
 mod desk;
 mod erasure;
@@ -30,6 +31,7 @@ mod streams;
 mod tamper;
 mod upkeep;
 mod watch;
+mod writer;
 
 use std::time::Duration;
 
