@@ -110,4 +110,13 @@ mod tests {
             assert_ne!(hash, different);
         }
     }
+
+    #[test]
+    fn a_key_in_the_place_of_another_does_not_open() {
+        let seal = Seal::new(vec![("k1".into(), Secret::new(vec![7; 32]))]).unwrap();
+        let [one, other] = ["one", "other"].map(|person| new_person(&seal, person.into()).unwrap().row);
+        let swapped = PersonRow { token: other.token, key: one.key.clone() };
+        assert!(DataKey::open(&seal, &one).is_ok());
+        assert!(DataKey::open(&seal, &swapped).is_err());
+    }
 }

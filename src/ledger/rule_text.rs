@@ -59,4 +59,11 @@ mod tests {
             assert_eq!(text(&files, place), None, "{place}");
         }
     }
+
+    #[test]
+    fn a_line_of_values_begins_no_table() {
+        let rule = "[[allow]]\nhours = [\n[\"07:00\", \"18:00\"],\n]\nid = \"one\"";
+        let files = [("desk.toml".to_owned(), Some(format!("{rule}\n\n[[deny]]\nid = \"two\"\n")))];
+        assert_eq!(text(&files, "desk.toml:1").as_deref(), Some(rule));
+    }
 }

@@ -32,7 +32,7 @@ fn chains(lengths: [u64; 2]) -> Vec<RecordRow> {
 }
 
 /// A chain that goes on from this hash at this record, so many records long; and its head.
-fn going_on(prev: Digest, first: u64, length: u64) -> (Vec<RecordRow>, Head) {
+pub(super) fn going_on(prev: Digest, first: u64, length: u64) -> (Vec<RecordRow>, Head) {
     let mut head = Head { seq: first - 1, hash: prev };
     let mut rows = Vec::new();
     for seq in first..first + length {
@@ -231,7 +231,7 @@ async fn what_is_no_store_is_a_fault() {
 }
 
 /// Records of these kinds in one chain, each with this beside its place; `@N` in it becomes the hash of record N.
-fn of_kinds(records: &[(&str, &str)]) -> Vec<RecordRow> {
+pub(super) fn of_kinds(records: &[(&str, &str)]) -> Vec<RecordRow> {
     let mut rows: Vec<RecordRow> = Vec::new();
     for (seq, (kind, more)) in (1..).zip(records) {
         let mut more = (*more).to_owned();

@@ -204,3 +204,15 @@ async fn a_freeze_is_not_held_by_the_record_of_another() {
     bench.outsider().await.run("UPDATE freezes SET seq = 1 WHERE seq = 2").await.unwrap();
     assert!(ledger.freezes().await.is_err());
 }
+
+#[tokio::test]
+async fn a_freeze_taken_out_of_the_table_shows_beside_one_that_is_in_force() {
+    let bench = Bench::new();
+    let ledger = bench.ledger().await;
+    let _ = frozen(&ledger).await;
+    ledger.freeze(&FreezeScope::All, "SEC-2", &of_role("Desk", "kim"), &routing()).await.unwrap();
+    ledger.stop().await.unwrap();
+    bench.outsider().await.run("DELETE FROM freezes WHERE seq = 1").await.unwrap();
+    let found = Ledger::verify(&bench.url()).await.unwrap();
+    assert_eq!(found.faults, [("gw-1".to_owned(), 1, Flaw::Thawed)]);
+}

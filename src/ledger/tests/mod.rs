@@ -3,6 +3,7 @@
 mod addresses;
 mod altered;
 mod audit;
+mod beginnings;
 mod chain;
 mod desk;
 mod epochs;
@@ -35,6 +36,7 @@ mod takings;
 mod tamper;
 mod upkeep;
 mod watch;
+mod writer;
 
 use std::time::Duration;
 

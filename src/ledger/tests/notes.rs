@@ -162,3 +162,19 @@ async fn a_session_that_could_be_an_address_is_not_shown() {
         assert_eq!(record["caller"]["principal"], "arn:aws:sts::111122223333:assumed-role/IdentityDesk/~");
     }
 }
+
+#[tokio::test]
+async fn what_was_asked_is_of_a_class_and_was_decided_by_a_policy() {
+    let bench = Bench::new();
+    let ledger = bench.ledger().await;
+    let pass = pass(&bench);
+    let policy = pass.policy().hex();
+    let _ = ledger.note(pass);
+    ledger.refuse_ordinary(&refused(Some(1)));
+    ledger.stop().await.unwrap();
+    let records = bench.records().await;
+    let of = |kind: &str| records.iter().find(|record| record["kind"] == kind).unwrap();
+    assert_eq!((&of("ordinary")["class"], &of("ordinary")["policy"]), (&"read".into(), &policy.into()));
+    let (refusal, policy) = (of("refusal"), Digest::of(b"policy").hex());
+    assert_eq!((&refusal["class"], &refusal["policy"]), (&"identity".into(), &policy.into()));
+}

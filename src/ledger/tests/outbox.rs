@@ -199,3 +199,24 @@ async fn o6_deliveries_wait_behind_changes() {
     assert_eq!(reports.join_all().await.len(), 400);
     drop(intent);
 }
+
+#[tokio::test]
+async fn the_courier_waits_until_there_is_something_to_deliver() {
+    let bench = Bench::new();
+    let ledger = bench.ledger().await;
+    let due = ledger.delivery_due();
+    tokio::pin!(due);
+    assert!(tokio::time::timeout(Duration::from_millis(50), &mut due).await.is_err());
+    applied(&bench, &ledger, permit(&bench, 1, "a")).await;
+    tokio::time::timeout(Duration::from_secs(4), due).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_message_that_went_alone_does_not_say_how_many_went_together() {
+    let bench = Bench::new();
+    let ledger = bench.ledger().await;
+    applied(&bench, &ledger, permit(&bench, 1, "a")).await;
+    told(&ledger).await;
+    let delivery = bench.records().await[2]["delivery"].clone();
+    assert_eq!((&delivery["result"], delivery.get("together")), (&"delivered".into(), None));
+}

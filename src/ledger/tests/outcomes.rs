@@ -255,3 +255,37 @@ async fn e10_the_last_change_of_a_user_that_was_closed_is_counted() {
     assert!(latest(1).await > first);
     assert_eq!(latest(2).await, 0, "of another user");
 }
+
+#[tokio::test]
+async fn an_outcome_says_of_what_it_is_and_whether_that_was_sent() {
+    let bench = Bench::new();
+    let ledger = bench.ledger().await;
+    for (n, sent, effect, word) in [
+        (1, Sent::Accepted(answered(200)), Effect::Applied, "accepted"),
+        (2, Sent::Refused(answered(400)), Effect::NotApplied, "refused"),
+        (3, Sent::NotSent("no route".into()), Effect::NotApplied, "not-sent"),
+    ] {
+        let intent = intend(&ledger, permit(&bench, n, "a")).await.ok().unwrap();
+        close(&ledger, intent.sent(sent), bench.finding(effect)).await;
+        let record = bench.records().await.pop().unwrap();
+        assert_eq!((&record["operation"], &record["sent"]), (&"UpdateUserIdentityInfo".into(), &word.into()));
+    }
+}
+
+#[tokio::test]
+async fn a_change_to_what_is_already_there_asks_for_nothing() {
+    let bench = Bench::new();
+    let ledger = bench.ledger().await;
+    let body = r#"{"SecurityProfileIds":["p2"]}"#;
+    let profiles = change("POST", &format!("/users/{INSTANCE}/{}/security-profiles", user(3)), body);
+    let who = (caller(), attempt("c", body), profiles);
+    let profiles = Permit::for_tests(who, seen(3, OLD), Vec::new(), Vec::new(), bench.clock.now());
+    for (permit, nothing) in [
+        (permit_from(&bench, 1, OLD, OLD, "a", Vec::new()), true),
+        (permit(&bench, 2, "b"), false),
+        (profiles, false),
+    ] {
+        let open = intend(&ledger, permit).await.ok().unwrap().sent(Sent::Recovered);
+        assert_eq!(open.asks_for_nothing(), nothing, "{}", open.operation());
+    }
+}

@@ -8,7 +8,7 @@ use super::*;
 use crate::{
     caller::{Arn, Caller, Proof},
     ledger::{Desk, RecordFilter, Unsealed},
-    notice::{ChangedField, Event},
+    notice::{ChangedField, Confirmation, Event, Later, PassedFor},
     policy::{Given, Known},
 };
 
@@ -228,4 +228,53 @@ async fn freezes_sessions_and_what_the_guard_says() {
     }));
     assert_eq!(sealed[4], expected);
     assert!(sealed[4]["proof"].as_str().unwrap().contains("subject@example.net"));
+}
+
+#[tokio::test]
+async fn what_later_reads_showed_beside_a_change() {
+    let bench = Bench::new();
+    let ledger = bench.ledger().await;
+    let intent = intend(&ledger, permit(&bench, 1, "a")).await.ok().unwrap();
+    let finding = Finding { shows: Shows::NotYet, ..bench.finding(Effect::Applied) };
+    let Ok(closed) = ledger.close(intent.sent(Sent::Accepted(answered(200))), finding).await else {
+        panic!("it is not closed")
+    };
+    let went = ChangedField { field: "SecondaryEmail".into(), before: Some(OLD_SECOND.into()), after: None };
+    let found = Confirmation {
+        passed_for: PassedFor::Done,
+        later: Later::Shown,
+        side_effects: vec![went],
+        at: bench.clock.now(),
+    };
+    assert!(ledger.confirm(closed.watch.unwrap(), found).await.is_ok());
+    let all = opened(&bench).await;
+    let (record, sealed) = all.iter().find(|(record, _)| record["kind"] == "confirmation").unwrap();
+    assert_eq!(record["target"]["id"][0], user(1));
+    assert_eq!(*sealed, json!({ "side_effects": { "SecondaryEmail": [OLD_SECOND, null] } }));
+}
+
+#[tokio::test]
+async fn a_refusal_of_a_user_that_is_not_there_yet_keeps_its_name_sealed() {
+    let bench = Bench::new();
+    let ledger = bench.ledger().await;
+    let subject = crate::operation::Subject::Username("newcomer".into());
+    let mut refused = notes::refused(None);
+    refused.target = Some(Target { subject, ..update(1, NEW).target().clone() });
+    ledger.refuse(&refused, Plan::of_refusal(&refused, &routing(), bench.clock.now())).await.unwrap();
+    let (record, sealed) = opened(&bench).await.remove(0);
+    assert_eq!((&record["target"]["id"], &sealed["id"]), (&json!(["~"]), &json!(["newcomer"])));
+}
+
+#[tokio::test]
+async fn why_a_change_was_not_sent() {
+    let bench = Bench::new();
+    let ledger = bench.ledger().await;
+    for (n, sent) in [(1, Sent::NotSent("no route".into())), (2, Sent::Unknown("no route".into()))] {
+        let intent = intend(&ledger, permit(&bench, n, "a")).await.ok().unwrap();
+        close(&ledger, intent.sent(sent), bench.finding(Effect::NotApplied)).await;
+    }
+    let all = opened(&bench).await;
+    let outcomes = all.iter().filter(|(record, _)| record["kind"] == "outcome");
+    let sealed: Vec<_> = outcomes.map(|(_, sealed)| sealed.clone()).collect();
+    assert_eq!(sealed, [json!({ "words": "no route" }), json!({ "words": "no route" })]);
 }

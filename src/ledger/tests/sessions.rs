@@ -84,3 +84,44 @@ async fn the_last_use_of_a_session_is_written_once_a_minute_and_at_the_end() {
     ledger.stop().await.unwrap();
     assert_eq!(used().await, Some(last));
 }
+
+#[tokio::test]
+async fn a_use_that_is_written_is_not_written_again() {
+    let bench = Bench::new();
+    let ledger = bench.opened(LedgerOptions { lease: Duration::from_millis(150), ..bench.options() }).await;
+    let session = issued(&bench, &ledger).await;
+    ledger.session_used(&session);
+    let commits = ledger.stats().commits;
+    bench.pass(61);
+    let mut tries = 0;
+    while ledger.stats().commits == commits {
+        tries += 1;
+        assert!(tries < 1_000);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(bench.outsider().await.read("SELECT used FROM sessions").await.map(|at| at > 0), Some(true));
+    assert_eq!(ledger.inner.shared.uses.take(), None);
+}
+
+#[tokio::test]
+async fn a_use_that_could_not_be_written_is_written_later() {
+    if testing::is_server() {
+        return;
+    }
+    let bench = Bench::new();
+    let ledger = bench.opened(LedgerOptions { lease: Duration::from_millis(150), ..bench.options() }).await;
+    let session = issued(&bench, &ledger).await;
+    ledger.session_used(&session);
+    let at = bench.clock.now().millis();
+    faults::failing(&bench).await;
+    bench.pass(61);
+    let mut tries = 0;
+    while ledger.stats().failures == 0 {
+        tries += 1;
+        assert!(tries < 1_000);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    faults::mended(&bench).await;
+    ledger.stop().await.unwrap();
+    assert_eq!(bench.outsider().await.read("SELECT used FROM sessions").await, Some(at));
+}

@@ -1,7 +1,12 @@
 //! What is streamed: lines as an export has them, chains that are held by one guard at a time, and leave to send.
 
+use std::sync::Arc;
+
 use super::*;
-use crate::ledger::{Grade, Required, Streamed, Uncleared};
+use crate::{
+    ledger::{Grade, Required, Streamed, Uncleared, book::Inner, core::Core},
+    store::Others,
+};
 use tokio::sync::watch;
 
 const SIEM: &str = "siem";
@@ -124,6 +129,7 @@ async fn without_a_stream_that_has_to_take_it_there_is_no_leave_to_send() {
     let ledger = bench.ledger().await;
     let (took, taken) = watch::channel(0);
     let patience = Duration::from_millis(50);
+    assert!(!ledger.is_streamed_first());
     ledger.require(vec![Required { stream: SIEM.into(), patience, taken }]);
     let intent = intend(&ledger, permit(&bench, 1, "a")).await.ok().unwrap();
     assert!(ledger.is_streamed_first());
@@ -165,4 +171,108 @@ async fn of_several_guards_one_takes_over_what_another_left_and_gives_it_back() 
     // What is given back is free at once.
     first.release_stream(SIEM).await.unwrap();
     assert_eq!(names(&second).await.len(), 2);
+}
+
+/// A record of a chain that no guard continues.
+async fn left_behind(bench: &Bench, chain: &str) {
+    let row =
+        format!(r#"{{"v":1,"chain":"{chain}","seq":1,"kind":"reveal","at":"2027-03-12T10:00:00.000Z"}}"#);
+    bench.outsider().await.record(chain, 1, &row).await;
+}
+
+async fn names(ledger: &Ledger) -> Vec<String> {
+    chains(ledger).await.into_iter().map(|(chain, ..)| chain).collect()
+}
+
+/// How many times is written for a look at the chains.
+async fn written(ledger: &Ledger) -> u64 {
+    let before = ledger.stats().commits;
+    chains(ledger).await;
+    ledger.stats().commits - before
+}
+
+#[tokio::test]
+async fn whoever_is_alone_claims_a_chain_once_and_takes_up_what_is_new() {
+    if testing::is_server() {
+        return;
+    }
+    let bench = Bench::new();
+    let ledger = bench.ledger().await;
+    ledger.started(Digest::of(b"policy")).await.unwrap();
+    assert_eq!(written(&ledger).await, 1);
+    let mut other = bench.outsider().await;
+    let until = bench.clock.now().millis() + 60_000;
+    assert_eq!(other.read("SELECT lease_until FROM streams").await, Some(until));
+    bench.pass(45);
+    assert_eq!(written(&ledger).await, 0, "nobody else takes it");
+    for (chain, known) in [("~desk", 2), ("~gone", 3)] {
+        left_behind(&bench, chain).await;
+        assert_eq!(names(&ledger).await.len(), known, "{chain}");
+    }
+    ledger.started(Digest::of(b"policy")).await.unwrap();
+    let ends: Vec<_> =
+        ledger.stream_chains(SIEM).await.unwrap().into_iter().map(|of| (of.chain, of.end)).collect();
+    assert_eq!(ends, [("gw-1".to_owned(), 2), ("~desk".to_owned(), 1), ("~gone".to_owned(), 1)]);
+    ledger.release_stream(SIEM).await.unwrap();
+    assert_eq!(other.read("SELECT COUNT(*) FROM streams WHERE owner IS NOT NULL").await, Some(0));
+    assert_eq!(names(&ledger).await.len(), 3);
+}
+
+/// The same ledger, as where others may share the store.
+fn among_others(bench: &Bench, alone: &Ledger) -> Ledger {
+    let (inner, options) = (&alone.inner, bench.options());
+    let core = Core {
+        chain: Arc::clone(&inner.core.chain),
+        owner: inner.core.owner.clone(),
+        others: Others::MayLive,
+        seal: options.seal,
+        hash: options.hash,
+        clock: options.clock,
+        lease: inner.core.lease,
+        timeout: inner.core.timeout,
+    };
+    let inner = Inner {
+        core: Arc::new(core),
+        shared: Arc::clone(&inner.shared),
+        at_work: inner.at_work.clone(),
+        reader: inner.reader.clone(),
+        requests: inner.requests.clone(),
+        deliveries: inner.deliveries.clone(),
+        notes: inner.notes.clone(),
+        task: std::sync::Mutex::default(),
+    };
+    Ledger { inner: Arc::new(inner) }
+}
+
+#[tokio::test]
+async fn among_others_a_lease_is_renewed_in_time_and_what_is_nobodys_is_taken() {
+    if testing::is_server() {
+        return;
+    }
+    let bench = Bench::new();
+    let alone = bench.ledger().await;
+    let ledger = among_others(&bench, &alone);
+    ledger.started(Digest::of(b"policy")).await.unwrap();
+    left_behind(&bench, "~desk").await;
+    assert_eq!(names(&ledger).await, ["gw-1", "~desk"]);
+    bench.pass(30);
+    assert_eq!(written(&ledger).await, 0, "half of it is left");
+    bench.pass(1);
+    assert_eq!(written(&ledger).await, 1, "less is left");
+    // The own lease ends in a minute. Another's has to be over for as long as clocks may be apart.
+    let mut other = bench.outsider().await;
+    for (sql, claimed) in [
+        (
+            "UPDATE streams SET owner = 'other', lease_until = \
+             (SELECT lease_until - 75000 FROM streams WHERE chain = 'gw-1') WHERE chain = '~desk'",
+            0,
+        ),
+        ("UPDATE streams SET lease_until = lease_until - 1 WHERE chain = '~desk'", 1),
+        ("UPDATE streams SET owner = NULL WHERE chain = '~desk'", 1),
+        ("UPDATE streams SET owner = 'other' WHERE chain = 'gw-1'", 1),
+    ] {
+        other.run(sql).await.unwrap();
+        assert_eq!(written(&ledger).await, claimed, "{sql}");
+        assert_eq!(names(&ledger).await.len(), if claimed == 0 { 1 } else { 2 }, "{sql}");
+    }
 }

@@ -303,3 +303,25 @@ fn i3_a_beginning_is_closed_by_a_later_record_of_its_own_chain_alone() {
     let beyond = SegmentPart { last: LENGTH + 1, ..part };
     assert_eq!(fault(&with("gw-1", Kind::Segment, beyond)), (1, "missing"));
 }
+
+#[test]
+fn i3_a_record_that_was_changed_is_no_witness_against_another_chain() {
+    let mut rows = ledger();
+    // The seventh of the second says where the first one ended.
+    let hash = Digest::of(&rows[6].bytes).hex();
+    let text = String::from_utf8(rows[OF_ONE + 6].bytes.clone()).unwrap();
+    assert!(text.contains(&hash));
+    rows[OF_ONE + 6].bytes = text.replace(&hash, &"0f".repeat(32)).into_bytes();
+    assert_eq!(verified(&rows, &[]).faults, [("gw-2".to_owned(), 7, Flaw::Changed)]);
+}
+
+#[test]
+fn i3_of_two_that_do_not_fit_it_is_not_the_one_that_somebody_saw() {
+    let mut rows = ledger();
+    let before = Digest::of(&rows[OF_ONE - 2].bytes).hex();
+    let text = String::from_utf8(rows[OF_ONE - 1].bytes.clone()).unwrap();
+    rows[OF_ONE - 1].bytes = text.replace(&before, &"0f".repeat(32)).into_bytes();
+    assert_eq!(fault(&verified(&rows, &[])), (LENGTH - 1, "changed"), "which of them, nobody knows");
+    let seen = RecordRef { chain: "gw-1".into(), seq: LENGTH - 1, hash: before };
+    assert_eq!(fault(&verified(&rows, &[seen])), (LENGTH, "changed"));
+}

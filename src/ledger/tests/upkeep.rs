@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    ledger::{DeliveryOutcome, LedgerStats, Reserve},
+    ledger::{DeliveryOutcome, LedgerStats, Reserve, Unclosed},
     policy::Recall,
 };
 
@@ -189,4 +189,121 @@ async fn a_reserve_that_is_begun_shows() {
     let ledger = bench.opened(LedgerOptions { url, ..bench.options() }).await;
     assert!(ledger.started(Digest::of(b"policy")).await.is_err());
     assert_eq!(ledger.stats().reserve, Reserve::Begun);
+}
+
+/// A turn that prunes, and begins whatever else is due.
+async fn turn(ledger: &Ledger) {
+    let before = ledger.stats().commits;
+    until(ledger, |stats| stats.commits > before).await;
+}
+
+#[tokio::test]
+async fn the_end_of_the_chain_is_looked_at_every_ten_minutes() {
+    let bench = Bench::new();
+    let ledger = busy(&bench).await;
+    for _ in 0..2 {
+        ledger.started(Digest::of(b"policy")).await.unwrap();
+    }
+    bench.outsider().await.forge(1, "gw-1", "gw-2").await;
+    bench.pass(599);
+    turn(&ledger).await;
+    for _ in 0..20 {
+        ledger.started(Digest::of(b"policy")).await.unwrap();
+    }
+    assert_eq!(ledger.stats().broken, None, "not yet");
+    bench.pass(1);
+    until(&ledger, |stats| stats.broken.is_some()).await;
+}
+
+#[tokio::test]
+async fn the_end_of_the_chain_is_looked_at_again_and_again() {
+    let bench = Bench::new();
+    let ledger = busy(&bench).await;
+    for _ in 0..2 {
+        ledger.started(Digest::of(b"policy")).await.unwrap();
+        bench.pass(601);
+        turn(&ledger).await;
+    }
+    bench.outsider().await.forge(1, "gw-1", "gw-2").await;
+    bench.pass(601);
+    until(&ledger, |stats| stats.broken.is_some()).await;
+}
+
+#[tokio::test]
+async fn much_is_forgotten_with_pauses_and_as_long_as_that_takes_it_is_said() {
+    if testing::is_server() {
+        return;
+    }
+    let bench = Bench::new();
+    let ledger = busy(&bench).await;
+    let mut other = bench.outsider().await;
+    let sql = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500) \
+         INSERT INTO said (key, at) SELECT 'k' || i, 0 FROM n";
+    other.run(sql).await.unwrap();
+    assert!(!ledger.is_forgetting());
+    let begun = std::time::Instant::now();
+    bench.pass(61);
+    turn(&ledger).await;
+    assert!(ledger.is_forgetting());
+    until_none(&mut other, "SELECT count(*) FROM said").await;
+    // Twelve pauses of a tenth of a second.
+    assert!(begun.elapsed() >= Duration::from_millis(1_200), "{:?}", begun.elapsed());
+    let mut tries = 0;
+    while ledger.is_forgetting() {
+        tries += 1;
+        assert!(tries < 500);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
+async fn i3_a_first_record_that_follows_from_another_is_not_closed() {
+    let bench = Bench::new();
+    let ledger = bench.ledger().await;
+    ledger.started(Digest::of(b"policy")).await.unwrap();
+    bench.pass(1);
+    ledger.started(Digest::of(b"policy")).await.unwrap();
+    ledger.retain(Duration::from_millis(1));
+    bench.outsider().await.forge(1, "\"prev\":\"0", "\"prev\":\"1").await;
+    let why = ledger.close_old(bench.directory.path()).await.unwrap_err();
+    assert!(matches!(why, Unclosed::Broken(1, _)), "{why}");
+}
+
+#[tokio::test]
+async fn a_start_says_where_the_chains_end_and_a_new_policy_does_not() {
+    let bench = Bench::new();
+    let ledger = bench.ledger().await;
+    ledger.started(Digest::of(b"policy")).await.unwrap();
+    ledger.in_force(Digest::of(b"another")).await.unwrap();
+    ledger.started(Digest::of(b"another")).await.unwrap();
+    let records = bench.records().await;
+    assert_eq!((&records[1]["kind"], records[1].get("heads")), (&"policy".into(), None));
+    assert_eq!((&records[2]["kind"], &records[2]["heads"][0]["seq"]), (&"start".into(), &2.into()));
+}
+
+#[tokio::test]
+async fn nothing_is_closed_where_records_stay_for_ever() {
+    let bench = Bench::new();
+    let ledger = bench.ledger().await;
+    for _ in 0..2 {
+        ledger.started(Digest::of(b"policy")).await.unwrap();
+        bench.pass(1);
+    }
+    assert_eq!(ledger.close_old(bench.directory.path()).await.unwrap(), None);
+    ledger.retain(Duration::from_millis(1));
+    assert_eq!(ledger.close_old(bench.directory.path()).await.unwrap().map(|segment| segment.last), Some(1));
+}
+
+#[tokio::test]
+async fn a_lease_is_renewed_before_it_runs_out() {
+    let bench = Bench::new();
+    let ledger = bench.opened(LedgerOptions { lease: Duration::from_secs(6), ..bench.options() }).await;
+    let intent = intend(&ledger, permit(&bench, 1, "a")).await.ok().unwrap();
+    let renewed = async {
+        for _ in 0..2 {
+            turn(&ledger).await;
+        }
+    };
+    assert!(tokio::time::timeout(Duration::from_secs(8), renewed).await.is_ok(), "every third of it");
+    drop(intent);
 }

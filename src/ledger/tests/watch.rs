@@ -126,6 +126,7 @@ async fn a_watch_outlives_a_crash_and_its_notices_with_it() {
     let ledger = bench.ledger().await;
     let watch = not_shown_yet(&bench, &ledger, 1, "a").await;
     let since = watch.since();
+    assert_eq!(since, bench.clock.now().millis());
     assert_eq!(told(&ledger).await.len(), 4);
     ledger.crash().await;
     bench.gone();

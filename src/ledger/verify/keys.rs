@@ -51,3 +51,46 @@ impl Verifier {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{secret::Digest, store::RecordRow};
+
+    /// The first record of a chain, with this beside its place.
+    fn first(chain: &str, more: &str) -> RecordRow {
+        let prev = "0".repeat(64);
+        let bytes = format!(r#"{{"v":1,"chain":"{chain}","seq":1,"prev":"{prev}","kind":"intent"{more}}}"#);
+        RecordRow { chain: chain.into(), seq: 1, bytes: bytes.into_bytes() }
+    }
+
+    /// What is wrong with a record sealed for somebody, with the keys that are there before it is read and after that.
+    fn found(verifier: Verifier, before: &[&str], after: &[&str]) -> Vec<(String, u64, Flaw)> {
+        let names = |all: &[&str]| all.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let mut verifier = verifier.having(Some(&names(before)));
+        verifier.record(&first("gw-1", r#","inputs":{"person":"mary"}"#));
+        verifier.unopenable(&names(after));
+        verifier.finish().faults
+    }
+
+    fn missed() -> Vec<(String, u64, Flaw)> {
+        vec![("gw-1".into(), 1, Flaw::NoKey)]
+    }
+
+    #[test]
+    fn a_key_that_comes_or_is_erased_while_records_are_read_is_not_missed() {
+        assert_eq!(found(Verifier::default(), &["kim"], &["kim"]), missed());
+        assert_eq!(found(Verifier::default(), &["mary"], &[]), []);
+        assert_eq!(found(Verifier::default(), &[], &["mary"]), []);
+    }
+
+    #[test]
+    fn no_key_is_missed_whose_erasure_may_be_in_a_segment_of_the_desk() {
+        let mut whole = Verifier::default();
+        whole.record(&first(CHAIN, ""));
+        assert_eq!(found(whole, &[], &[]), missed());
+        let mut behind = Verifier::default();
+        behind.after(CHAIN, 4, Digest::of(b"4"));
+        assert_eq!(found(behind, &[], &[]), []);
+    }
+}

@@ -316,3 +316,46 @@ impl Error for ProofFault {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The row of `gw-1` with this number, and what is written in it: chain, number, the hash before it.
+    fn row(seq: i64, (chain, said, prev): (&str, u64, Digest)) -> RecordRow {
+        let prev = prev.hex();
+        let bytes = format!(r#"{{"v":1,"chain":"{chain}","seq":{said},"prev":"{prev}","kind":"ordinary"}}"#);
+        RecordRow { chain: "gw-1".into(), seq, bytes: bytes.into_bytes() }
+    }
+
+    #[test]
+    fn what_is_left_of_a_segment_is_one_record_of_the_chain_after_another() {
+        let nothing = Digest::from_bytes([0; 32]);
+        let third = row(3, ("gw-1", 3, nothing));
+        let hash = Digest::of(&third.bytes);
+        let closed = || Closed { end: 5, hash: String::new(), left: None };
+        let begins = |row: &RecordRow| closed().next(row).is_ok();
+        assert!(begins(&third));
+        assert!(!begins(&row(3, ("gw-2", 3, nothing))), "of another chain");
+        assert!(!begins(&row(3, ("gw-1", 4, nothing))), "in the place of another");
+        let follows = |row: &RecordRow| {
+            let mut closed = closed();
+            closed.next(&third).unwrap();
+            closed.next(row).is_ok()
+        };
+        assert!(follows(&row(4, ("gw-1", 4, hash))));
+        assert!(!follows(&row(4, ("gw-1", 4, nothing))), "behind another");
+        assert!(!follows(&row(5, ("gw-1", 5, hash))), "one is missing");
+        assert!(!follows(&row(4, ("gw-2", 4, hash))), "of another chain");
+    }
+
+    #[test]
+    fn the_last_one_that_is_left_is_that_of_the_segment() {
+        let hash = Digest::of(b"the last");
+        let flaw = |left| Closed { end: 5, hash: hash.hex(), left }.flaw();
+        assert_eq!(flaw(None), None);
+        assert_eq!(flaw(Some((5, hash))), None);
+        assert_eq!(flaw(Some((5, Digest::of(b"another")))), Some((5, Flaw::Changed)));
+        assert_eq!(flaw(Some((3, hash))), Some((4, Flaw::Missing)));
+    }
+}
