@@ -10,7 +10,8 @@ use flate2::{Compression, write::GzEncoder};
 
 use super::*;
 use crate::{
-    ledger::{Desk, Evidence, Flaw, HeadsFault, Known, ProofFault, Verification},
+    ledger::{Desk, Evidence, Flaw, HeadsFault, HeadsLine, Known, ProofFault, Verification},
+    notice::RecordRef,
     store::testing::Outsider,
 };
 
@@ -242,4 +243,13 @@ async fn heads_that_nobody_took_show_until_somebody_does() {
     assert_eq!(unkept(), (true, 2));
     ledger.heads_were_kept(true);
     assert_eq!(unkept(), (false, 2));
+}
+
+#[test]
+fn a_line_ends_with_the_record_that_was_written_last() {
+    let record = |chain: &str, seq: u64| RecordRef { chain: chain.into(), seq, hash: "0f".repeat(32) };
+    let line = HeadsLine::of(0, "gw-1", vec![record("gw-1", 3), record("gw-2", 7)]);
+    let line = line.ending(record("gw-2", 8));
+    assert_eq!(line.heads, [record("gw-1", 3), record("gw-2", 8)]);
+    assert_eq!(line.ending(record("~desk", 1)).heads[2], record("~desk", 1));
 }
