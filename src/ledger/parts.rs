@@ -384,6 +384,7 @@ mod tests {
         for name in ["kim", "kim-lee-of-the-identity-desk", "kim.lee@example.com", "1234567890123456789"] {
             assert!(!is_plain("queue", name), "{name}");
         }
+        assert!(is_plain("user", "kim") && is_plain("user", "1"), "Connect gave it");
         assert!(!is_plain("queue", "kim.lee.2@example.com"), "as long as an id, with a digit");
         assert!(!is_plain("queue", &"1".repeat(257)));
         assert!(is_plain("resource", "arn:aws:connect:us-east-1:111122223333:instance/i"));

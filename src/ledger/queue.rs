@@ -365,6 +365,9 @@ mod tests {
         asked.now();
         assert!(asked.within(Duration::from_mins(1)));
         assert!(!asked.within(Duration::ZERO));
+        let long_ago = Instant::now().checked_sub(Duration::from_mins(2)).unwrap();
+        let asked = Asked { since: long_ago, millis: AtomicU64::new(1) };
+        assert!(!asked.within(Duration::from_mins(1)) && asked.within(Duration::from_mins(3)));
     }
 
     #[test]

@@ -253,3 +253,26 @@ fn a_line_ends_with_the_record_that_was_written_last() {
     assert_eq!(line.heads, [record("gw-1", 3), record("gw-2", 8)]);
     assert_eq!(line.ending(record("~desk", 1)).heads[2], record("~desk", 1));
 }
+
+#[tokio::test]
+async fn i4_an_export_shows_who_took_the_store_as_well() {
+    if testing::is_server() {
+        return;
+    }
+    let bench = Bench::new();
+    let (own, _) = put_back(&bench).await;
+    let (hash, export) =
+        (HashKey::new(&Secret::new(vec![9; 32])), bench.directory.path().join("export.jsonl"));
+    let found = async |path: &Path| {
+        Ledger::export(&bench.url(), path, &bench.clock).await.unwrap();
+        Ledger::prove(&Evidence::Export(path.to_owned()), known(&[&own]), None).await.unwrap()
+    };
+    assert!(is_cut(&found(&export).await));
+    let desk = desk(&bench).await;
+    let line = desk.accept(&hash, &known(&[&own]), "the disk was lost", &operator()).await.unwrap();
+    desk.close().await;
+    line.append(&own).unwrap();
+    let found = found(&export).await;
+    assert_eq!((found.faults, found.takings.len()), (Vec::new(), 1));
+    assert!(found.takings[0].believed);
+}

@@ -289,3 +289,16 @@ async fn a_change_to_what_is_already_there_asks_for_nothing() {
         assert_eq!(open.asks_for_nothing(), nothing, "{}", open.operation());
     }
 }
+
+#[tokio::test]
+async fn one_of_which_nothing_is_known_says_until_when_it_is_looked_at() {
+    let bench = Bench::new();
+    let ledger = bench.ledger().await;
+    let intent = intend(&ledger, permit(&bench, 1, "a")).await.ok().unwrap();
+    let open = intent.sent(Sent::Unknown("reset".into()));
+    let _ = ledger.unknown(&open, bench.clock.now()).await.unwrap();
+    close(&ledger, open, bench.finding(Effect::InferredApplied)).await;
+    let records = bench.records().await;
+    assert_eq!(records[1]["lease_until"], "2027-03-12T10:00:30.000Z");
+    assert_eq!(records[2].get("lease_until"), None);
+}

@@ -325,3 +325,15 @@ fn i3_of_two_that_do_not_fit_it_is_not_the_one_that_somebody_saw() {
     let seen = RecordRef { chain: "gw-1".into(), seq: LENGTH - 1, hash: before };
     assert_eq!(fault(&verified(&rows, &[seen])), (LENGTH, "changed"));
 }
+
+#[test]
+fn i3_a_record_that_was_not_changed_is_a_witness_whatever_else_of_its_chain_was() {
+    let mut rows = ledger();
+    let text = String::from_utf8(rows[OF_ONE + 7].bytes.clone()).unwrap();
+    rows[OF_ONE + 7].bytes = text.replace("op8", "op9").into_bytes();
+    // The fourteenth of the second saw the first one as long.
+    rows.drain(10..OF_ONE);
+    let found = verified(&rows, &[]);
+    assert_eq!(fault(&found), (11, "cut"));
+    assert_eq!(found.faults[1], ("gw-2".to_owned(), 8, Flaw::Changed));
+}

@@ -16,6 +16,13 @@ async fn until(ledger: &Ledger, is: impl Fn(&LedgerStats) -> bool) {
     }
 }
 
+/// Two records: the turn that comes at once, and takes along whatever waits, is over behind them.
+async fn after_the_first_turn(ledger: &Ledger) {
+    for _ in 0..2 {
+        ledger.started(Digest::of(b"policy")).await.unwrap();
+    }
+}
+
 fn stranger(last: u8) -> Stranger {
     Stranger { source: [192, 0, 2, last].into(), code: "signature" }
 }
@@ -61,19 +68,28 @@ async fn a_record_that_somebody_waits_for_takes_sixteen_deliveries_along_and_no_
     }
     let bench = Bench::new();
     let ledger = bench.ledger().await;
-    ledger.started(Digest::of(b"policy")).await.unwrap();
+    after_the_first_turn(&ledger).await;
     assert_eq!(at_once(&ledger, 16).await, 1);
     assert_eq!(at_once(&ledger, 17).await, 2);
 }
 
 #[tokio::test]
-async fn a_transaction_takes_256_records_and_no_more() {
+async fn a_transaction_takes_256_records_and_as_many_notes_and_no_more() {
     if testing::is_server() {
         return;
     }
     let bench = Bench::new();
     let ledger = bench.ledger().await;
-    ledger.started(Digest::of(b"policy")).await.unwrap();
+    after_the_first_turn(&ledger).await;
+    for (count, transactions) in [(256, 1), (257, 2)] {
+        let (commits, seq) = (ledger.stats().commits, ledger.stats().seq);
+        for _ in 0..count {
+            ledger.refuse_ordinary(&notes::refused(None));
+        }
+        ledger.started(Digest::of(b"policy")).await.unwrap();
+        until(&ledger, |stats| stats.seq == seq + count + 1).await;
+        assert_eq!(ledger.stats().commits - commits, transactions, "{count} notes");
+    }
     for (records, transactions) in [(256, 1), (257, 2)] {
         let commits = ledger.stats().commits;
         let mut all = JoinSet::new();
@@ -90,10 +106,7 @@ async fn a_transaction_takes_256_records_and_no_more() {
 async fn notes_are_collected_for_a_moment() {
     let bench = Bench::new();
     let ledger = bench.ledger().await;
-    // A turn takes notes along: the first one is over behind these.
-    for _ in 0..2 {
-        ledger.started(Digest::of(b"policy")).await.unwrap();
-    }
+    after_the_first_turn(&ledger).await;
     let begun = Instant::now();
     ledger.refuse_ordinary(&notes::refused(Some(1)));
     until(&ledger, |stats| stats.seq == 3).await;
@@ -106,6 +119,7 @@ async fn the_writer_is_woken_when_half_of_the_places_for_notes_are_taken() {
     let ledger = bench.opened(LedgerOptions { queue: 10, ..bench.options() }).await;
     for n in 1..=5 {
         ledger.refuse_ordinary(&notes::refused(Some(n)));
+        assert_eq!(ledger.stats().waiting, n as usize);
         let mut crowded = pin!(ledger.inner.shared.crowded.notified());
         assert_eq!(crowded.as_mut().enable(), n == 5, "{n} of 10");
     }
