@@ -1,5 +1,7 @@
 //! Several guards on one store. Where the tests have files there is one guard only, and nothing to be seen.
 
+use std::path::Path;
+
 use super::*;
 use crate::{
     ledger::{Reserve, Told},
@@ -227,4 +229,33 @@ async fn i1_a_full_server_records_what_was_begun_and_begins_nothing() {
     }
     assert!(intend(&one, permit(&bench, 3, "c")).await.is_ok());
     assert_eq!(bench.sound().await, 2);
+}
+
+#[tokio::test]
+async fn i4_what_left_for_a_segment_while_nobody_kept_heads_is_not_missed() {
+    let bench = Bench::new();
+    let Some((one, other)) = two(&bench).await else { return };
+    let in_folder = |name: &str| bench.directory.path().join(name);
+    let (early, late) = (in_folder("early.jsonl"), in_folder("late.jsonl"));
+    for path in [&early, &late] {
+        for _ in 0..2 {
+            one.started(Digest::of(b"policy")).await.unwrap();
+        }
+        one.heads_line().await.unwrap().append(path).unwrap();
+    }
+    one.started(Digest::of(b"policy")).await.unwrap();
+    assert_eq!(one.head().seq, 5);
+    let seen = async |path: &Path| {
+        let broken = other.is_as_seen(&kept::known(&[path])).await.unwrap();
+        broken.map(|broken| (broken.chain, broken.seq))
+    };
+    assert_eq!((seen(&early).await, seen(&late).await), (None, None));
+    let mut outsider = bench.outsider().await;
+    let sql =
+        "ALTER TABLE records DISABLE TRIGGER USER; DELETE FROM records WHERE chain = 'gw-1' AND seq < 4";
+    outsider.run(sql).await.unwrap();
+    assert_eq!((seen(&early).await, seen(&late).await), (None, None), "it begins after what was seen early");
+    // From the middle nothing is closed.
+    outsider.run("UPDATE records SET seq = 3 WHERE chain = 'gw-1' AND seq = 4").await.unwrap();
+    assert_eq!(seen(&late).await, Some(("gw-1".into(), 4)));
 }

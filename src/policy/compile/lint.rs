@@ -45,23 +45,27 @@ fn same(draft: &Draft, faults: &mut Faults) {
     }
 }
 
-/// What rules that are the same have in common, in order and short.
+/// What rules that are the same have in common, in order: nearly all of them, or many rules that differ a little would be
+/// compared with each other.
 fn outline(allow: &Allow) -> String {
-    let sorted = |set: &std::collections::HashSet<String>| set.iter().collect::<BTreeSet<_>>().len();
-    let scope = &allow.scope;
-    let first: BTreeSet<&String> = scope.callers.exact.iter().collect();
-    let user: BTreeSet<&String> = scope.users.exact.iter().chain(&scope.user_ids).collect();
-    let domains =
-        allow.binding.as_ref().and_then(|binding| binding.domains().map(|domains| domains.join(",")));
-    format!(
-        "{:?} {:?} {} {:?} {:?} {:?}",
-        first,
-        scope.actions,
-        sorted(&scope.instances),
-        user,
-        allow.fields,
-        domains
-    )
+    let Allow {
+        rule: _, scope, fields, remove, binding, plus, restore, usernames, grants, permissions, ..
+    } = allow;
+    let Allow { members, password, protected, quota, own, ticket, mode, .. } = allow;
+    let Scope { callers, actions, instances, users, user_ids, conditions } = scope;
+    let binding = match binding {
+        None => String::new(),
+        Some(Binding::From(template)) => format!("{template:?}"),
+        Some(Binding::Directory(directory)) => directory.name.clone(),
+        Some(Binding::AnyIn(domains)) => format!("{domains:?}"),
+    };
+    let sets =
+        [&callers.exact, instances, &users.exact, user_ids, &usernames.exact, grants, permissions, members];
+    let sets = sets.map(|set| set.iter().collect::<BTreeSet<_>>());
+    let patterns = (&callers.roles, &users.patterns, &usernames.patterns);
+    let texts = (binding, plus, protected, own);
+    let switches = (restore, password, quota, ticket, mode);
+    format!("{sets:?} {patterns:?} {actions:?} {conditions:?} {fields:?} {remove:?} {texts:?} {switches:?}")
 }
 
 fn is_same(one: &Allow, other: &Allow) -> bool {
