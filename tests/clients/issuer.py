@@ -3,6 +3,7 @@
 import json
 import ssl
 import subprocess
+import threading
 import urllib.parse
 import urllib.request
 from typing import Any
@@ -14,6 +15,8 @@ AUDIENCE = "https://guard.example.com"
 # The client that tokens are given to: what a pod's service account is in a cluster.
 SUBJECT = "system:serviceaccount:desk:api"
 SECRET = "a secret of the client with oidc-provider"
+# Seconds for a word of the server.
+PATIENCE = 60
 
 
 class Issuer:
@@ -98,5 +101,9 @@ class Issuer:
 
     def _says(self, word: str) -> None:
         assert self._process.stdout is not None
+        # Node.js has been seen to hang at its start, on a busy machine.
+        impatient = threading.Timer(PATIENCE, self._process.kill)
+        impatient.start()
         said = self._process.stdout.readline()
+        impatient.cancel()
         assert said == f"{word}\n", f"oidc-provider says {said!r}"

@@ -3,6 +3,7 @@
 import logging
 import multiprocessing
 import os
+import signal
 import sys
 import time
 import traceback
@@ -18,6 +19,8 @@ from typing import Any
 AT_ONCE = min(8, 2 * (os.cpu_count() or 1) + 2)
 # So many that failed run once more, alone. More failures than this are no accident of a busy machine.
 FEW = 5
+# The longest that one test may take: twice what the longest takes on a busy machine. What waits for ever has failed.
+LONGEST = 1200
 
 
 @dataclass(frozen=True)
@@ -56,11 +59,22 @@ class Faults(unittest.TestResult):
         self.found.append(f"skipped: {reason}")  # no test skips itself
 
 
+class OutOfTime(Exception):
+    """A test took too long."""
+
+
+def out_of_time(*_: object) -> None:
+    raise OutOfTime(f"not over after {LONGEST} s")
+
+
 def run(test_id: str) -> Outcome:
     """Runs one test."""
     [test] = tests(unittest.defaultTestLoader.loadTestsFromName(test_id))
     faults, begun = Faults(), time.monotonic()
+    signal.signal(signal.SIGALRM, out_of_time)
+    signal.alarm(LONGEST)
     test.run(faults)
+    signal.alarm(0)
     return Outcome(name(test_id), time.monotonic() - begun, faults.found)
 
 
