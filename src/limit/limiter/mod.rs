@@ -3,8 +3,9 @@
 //!
 //! Three things keep polling from starving changes, for the reads without which no change can be decided
 //! ([`GUARD_READS`]): one caller may use only a share of Connect's rate for them; all ordinary requests together never
-//! take the last cells ([`LEFT_FOR_CHANGES`]); and a change takes all its cells at once. So at Connect's default rate a
-//! change that nothing but polling stands in the way of has its two reads of the user within one second.
+//! take the last cells ([`LEFT_FOR_CHANGES`](state::LEFT_FOR_CHANGES)); and a change takes all its cells at once. So at
+//! Connect's default rate a change that nothing but polling stands in the way of has its two reads of the user within one
+//! second.
 
 mod state;
 

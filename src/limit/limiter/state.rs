@@ -10,7 +10,7 @@ use super::super::{
 };
 
 /// Cells of a guard's read that ordinary requests leave: a change reads its user before and after.
-const LEFT_FOR_CHANGES: u32 = 2;
+pub(super) const LEFT_FOR_CHANGES: u32 = 2;
 
 /// How long a caller is sent away whose share is nothing.
 pub(super) const NO_SHARE_WAIT: Duration = Duration::from_mins(1);

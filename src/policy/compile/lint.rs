@@ -29,29 +29,42 @@ pub(super) fn lint(draft: &Draft, faults: &mut Faults) {
 
 /// Allow rules that differ in nothing but id and place (F7).
 fn same(draft: &Draft, faults: &mut Faults) {
-    let mut known: HashMap<String, Vec<&Allow>> = HashMap::new();
+    let mut known: HashMap<String, &Allow> = HashMap::new();
     for placed in &draft.allow {
         let allow = &placed.what;
-        let others = known.entry(outline(allow)).or_default();
-        match others.iter().find(|other| is_same(allow, other)) {
-            None => others.push(allow),
-            Some(other) => warn(
+        let other = *known.entry(said(allow)).or_insert(allow);
+        if !std::ptr::eq(other, allow) {
+            warn(
                 placed,
                 faults,
                 format!("`{}` says the same as `{}`", allow.rule.id, other.rule.id),
                 format!("remove one of them; the other is at {}", other.rule.place),
-            ),
+            );
         }
     }
 }
 
-/// What rules that are the same have in common, in order: nearly all of them, or many rules that differ a little would be
-/// compared with each other.
-fn outline(allow: &Allow) -> String {
+/// All that a rule says, but for its id and place, in one order.
+fn said(allow: &Allow) -> String {
     let Allow {
-        rule: _, scope, fields, remove, binding, plus, restore, usernames, grants, permissions, ..
+        rule: _,
+        scope,
+        fields,
+        remove,
+        binding,
+        plus,
+        restore,
+        usernames,
+        grants,
+        permissions,
+        members,
+        password,
+        protected,
+        quota,
+        own,
+        ticket,
+        mode,
     } = allow;
-    let Allow { members, password, protected, quota, own, ticket, mode, .. } = allow;
     let Scope { callers, actions, instances, users, user_ids, conditions } = scope;
     let binding = match binding {
         None => String::new(),
@@ -66,11 +79,6 @@ fn outline(allow: &Allow) -> String {
     let texts = (binding, plus, protected, own);
     let switches = (restore, password, quota, ticket, mode);
     format!("{sets:?} {patterns:?} {actions:?} {conditions:?} {fields:?} {remove:?} {texts:?} {switches:?}")
-}
-
-fn is_same(one: &Allow, other: &Allow) -> bool {
-    let other = Allow { rule: one.rule.clone(), ..other.clone() };
-    *one == other
 }
 
 /// Allow rules that a deny without conditions covers wholly.

@@ -339,7 +339,14 @@ fn a_change_rests_on_the_files_that_bound_its_addresses() {
         modified: at(NOON),
     };
     let directories = vec![file("hr"), file("it")];
-    let policy = compile(&PolicyFiles { directories, ..files(&rules.each_ref().map(String::as_str)) });
+    let both = PolicyFiles { directories, ..files(&rules.each_ref().map(String::as_str)) };
+    // One that no rule uses is worth a warning.
+    let one =
+        PolicyFiles { directories: both.directories.clone(), ..files(&[&rules[0], &rules[2], &rules[3]]) };
+    let (_, worth) = Policy::compile(&one, at(NOON)).unwrap();
+    assert!(worth.plain().contains("warning: no rule uses the directory `it`"), "{}", worth.plain());
+    assert_eq!(Policy::compile(&both, at(NOON)).unwrap().1.plain(), "");
+    let policy = compile(&both);
     let rests_on = |wanted: &[(Field, &str)]| allowed(&policy, &update(wanted)).basis.directory;
     let (first, second) =
         ((Field::Email, "mary@hr.example.com"), (Field::SecondaryEmail, "mary@it.example.com"));
