@@ -15,7 +15,7 @@ use crate::{
     ledger::{Earlier, Recorded, Unintended},
     limit::{Admitted, Limited},
     notice::Plan,
-    operation::{Look, Route, Unrecognised, Why, recognise},
+    operation::{Class, Look, Unrecognised, Why, recognise},
     policy::{Code, Given, Next, Refusal, Refused, Undecided, screen},
     secret::Digest,
     upstream::Unseen,
@@ -67,7 +67,7 @@ impl Guard {
                 .map_err(|unrecognised| Unscreened::Unrecognised(Box::new(unrecognised)))?;
             line.operation = Some(asked.operation().route().operation);
             line.class = Some(asked.operation().class());
-            if asked.operation().class().is_guarded() {
+            if is_on_record(Some(asked.operation().class())) {
                 self.limiter.may_be_refused(asked.caller()).map_err(Unscreened::Limited)?;
             }
             screen(&policy, asked, now).map_err(Unscreened::Refused)
@@ -198,7 +198,7 @@ impl Guard {
     /// either way, and no refusal goes unrecorded.
     async fn refused(&self, refused: Box<Refused>, spent: &Spent) -> Stop {
         self.limiter.refused(&refused.caller);
-        if !is_on_record(refused.route) {
+        if !is_on_record(refused.class) {
             self.ledger.refuse_ordinary(&refused);
             return Stop::Refused(refused);
         }
@@ -217,9 +217,10 @@ impl Guard {
 
     /// Writes down what an authenticated caller asked for in vain before any rule was looked at.
     async fn unrecognised(&self, unrecognised: Unrecognised, policy: Digest, line: &mut Line) -> Stop {
+        let class = unrecognised.route.map(|route| route.class);
         line.operation = unrecognised.route.map(|route| route.operation);
-        line.class = unrecognised.route.map(|route| route.class);
-        if is_on_record(unrecognised.route)
+        line.class = class;
+        if is_on_record(class)
             && let Err(limited) = self.limiter.may_be_refused(&unrecognised.caller)
         {
             return Stop::Limited(limited);
@@ -237,6 +238,7 @@ impl Guard {
         let refused = Box::new(Refused {
             caller: unrecognised.caller.clone(),
             route: unrecognised.route,
+            class,
             target: None,
             asked: Vec::new(),
             given: Given::default(),
@@ -260,9 +262,9 @@ enum Unscreened {
     Refused(Box<Refused>),
 }
 
-/// Whether a refusal is a record of its own. Those of reads and ordinary writes are counted.
-fn is_on_record(route: Option<&Route>) -> bool {
-    route.is_none_or(|route| route.class.is_guarded())
+/// Whether a refusal is on disk before it is given. Those of reads and ordinary writes are queued, as what is allowed of them is.
+fn is_on_record(class: Option<Class>) -> bool {
+    class.is_none_or(Class::is_guarded)
 }
 
 /// The reads of users that a change needs, to be reserved with it: the one before and the one after.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     caller::Caller,
-    operation::{Field, Ordinary, Target},
+    operation::{Class, Field, Ordinary, Route, Target},
     policy::{Permit, Refused},
     store::{Append, Compose, Composed, Misfit, Op, Place, Step, Weight},
 };
@@ -79,7 +79,7 @@ pub(super) fn ordinary(core: &Arc<Core>, permit: &Permit<Ordinary>, now: i64) ->
     let body = Body {
         policy: Some(permit.policy().hex()),
         basis: Some(parts::basis(permit.basis())),
-        ..who(permit.caller(), Some(operation.target()), Some(operation.route()))
+        ..who(permit.caller(), Some(operation.target()), Some(operation.route()), Some(operation.class()))
     };
     note(core, now, Kind::Ordinary, body)
 }
@@ -96,7 +96,7 @@ fn said(refused: &Refused) -> (Body, Inputs) {
     let body = Body {
         policy: Some(refused.policy.hex()),
         refusal: Some(parts::refusal(&refused.refusal)),
-        ..who(&refused.caller, refused.target.as_ref(), refused.route)
+        ..who(&refused.caller, refused.target.as_ref(), refused.route, refused.class)
     };
     let asked = |(field, value): &(Field, Option<String>)| (field.name().to_owned(), value.clone());
     let inputs = Inputs {
@@ -113,13 +113,18 @@ fn said(refused: &Refused) -> (Body, Inputs) {
     (body, inputs)
 }
 
-fn who(caller: &Caller, target: Option<&Target>, route: Option<&'static crate::operation::Route>) -> Body {
+fn who(
+    caller: &Caller,
+    target: Option<&Target>,
+    route: Option<&'static Route>,
+    class: Option<Class>,
+) -> Body {
     Body {
         request: Some(parts::request(caller)),
         caller: Some(parts::caller(caller)),
         target: target.map(|target| parts::target(target).0),
         operation: route.map(|route| route.operation.into()),
-        class: route.map(|route| parts::class(route.class).into()),
+        class: class.map(|class| parts::class(class).into()),
         ..Body::default()
     }
 }

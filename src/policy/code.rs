@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use crate::{
     caller::Caller,
-    operation::{Field, Route, Target, User},
+    operation::{Class, Field, Route, Target, User},
     secret::Digest,
     wire::ErrorType,
 };
@@ -73,6 +73,9 @@ pub struct Refused {
     pub caller: Caller,
     /// For which operation; none when it is unknown.
     pub route: Option<&'static Route>,
+    /// The class of this request: its route's, but for tagging what is neither a user nor a security profile. None when the
+    /// operation is unknown.
+    pub class: Option<Class>,
     /// Of what; none when it is unknown.
     pub target: Option<Target>,
     /// Fields that were asked for, with the values asked: sealed in the record.

@@ -63,6 +63,7 @@ pub fn screen(policy: &Arc<Policy>, asked: Asked, now: Now) -> Result<Screened, 
             Err(Box::new(Refused {
                 caller,
                 route: Some(operation.route()),
+                class: Some(operation.class()),
                 target: Some(operation.target().clone()),
                 asked: values,
                 given,
@@ -192,6 +193,7 @@ impl Undecided {
         let (asked, given) = (asked_values(&question), given(&question));
         Box::new(Refused {
             route: Some(self.change.route()),
+            class: Some(self.change.class()),
             target: Some(self.change.target().clone()),
             asked,
             given,

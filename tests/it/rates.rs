@@ -165,6 +165,36 @@ async fn who_is_refused_without_end_fills_no_ledger() {
     assert_eq!(guard.stage.connect.updates().len(), 1);
 }
 
+/// Tagging a queue is a write, though tagging a user is a change: nothing of its refusals is sealed, told or charged to the rate
+/// of refused changes.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_tags_a_queue_in_vain_is_refused_a_write() {
+    let guard = Running::with(tight("refusals", "refusals = { per_second = 0.01, burst = 5 }", 1)).await;
+    let help = guard.caller("HelpDesk");
+    let tags = |what: &str| {
+        let arn = format!("arn:aws:connect:us-east-1:111122223333:instance/{INSTANCE}/{what}");
+        let path = format!("/tags/{}", arn.replace(':', "%3A").replace('/', "%2F"));
+        Request::new("POST", &path, br#"{"tags":{"team":"north"}}"#)
+    };
+    for _ in 0..10 {
+        assert_eq!(help.send(&tags("queue/q-1")).await.unwrap().status, 403, "{}", guard.log());
+    }
+    assert_eq!(
+        help.send(&tags(&format!("agent/{}", user(1).id))).await.unwrap().status,
+        403,
+        "{}",
+        guard.log()
+    );
+    let records = guard.recorded(|records| of_kind(records, "refusal").len() == 11).await;
+    for (class, sealed, count) in [("write", false, 10), ("sensitive", true, 1)] {
+        let refusals = of_kind(&records, "refusal");
+        let such = refusals
+            .iter()
+            .filter(|refusal| refusal["class"] == class && refusal.get("inputs").is_some() == sealed);
+        assert_eq!(such.count(), count, "{class}: {records:?}");
+    }
+}
+
 /// Whoever only claims to be somebody uses up nothing of his.
 #[tokio::test(flavor = "multi_thread")]
 async fn g2_claims_charge_nobody_else() {

@@ -39,6 +39,7 @@ async fn refuse(bench: &Bench, ledger: &Ledger) {
     let refused = Refused {
         caller: caller(),
         route: Some(change.route()),
+        class: Some(change.class()),
         target: Some(change.target().clone()),
         asked: vec![(Field::Email, Some("created@example.org".into()))],
         given: Given { username: Some(USERNAME.into()), ..Given::default() },

@@ -14,6 +14,7 @@ pub(super) fn refused(n: Option<u32>) -> Refused {
     Refused {
         caller: caller(),
         route: change.as_ref().map(Change::route),
+        class: change.as_ref().map(Change::class),
         target: change.as_ref().map(|change| change.target().clone()),
         asked: vec![(Field::Email, Some(NEW.into()))],
         given: Given::default(),

@@ -205,6 +205,7 @@ fn refused(target: &str, asked_for: &[(Field, Option<&str>)], user: Option<User>
     Refused {
         caller: permit.caller().clone(),
         route: Some(change.route()),
+        class: Some(change.class()),
         target: Some(change.target().clone()),
         asked: asked_for.iter().map(|(field, value)| (*field, value.map(str::to_owned))).collect(),
         given: Given::default(),
