@@ -77,7 +77,7 @@ impl Plan<'_> {
         let several = chunks.len() > 1;
         let each = |(number, names): (usize, &&[&str])| Alarm {
             name: format!("{PREFIX}bypass{}", if several { format!("-{number}") } else { String::new() }),
-            description: "somebody else than Connect Guard did what is the guard's",
+            description: "somebody other than Connect Guard did what is the guard's",
             pattern: event(
                 Some("aws.connect"),
                 json!({
@@ -100,7 +100,7 @@ impl Plan<'_> {
             .collect();
         Ok(Alarm {
             name: format!("{PREFIX}tags"),
-            description: "somebody else than Connect Guard tagged a user or a security profile",
+            description: "somebody other than Connect Guard tagged a user or a security profile",
             pattern: event(
                 Some("aws.connect"),
                 json!({
@@ -120,7 +120,7 @@ impl Plan<'_> {
         let principals: Vec<&str> = self.options.principals.iter().map(String::as_str).collect();
         (!roles.is_empty() && !principals.is_empty()).then(|| Alarm {
             name: format!("{PREFIX}assumed"),
-            description: "somebody else than Connect Guard asked for a role of the guard",
+            description: "somebody other than Connect Guard asked for a role of the guard",
             pattern: event(
                 Some("aws.sts"),
                 json!({

@@ -157,9 +157,12 @@ pub(super) enum Command {
         shell: Shell,
     },
     /// Print the manual page, or write those of all commands.
-    #[command(after_help = "Example: connect-guard man --out /usr/local/share/man/man1")]
+    #[command(
+        after_help = "Example: connect-guard man --out pages && mv pages/*.5 /usr/local/share/man/man5"
+    )]
     Man {
-        /// Write a page for the program and one for each command into this directory.
+        /// Write a page for the program, one for each command (section 1) and those of the configuration files (section 5) into
+        /// this directory.
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
     },
@@ -167,7 +170,7 @@ pub(super) enum Command {
 
 #[derive(Subcommand)]
 pub(super) enum ConfigCommand {
-    /// Check the configuration, the secrets it refers to, and the policy: every fault at once.
+    /// Check the configuration, then the secrets it refers to and the policy: all faults of each together.
     #[command(
         after_help = "Exit codes: 0 all of it holds, 1 something that was tried does not, 3 the configuration, a secret or the policy \
                       is at fault.\nExample: connect-guard config check --online --config /etc/connect-guard/config.toml"
@@ -288,7 +291,7 @@ pub(super) enum AuditCommand {
     /// addresses are not told any more, nobody who changed before can be erased, a caller's retry is not recognised, and
     /// quotas begin anew. End every guard of this ledger first.
     #[command(
-        after_help = "Example: connect-guard audit accept-hash-key --reason \"disk lost\" --config config.toml"
+        after_help = "Example: connect-guard audit accept-hash-key --reason \"hash key lost with its vault\" --config config.toml"
     )]
     AcceptHashKey(AcceptArgs),
 }

@@ -19,6 +19,7 @@ mod health;
 mod logs;
 mod man;
 mod notify;
+mod notify_trial;
 mod online;
 mod output;
 mod policy;
@@ -96,7 +97,7 @@ fn notified(command: NotifyCommand, output: Output) -> Exit {
         NotifyCommand::List(list) => notify::list(list.config.as_deref(), &list, output),
         NotifyCommand::Show { id, reveal, config } => notify::show(config.as_deref(), id, reveal, output),
         NotifyCommand::Retry { ids, dead, config } => notify::retry(config.as_deref(), ids, dead, output),
-        NotifyCommand::Test { channel, config } => notify::test(config.as_deref(), &channel, output),
+        NotifyCommand::Test { channel, config } => notify_trial::test(config.as_deref(), &channel, output),
     }
 }
 

@@ -51,7 +51,9 @@ impl SessionArgs {
     ) -> Result<SessionAt, String> {
         let url = self.session_url.strip_suffix('/').unwrap_or(&self.session_url);
         let Some((host, port)) = endpoint(url) else {
-            return Err(format!("`{url}` is no session listener: https://HOST or https://HOST:PORT"));
+            return Err(format!(
+                "`{url}` is no session listener: https://HOST or https://HOST:PORT, with a name and no address"
+            ));
         };
         let audience = self.audience.clone().unwrap_or_else(|| host.clone());
         if !is_audience(&audience) {

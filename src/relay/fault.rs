@@ -14,6 +14,8 @@ use crate::{
 pub enum NoSession {
     /// The SDK's chain gives no AWS credentials, or must not be asked for any; in words.
     OwnCredentials(String),
+    /// What the SDK would ask of AWS would go elsewhere; in words.
+    Redirected(String),
     /// The token's file cannot be read.
     Token {
         /// The file.
@@ -71,11 +73,15 @@ impl NoSession {
             Self::OwnCredentials(_) => {
                 Some("`aws sts get-caller-identity` with the same profile shows whether AWS knows you")
             }
+            Self::Redirected(_) => Some("unset it, or take it out of the profile"),
             Self::Audience { .. } => {
                 Some("if that is your guard, set the audience to what its `[session]` says")
             }
-            Self::Unreachable(_) | Self::Timeout(_) => {
-                Some("is the session listener's URL right, and does the CA file hold its authority?")
+            Self::Unreachable(_) | Self::Timeout(_) => Some(
+                "is the session listener's URL right, does the CA file hold its authority, and does it want a certificate (`client_ca`)?",
+            ),
+            Self::Refused { error, .. } if error == "InvalidSignatureException" => {
+                Some("the id of the key and its secret do not go together")
             }
             Self::Refused { status: 403, .. } => Some(
                 "the guard's configuration says who may: `[session]` who is given one, `[freeze]` who freezes and who lifts",
@@ -102,6 +108,7 @@ impl NoSession {
 impl fmt::Display for NoSession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Redirected(why) => f.write_str(why),
             Self::OwnCredentials(why) => write!(f, "no aws credentials: {why}"),
             Self::Token { path, source } => write!(f, "token file `{}`: {source}", path.display()),
             Self::Certificate { path, source } => write!(f, "certificate `{}`: {source}", path.display()),
@@ -139,6 +146,7 @@ impl Error for NoSession {
             Self::Proof(source) => Some(source),
             Self::Signing(source) => Some(source),
             Self::OwnCredentials(_)
+            | Self::Redirected(_)
             | Self::Circle(_)
             | Self::Refused { .. }
             | Self::Audience { .. }

@@ -42,7 +42,8 @@ impl OwnCredentials {
         }
         let loaded = sdk.load().await;
         if loaded.endpoint_url().is_some() && !REDIRECTING.iter().any(|name| has(&set, name)) {
-            return refuse("the profile has an `endpoint_url`, which would redirect calls of AWS");
+            let why = "the profile has an `endpoint_url`, which would send what is asked of AWS elsewhere";
+            return Err(NoSession::Redirected(why.to_owned()));
         }
         let chain = match profile {
             // The profile itself: the chain would take keys of the environment before it.
@@ -83,7 +84,9 @@ fn check_environment(profile: Option<&str>, set: &[String]) -> Result<(), NoSess
         return Ok(());
     }
     match REDIRECTING.iter().find(|name| has(set, name)) {
-        Some(name) => refuse(format!("`{name}` is set, which would redirect calls of AWS: unset it")),
+        Some(name) => Err(NoSession::Redirected(format!(
+            "`{name}` is set, and would send what is asked of AWS elsewhere"
+        ))),
         None => Ok(()),
     }
 }

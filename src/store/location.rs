@@ -49,7 +49,7 @@ impl Location {
     /// Connections that only read.
     pub(super) fn pool(&self, busy: Duration, most: u32) -> Result<Pool, StoreError> {
         match self {
-            Self::File(place) => Ok(place.pool(busy, most)),
+            Self::File(place) => place.pool(busy, most),
             Self::Server(server) => server.pool(busy, most),
         }
     }

@@ -189,7 +189,7 @@ mod tests {
             Connection::Postgres(_) => panic!(),
         };
         migrator(&SQLITE[..2], i64::MAX).run_direct(None, own, false).await.unwrap();
-        let pool = location.pool(Duration::from_secs(5), 1);
+        let pool = location.pool(Duration::from_secs(5), 1).unwrap();
         let error = check(&pool).await.unwrap_err();
         assert!(matches!(error, StoreError::Schema { found: Some(2), known: 9 }), "{error}");
         let rows = "INSERT INTO records VALUES ('c', 1, x'00'); \

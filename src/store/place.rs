@@ -153,14 +153,15 @@ impl FilePlace {
         connection.map(Connection::Sqlite).map_err(StoreError::at("open"))
     }
 
-    /// Connections that only read.
-    pub(super) fn pool(&self, busy: Duration, most: u32) -> Pool {
+    /// Connections that only read a file that is there.
+    pub(super) fn pool(&self, busy: Duration, most: u32) -> Result<Pool, StoreError> {
+        fs::metadata(&self.path).map_err(io(&self.path))?;
         let pool = SqlitePoolOptions::new()
             .min_connections(0)
             .max_connections(most)
             .acquire_timeout(busy)
             .connect_lazy_with(self.options().read_only(true).busy_timeout(busy));
-        Pool::Sqlite(pool)
+        Ok(Pool::Sqlite(pool))
     }
 
     /// A connection that only looks. Where nobody has the store there is no log beside it, and none is made: the file is read

@@ -342,10 +342,11 @@ async fn a_channel_is_tested_step_by_step() {
     assert_eq!(code, Some(1), "{data}{words}");
     assert!(data.starts_with("FAILED reached, with TLS and credentials: "), "{data}");
     assert!(words.contains("hint: look at [mail]"), "{words}");
-    let (code, data, _) =
-        said(&run(&["notify", "test", "--channel", "hook:siem", "--format", "json"], &stage));
+    let (code, data, _) = said(&run(&[&test[..], &["--format", "json"]].concat(), &stage));
     let report: serde_json::Value = serde_json::from_str(&data).unwrap();
     assert_eq!((code, &report["ok"]), (Some(1), &false.into()), "{report}");
+    let (code, _, words) = said(&run(&["notify", "test", "--channel", "hook:siem"], &stage));
+    assert_eq!((code, words.contains("no webhook is called `siem`")), (Some(2), true), "{words}");
 }
 
 /// Beside a running guard, and without one; addresses for whoever asks for them only.

@@ -77,7 +77,7 @@ pub fn configuration(path: &Path) -> Result<Source, Faults> {
     let owner = fs::metadata(directory).map_or(ours, |about| about.uid());
     read(path, Owners { ours, directory: owner }).map(|(source, _)| source).map_err(|unread| {
         let mut faults = Faults::new();
-        faults.push(unread.fault(path));
+        faults.push(unread.fault_of_named(path));
         faults
     })
 }
@@ -92,10 +92,11 @@ fn files_as(directory: &Path, ours: u32) -> (PolicyFiles, Faults) {
         Ok(found) => found,
         Err(unread) => {
             files.deny.push(Err(format!("`{}`: {unread}", directory.display())));
-            faults.push(unread.fault(directory));
+            faults.push(unread.fault_of_named(directory));
             return (files, faults);
         }
     };
+    let mut misread = None;
     for entry in listed {
         let path = match entry {
             Ok(path) => path,
@@ -108,6 +109,9 @@ fn files_as(directory: &Path, ours: u32) -> (PolicyFiles, Faults) {
             (Some("revoked.toml"), _) => {
                 files.revoked =
                     Some(read(&path, owners).map(|(source, _)| source).map_err(|why| why.to_string()));
+            }
+            (Some(name), Kind::Rules | Kind::Listing | Kind::Misnamed) if is_about_revoking(name) => {
+                misread.get_or_insert(path);
             }
             (Some("policy.sig"), _) => {
                 files.signature =
@@ -122,9 +126,7 @@ fn files_as(directory: &Path, ours: u32) -> (PolicyFiles, Faults) {
                 Err(unread) => faults.push(unread.fault(&path)),
             },
             (Some(name), Kind::Other) if is_nearly_revoked(name, &path) => {
-                files.revoked.get_or_insert_with(|| {
-                    Err(format!("`{}` is not read: what revokes is called `revoked.toml`", path.display()))
-                });
+                files.revoked.get_or_insert_with(|| Err(not_read(&path)));
             }
             (Some(name), Kind::Other) if name != DENIALS && name.eq_ignore_ascii_case(DENIALS) => {
                 faults.push(misnamed().fault(&path));
@@ -133,11 +135,25 @@ fn files_as(directory: &Path, ours: u32) -> (PolicyFiles, Faults) {
             (None, _) | (Some(_), Kind::Misnamed) => faults.push(misnamed().fault(&path)),
         }
     }
+    if let Some(path) = misread {
+        files.revoked = Some(Err(not_read(&path)));
+    }
     files.deny = denials(&directory.join(DENIALS), ours);
     (files, faults)
 }
 
-/// Whether somebody may believe that it revokes. Beside a `revoked.toml` it is a copy of that.
+/// Whether somebody may believe that it revokes, by the name of a file that would be read as something else, or as nothing:
+/// also beside a `revoked.toml`.
+fn is_about_revoking(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    name.starts_with("revok") || name.starts_with("revoc")
+}
+
+fn not_read(path: &Path) -> String {
+    format!("`{}` is not read: what revokes is called `revoked.toml`", path.display())
+}
+
+/// The same of what is no file of a policy. Beside a `revoked.toml` it is a copy of that.
 fn is_nearly_revoked(name: &str, path: &Path) -> bool {
     let name = name.to_ascii_lowercase();
     name.starts_with("revoked") || (name.starts_with("revoke") && path.is_dir())
@@ -286,6 +302,20 @@ fn listing(path: &Path, owners: Owners) -> Result<DirectoryFile, Unread> {
 }
 
 impl Unread {
+    /// The same of what somebody named: with what to do about its name.
+    fn fault_of_named(&self, path: &Path) -> Fault {
+        let hint = match self {
+            Self::Io(error) if error.kind() == io::ErrorKind::NotFound => {
+                "a path in a configuration begins where that file is, one of an argument where you are"
+            }
+            Self::Io(error) if error.kind() == io::ErrorKind::NotADirectory => {
+                "name the directory, not a file of it"
+            }
+            Self::Io(_) | Self::Unfit(..) => return self.fault(path),
+        };
+        self.fault(path).hint(hint)
+    }
+
     fn fault(&self, path: &Path) -> Fault {
         let fault = Fault::bare(format!("cannot read `{}`: {self}", path.display()));
         match self {

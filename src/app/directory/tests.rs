@@ -87,6 +87,26 @@ fn what_is_nearly_called_as_what_revokes_stops_changes() {
         let files = policy_files(directory(&[("a.toml", b""), (folder, b"r")]).path()).unwrap();
         assert!(files.revoked.is_some_and(|revoked| revoked.is_err()), "{folder}");
     }
+    // What would be read as something else, or as nothing, is no copy.
+    for name in [
+        "revoked-2.toml",
+        "Revoked.toml",
+        "REVOKED.toml",
+        "revoke.toml",
+        "revocations.toml",
+        "revoked.TOML",
+        "revoked.csv",
+    ] {
+        for beside in [("a.toml", &b""[..]), ("revoked.toml", b"s")] {
+            let files = policy_files(directory(&[beside, (name, b"r")]).path()).unwrap();
+            let why = files.revoked.unwrap().unwrap_err();
+            assert!(
+                why.ends_with(&format!("{name}` is not read: what revokes is called `revoked.toml`")),
+                "{why}"
+            );
+            assert!(!names(&files.rules).contains(&name), "{name}");
+        }
+    }
     let files = policy_files(directory(&[("a.toml", b""), ("revoking.md", b"how")]).path()).unwrap();
     assert!(files.revoked.is_none());
 }
@@ -209,7 +229,11 @@ fn a_fifo_is_refused_and_not_waited_for() {
 fn a_directory_that_is_not_there_is_a_fault() {
     let folder = directory(&[]);
     fs::remove_dir(folder.path()).unwrap();
-    assert_eq!(faults(&folder), "error: cannot read `DIR`: No such file or directory (os error 2)\n");
+    assert_eq!(
+        faults(&folder),
+        "error: cannot read `DIR`: No such file or directory (os error 2) (hint: a path in a configuration begins where that \
+         file is, one of an argument where you are)\n"
+    );
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Found, LIMIT, Trial, Trying};
-use crate::{app::Ways, cli::notify::what_to_do, config::Config, notice::Channel};
+use crate::{app::Ways, cli::notify_trial::what_to_do, config::Config, notice::Channel};
 
 /// What closing a connection may take besides.
 const MORE: Duration = Duration::from_secs(1);

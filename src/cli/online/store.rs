@@ -54,5 +54,8 @@ fn unfit(fault: &StoreError) -> Found {
         | StoreError::Taken { .. }
         | StoreError::Row(_) => "see `url` of [store], and whether the server is reached from here",
     };
-    Found::fails(fault.to_string(), hint)
+    let said = fault.to_string();
+    // Some of them say themselves what to do.
+    let (said, hint) = said.split_once("\nhint: ").unwrap_or((&said, hint));
+    Found::fails(said.to_owned(), hint)
 }

@@ -65,7 +65,10 @@ pub(in crate::cli) enum PolicyCommand {
     /// Write down for reviewers what a policy says: one page to read, to print and to file.
     ///
     /// The page needs nothing from elsewhere and runs no script.
-    #[command(after_help = "Example: connect-guard policy report policies --html --out policy.html")]
+    #[command(
+        override_usage = "connect-guard policy report <DIRECTORY> --html [--out <FILE>]",
+        after_help = "Example: connect-guard policy report policies --html --out policy.html"
+    )]
     Report {
         /// The policy directory.
         directory: PathBuf,

@@ -28,7 +28,7 @@ pub(super) fn fmt(paths: &[PathBuf], aim: Aim, output: Output) -> Exit {
             Ok(found) => files.extend(found),
             Err(error) => {
                 output.error(&format!("cannot read `{}`: {error}", path.display()));
-                return Exit::Failed;
+                return Exit::Invalid;
             }
         }
     }
@@ -81,7 +81,7 @@ fn listed(path: &Path) -> io::Result<Vec<PathBuf>> {
 fn laid_out(path: &Path, output: Output) -> Result<Option<String>, Exit> {
     let text = fs::read_to_string(path).map_err(|error| {
         output.error(&format!("cannot read `{}`: {error}", path.display()));
-        Exit::Failed
+        Exit::Invalid
     })?;
     let source = Source::new(path.display().to_string(), text.as_str());
     let new = formatted(&source).map_err(|faults| {

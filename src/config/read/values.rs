@@ -68,7 +68,7 @@ impl Reader<'_> {
             let at = self.place(name.span());
             self.faults.push(
                 Fault::warning(format!("the secret stands in the environment variable `{}`", name.get_ref()), at)
-                    .hint("other processes of this user can read it; a file cannot be read by them when its mode says so"),
+                    .hint("what the guard starts inherits the environment, and tools that inspect containers show it; a file of mode 0600 is neither"),
             );
         }
         if let Some(words) = references.command

@@ -211,6 +211,13 @@ fn a_secret_in_the_configuration_is_shown_nowhere() {
         assert!(!shown.contains("do not show me"), "{shown}");
     }
     assert!(faults.human(false).contains("password = ...\n"), "{}", faults.human(false));
+    // Nor where nobody knows where the value ends.
+    let text = include_str!("../../../tests/data/configs-bad/syntax-secret.toml");
+    let faults = read(text).err().unwrap();
+    for shown in [faults.human(false), faults.plain(), faults.json()] {
+        assert!(!shown.contains("HUNTER2"), "{shown}");
+    }
+    assert!(faults.human(false).contains("url =...."), "{}", faults.human(false));
 }
 
 /// The URL of a hook may be all that one must know to post there.

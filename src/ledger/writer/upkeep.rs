@@ -153,3 +153,28 @@ async fn check(reader: Reader, shared: Arc<Shared>, chain: Arc<str>, head: Head)
         Err(error) => tracing::error!(%error, "the end of the chain cannot be read"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::{Timestamp, ToSpan, tz::TimeZone};
+
+    use super::*;
+
+    #[test]
+    fn what_is_forgotten_and_when() {
+        let now: Timestamp = "2027-03-12T10:00:00Z".parse().unwrap();
+        let days = |days: i64| {
+            let before = now.to_zoned(TimeZone::UTC).checked_sub(days.days()).unwrap();
+            before.timestamp().as_millisecond()
+        };
+        let bounds = bounds(now.as_millisecond(), 0);
+        assert_eq!(bounds.records, i64::MIN, "records stay where nothing is said");
+        assert_eq!(bounds.deliveries, days(30));
+        assert_eq!(bounds.counts, days(366), "the longest window of a quota");
+        assert_eq!(bounds.sessions, days(90));
+        assert_eq!(bounds.said, days(400));
+        assert_eq!(bounds.answers, (now - 15.minutes()).as_millisecond());
+        assert_eq!(bounds.nonces, (now - 10.minutes()).as_millisecond());
+        assert_eq!(super::bounds(days(0), days(0) - days(7)).records, days(7));
+    }
+}

@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 
 use crate::{
     clock::Now,
-    diagnostic::{Fault, Faults},
+    diagnostic::Faults,
     operation::{Class, Field, InstanceIn, Route},
     policy::{
         Policy, PolicyFiles, Trial,
@@ -20,7 +20,7 @@ use crate::{
 
 use super::{
     Draft, Placed, drafted,
-    lint::is_blunt,
+    lint::{is_blunt, warn},
     scope::reached,
     trial::{place, tried},
 };
@@ -74,13 +74,13 @@ fn advice_on(draft: &Advised, tested: &BTreeSet<&str>, now: Now) -> Faults {
         nowhere(placed, &mut faults);
         if let Some(deny) = shadows.over(allow) {
             let message = format!("`{}` can never apply: `{}` denies all of it", allow.rule.id, deny.id);
-            tell(placed, &mut faults, "shadowed", message, format!("the deny is at {}", deny.place));
+            warn(placed, &mut faults, "shadowed", message, format!("the deny is at {}", deny.place));
         }
         wide(placed, &mut faults);
         unpinned(placed, &mut faults);
         if !tested.contains(&*allow.rule.id) {
             let message = format!("no test is allowed by `{}`", allow.rule.id);
-            tell(placed, &mut faults, "untested", message, "write a [[test]] that it allows".to_owned());
+            warn(placed, &mut faults, "untested", message, "write a [[test]] that it allows".to_owned());
         }
     }
     for placed in &draft.monitor {
@@ -88,7 +88,7 @@ fn advice_on(draft: &Advised, tested: &BTreeSet<&str>, now: Now) -> Faults {
         ends_soon(placed, &monitor.scope, now, &mut faults);
         if !tested.contains(&*monitor.rule.id) {
             let message = format!("no test is let through by `{}`", monitor.rule.id);
-            tell(
+            warn(
                 placed,
                 &mut faults,
                 "untested",
@@ -102,7 +102,7 @@ fn advice_on(draft: &Advised, tested: &BTreeSet<&str>, now: Now) -> Faults {
         ends_soon(placed, &deny.scope, now, &mut faults);
         if !tested.contains(&*deny.rule.id) {
             let message = format!("no test is refused by `{}`", deny.rule.id);
-            tell(placed, &mut faults, "untested", message, "write a [[test]] that it refuses".to_owned());
+            warn(placed, &mut faults, "untested", message, "write a [[test]] that it refuses".to_owned());
         }
     }
     faults
@@ -112,7 +112,7 @@ fn ends_soon<T>(placed: &Placed<T>, scope: &Scope, now: Now, faults: &mut Faults
     let Some(ends) = scope.conditions.ends else { return };
     if now.timestamp() < ends && ends <= now.plus(SOON).timestamp() {
         let message = format!("the rule ends soon: its last day is {}", crate::policy::words::last_day(ends));
-        tell(placed, faults, "ends-soon", message, "give it a later day, or let it end".to_owned());
+        warn(placed, faults, "ends-soon", message, "give it a later day, or let it end".to_owned());
     }
 }
 
@@ -125,10 +125,10 @@ fn nowhere(placed: &Placed<Allow>, faults: &mut Faults) {
     let only_without = without && scope.instances.len() == 1;
     if only_without && routes.iter().all(|route| needs(route.instance)) {
         let message = format!("`{}` can never apply: its operations have an instance", placed.what.rule.id);
-        tell(placed, faults, "never-applies", message, "name the instances".to_owned());
+        warn(placed, faults, "never-applies", message, "name the instances".to_owned());
     } else if !without && routes.iter().all(|route| route.instance == InstanceIn::None) {
         let message = format!("`{}` can never apply: its operations have no instance", placed.what.rule.id);
-        tell(placed, faults, "never-applies", message, "write instances = [\"none\"]".to_owned());
+        warn(placed, faults, "never-applies", message, "write instances = [\"none\"]".to_owned());
     }
 }
 
@@ -140,7 +140,7 @@ fn wide(placed: &Placed<Allow>, faults: &mut Faults) {
     if any && everybody && beyond_creation(allow, |route| route.class == Class::Identity).is_some() {
         let message = format!("`{}` lets any account be pointed at any mailbox of a domain", allow.rule.id);
         let hint = "use email_from or email_directory, or name `users`";
-        tell(placed, faults, "wide-address", message, hint.to_owned());
+        warn(placed, faults, "wide-address", message, hint.to_owned());
     }
     let open = |pattern: &&Pattern| {
         pattern.to_string().rsplit_once('@').is_none_or(|(_, domain)| domain.contains('*'))
@@ -151,19 +151,19 @@ fn wide(placed: &Placed<Allow>, faults: &mut Faults) {
         let message =
             format!("`{}` lets whoever creates a user choose its address: `{pattern}`", allow.rule.id);
         let hint = "name the domain in `usernames`, as in \"*@example.com\", or in email_from";
-        tell(placed, faults, "wide-address", message, hint.to_owned());
+        warn(placed, faults, "wide-address", message, hint.to_owned());
     }
     if let (true, true, Some(route)) =
         (everybody, !allow.usernames.is_empty(), beyond_creation(allow, |route| route.class < Class::Write))
     {
         let message = format!("`usernames` of `{}` does not narrow {}", allow.rule.id, route.action());
         let hint = "name `users`, or put what is created into a rule of its own";
-        tell(placed, faults, "creation-only", message, hint.to_owned());
+        warn(placed, faults, "creation-only", message, hint.to_owned());
     }
     let literal = |pattern: &Pattern| pattern.to_string().chars().filter(|each| *each != '*').count();
     if let Some((_, pattern)) = allow.scope.callers.roles.iter().find(|(_, role)| literal(role) < FEW) {
         let message = format!("`{}` names callers by `{pattern}`, which many roles may match", allow.rule.id);
-        tell(placed, faults, "wide-callers", message, "name the roles".to_owned());
+        warn(placed, faults, "wide-callers", message, "name the roles".to_owned());
     }
 }
 
@@ -183,11 +183,6 @@ fn unpinned(placed: &Placed<Allow>, faults: &mut Faults) {
     if role && !pinned && allow.fields.contains(&Field::Email) {
         let message = format!("`{}` lets a role set Email by its name alone", allow.rule.id);
         let hint = "add unique_ids: whoever may delete and make the role again would have the same name";
-        tell(placed, faults, "no-unique-id", message, hint.to_owned());
+        warn(placed, faults, "no-unique-id", message, hint.to_owned());
     }
-}
-
-fn tell<T>(placed: &Placed<T>, faults: &mut Faults, code: &'static str, message: String, hint: String) {
-    let fault = Fault::warning(message, placed.source.at(placed.span.clone()));
-    faults.push(fault.hint(hint).code(code));
 }

@@ -20,7 +20,8 @@ use super::{
     when,
 };
 
-const BINDINGS: [&str; 3] = ["email_from", "email_directory", "email_any_in"];
+/// The keys that say to which address; exactly one of them where an address may change.
+pub(super) const BINDINGS: [&str; 3] = ["email_from", "email_directory", "email_any_in"];
 /// The first line of a directory file.
 const HEADER: &str = "username,address";
 
@@ -28,7 +29,7 @@ const HEADER: &str = "username,address";
 pub(super) fn binding(
     table: &mut Table<'_>,
     fields: &BTreeSet<Field>,
-    directories: &HashMap<String, Arc<Directory>>,
+    directories: &HashMap<String, Option<Arc<Directory>>>,
     reading: &mut Reading<'_>,
 ) -> Option<Binding> {
     let given: Vec<&str> = BINDINGS.into_iter().filter(|key| table.has(key)).collect();
@@ -42,10 +43,12 @@ pub(super) fn binding(
             };
             reading.error_hint(format!("there is no directory `{}`", name.value), name.span, hint);
         }
-        found.map(|directory| Binding::Directory(Arc::clone(directory)))
+        // One that is there and at fault is not missed here.
+        found.cloned().flatten().map(Binding::Directory)
     });
     let any_in = any_in(table, reading);
     match (given.as_slice(), fields.iter().find(|field| field.is_address())) {
+        ([], Some(_)) if table.has("address_to_be_written") => {}
         ([], Some(field)) => reading.error_hint(
             format!("the rule lets {field} change, and does not say to which address"),
             table.span_of("fields"),

@@ -70,7 +70,11 @@ impl Groups {
         let used = self.used.borrow();
         for (name, group) in self.known.iter().filter(|(name, _)| !used.contains(*name)) {
             let place = group.place.source.at(group.place.span.clone());
-            faults.push(Fault::warning(format!("no rule names the group `{name}`"), place).hint("remove it"));
+            faults.push(
+                Fault::warning(format!("no rule names the group `{name}`"), place)
+                    .hint("remove it")
+                    .code("unused-group"),
+            );
         }
     }
 }

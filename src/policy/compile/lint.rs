@@ -19,7 +19,7 @@ pub(super) fn lint(draft: &Draft, faults: &mut Faults) {
     if draft.allow.is_empty() && draft.monitor.is_empty() {
         let mut fault = Fault::bare("there is no `[[allow]]`: everything is refused");
         fault.severity = crate::diagnostic::Severity::Warning;
-        faults.push(fault.hint("add rules, each with callers, actions and instances"));
+        faults.push(fault.hint("add rules, each with callers, actions and instances").code("no-allow"));
     }
     same(draft, faults);
     dead(draft, faults);
@@ -37,6 +37,7 @@ fn same(draft: &Draft, faults: &mut Faults) {
             warn(
                 placed,
                 faults,
+                "duplicate",
                 format!("`{}` says the same as `{}`", allow.rule.id, other.rule.id),
                 format!("remove one of them; the other is at {}", other.rule.place),
             );
@@ -89,7 +90,7 @@ fn dead(draft: &Draft, faults: &mut Faults) {
         if let Some(deny) = blunt.iter().find(|deny| covers(&deny.scope, &placed.what.scope)) {
             let message =
                 format!("`{}` can never apply: `{}` denies all of it", placed.what.rule.id, deny.rule.id);
-            warn(placed, faults, message, format!("the deny is at {}", deny.rule.place));
+            warn(placed, faults, "shadowed", message, format!("the deny is at {}", deny.rule.place));
         }
     }
 }
@@ -142,7 +143,7 @@ fn given_names(draft: &Draft, faults: &mut Faults) {
         }
         let message =
             format!("a caller of `{}` gives the {field} that the address is made from", placed.what.rule.id);
-        warn(placed, faults, message, "use {username} or a directory".to_owned());
+        warn(placed, faults, "given-name", message, "use {username} or a directory".to_owned());
     }
 }
 
@@ -184,11 +185,19 @@ fn unused_directories(draft: &Draft, faults: &mut Faults) {
     for (name, placed) in &draft.named_directories {
         if !used.contains(name.as_str()) {
             let message = format!("no rule uses the directory `{name}`");
-            faults.push(Fault::warning(message, placed.source.at(placed.span.clone())).hint("remove it"));
+            warn(placed, faults, "unused-directory", message, "remove it".to_owned());
         }
     }
 }
 
-fn warn(placed: &Placed<Allow>, faults: &mut Faults, message: String, hint: String) {
-    faults.push(Fault::warning(message, placed.source.at(placed.span.clone())).hint(hint));
+/// Warns of what stands somewhere.
+pub(super) fn warn<T>(
+    placed: &Placed<T>,
+    faults: &mut Faults,
+    code: &'static str,
+    message: String,
+    hint: String,
+) {
+    let fault = Fault::warning(message, placed.source.at(placed.span.clone()));
+    faults.push(fault.hint(hint).code(code));
 }

@@ -66,7 +66,7 @@ struct Draft {
     monitor: Vec<Placed<Allow>>,
     deny: Vec<Placed<Deny>>,
     tests: Vec<Placed<Expected>>,
-    directories: HashMap<String, Arc<Directory>>,
+    directories: HashMap<String, Option<Arc<Directory>>>,
     named_directories: BTreeMap<String, Placed<()>>,
     protected: Protected,
     shared: BTreeSet<String>,
@@ -209,9 +209,8 @@ impl Draft {
             if self.named_directories.insert(name.value.clone(), placed).is_some() {
                 reading.error(format!("there are two directories `{}`", name.value), name.span.clone());
             }
-            if let Some(directory) = bound::directory(&name, table, &files.directories, reading) {
-                self.directories.insert(name.value, Arc::new(directory));
-            }
+            let directory = bound::directory(&name, table, &files.directories, reading).map(Arc::new);
+            self.directories.insert(name.value, directory);
         }
     }
 

@@ -56,7 +56,12 @@ pub(super) fn monitor(
             reading.error_hint(format!("`until` is more than {DAYS} days ahead"), span.clone(), hint);
         }
         if *ends <= now.timestamp() {
-            reading.warning("the monitor has ended: it lets nothing through", span.clone(), "remove it");
+            reading.warning(
+                "ended",
+                "the monitor has ended: it lets nothing through",
+                span.clone(),
+                "remove it",
+            );
         }
     }
     table.finish(reading);

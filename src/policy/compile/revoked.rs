@@ -135,7 +135,7 @@ const UNIQUE_ID: Form = (
 );
 const KEY_ID: Form = (
     is_key_id,
-    "the access key id of a key or of a session, as records and `session list` show it: GK... or GS...",
+    "the access key id of a key or of a session, as records and `caller sessions` show it: GK... or GS...",
 );
 const SESSION: Form =
     (is_session, "the access key id of a session, or the name of a session of a role: not an ARN");

@@ -34,7 +34,7 @@ const PERMITTING: [&str; 2] = ["CreateSecurityProfile", "UpdateSecurityProfile"]
 /// Reads an `[[allow]]`; none when it is faulty, which is noted.
 pub(super) fn allow(
     mut table: Table<'_>,
-    directories: &HashMap<String, Arc<Directory>>,
+    directories: &HashMap<String, Option<Arc<Directory>>>,
     now: Now,
     reading: &mut Reading<'_>,
 ) -> Option<(Allow, Range<usize>)> {
@@ -274,6 +274,7 @@ fn fits_its_actions(allow: &Allow, routes: &[&Route], table: &Table<'_>, reading
     let of_user = allow.quota.as_ref().is_some_and(|quota| quota.of == QuotaOf::User);
     if let (Some(route), true) = (of(&CREATING), of_user) {
         reading.warning(
+            "unbounded-creation",
             format!("this quota bounds no {}: each user who is created is another", route.operation),
             table.span_of("quota"),
             "count them of the caller or of the instance, in a rule of its own",

@@ -347,7 +347,7 @@ fn conditions(
     let ends = when::ends("expires", table, reading);
     if let Some((_, span)) = ends.as_ref().filter(|(ends, _)| now.is_some_and(|now| *ends <= now.timestamp()))
     {
-        reading.warning("the rule has expired", span.clone(), "remove it, or give it a later day");
+        reading.warning("expired", "the rule has expired", span.clone(), "remove it, or give it a later day");
     }
     Conditions {
         unique_ids,

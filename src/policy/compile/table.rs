@@ -13,7 +13,10 @@ use toml::{
 
 use crate::diagnostic::{Fault, Faults, Place, Source, nearest};
 
-use super::groups::Groups;
+use super::{bound::BINDINGS, groups::Groups};
+
+/// How a key ends that waits for an answer: `policy suggest` writes such.
+const TO_BE_WRITTEN: &str = "_to_be_written";
 
 /// One file being read, and the faults found in it.
 pub(super) struct Reading<'s> {
@@ -82,11 +85,12 @@ impl<'s> Reading<'s> {
     /// Notes a warning.
     pub(super) fn warning(
         &mut self,
+        code: &'static str,
         message: impl Into<String>,
         span: Range<usize>,
         hint: impl Into<String>,
     ) {
-        self.faults.push(Fault::warning(message, self.place(span)).hint(hint));
+        self.faults.push(Fault::warning(message, self.place(span)).hint(hint).code(code));
     }
 
     /// `file:line` as records quote it, without counting lines anew for each of thousands of rules.
@@ -332,11 +336,17 @@ impl<'t> Table<'t> {
     /// Notes every key that was not asked for.
     pub(super) fn finish(self, reading: &mut Reading<'_>) {
         for (key, _) in &self.entries {
-            let name = key.get_ref();
+            let (name, span) = (key.get_ref(), key.span());
             if self.asked.iter().any(|asked| asked == name) {
                 continue;
             }
             let message = format!("{} has no key `{name}`", self.what);
+            if let Some(key) = name.strip_suffix(TO_BE_WRITTEN) {
+                let answers = if key == "address" { BINDINGS.join(" or ") } else { key.to_owned() };
+                let hint = format!("no log says what it is to be: write {answers} in the place of this line");
+                reading.error_hint(format!("`{name}` waits for an answer"), span, hint);
+                continue;
+            }
             let hint = if let Some(near) = nearest(name, self.asked.iter().copied()) {
                 format!("did you mean `{near}`?")
             } else {
@@ -345,7 +355,7 @@ impl<'t> Table<'t> {
                 known.dedup();
                 format!("its keys are: {}", known.join(", "))
             };
-            reading.error_hint(message, key.span(), hint);
+            reading.error_hint(message, span, hint);
         }
     }
 }

@@ -344,7 +344,11 @@ fn a_change_rests_on_the_files_that_bound_its_addresses() {
     let one =
         PolicyFiles { directories: both.directories.clone(), ..files(&[&rules[0], &rules[2], &rules[3]]) };
     let (_, worth) = Policy::compile(&one, at(NOON)).unwrap();
-    assert!(worth.plain().contains("warning: no rule uses the directory `it`"), "{}", worth.plain());
+    assert!(
+        worth.plain().contains("warning[unused-directory]: no rule uses the directory `it`"),
+        "{}",
+        worth.plain()
+    );
     assert_eq!(Policy::compile(&both, at(NOON)).unwrap().1.plain(), "");
     let policy = compile(&both);
     let rests_on = |wanted: &[(Field, &str)]| allowed(&policy, &update(wanted)).basis.directory;

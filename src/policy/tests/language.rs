@@ -178,13 +178,15 @@ fn users_of_an_allow_are_known_or_it_does_not_apply() {
 #[test]
 fn f7_rules_that_say_the_same_or_can_never_apply_are_worth_a_warning() {
     let rule = any_mail("a", "");
-    assert!(faults(&[&rule, &any_mail("b", "")]).contains("warning: `b` says the same as `a`"));
+    assert!(faults(&[&rule, &any_mail("b", "")]).contains("warning[duplicate]: `b` says the same as `a`"));
     assert!(!faults(&[&rule, &any_mail("b", "users = [\"mary\"]")]).contains("warning"));
     let deny = "[[deny]]\nid = \"no\"\nreason = \"test\"\nactions = [\"connect:UpdateUser*\"]\n";
-    assert!(faults(&[&rule, deny]).contains("warning: `a` can never apply: `no` denies all of it"));
+    assert!(faults(&[&rule, deny]).contains("warning[shadowed]: `a` can never apply: `no` denies all of it"));
     assert!(!faults(&[&rule, &format!("{deny}users = [\"mary\"]")]).contains("warning"));
-    assert!(faults(&[""]).contains("warning: there is no `[[allow]]`: everything is refused"));
-    assert!(faults(&[&any_mail("a", "expires = 2027-03-11")]).contains("warning: the rule has expired"));
+    assert!(faults(&[""]).contains("warning[no-allow]: there is no `[[allow]]`: everything is refused"));
+    assert!(
+        faults(&[&any_mail("a", "expires = 2027-03-11")]).contains("warning[expired]: the rule has expired")
+    );
 }
 
 #[test]
@@ -225,7 +227,8 @@ fn an_address_is_bound_to_no_name_that_its_callers_may_change() {
         .replace("fields", "usernames = [\"*\"]\ngrants = [\"p\"]\nfields");
     let found = faults(&[&create]);
     assert!(
-        found.contains("warning: a caller of `mail` gives the LastName") && !found.contains("error"),
+        found.contains("warning[given-name]: a caller of `mail` gives the LastName")
+            && !found.contains("error"),
         "{found}"
     );
     // The name by another rule, which has both operations.
@@ -236,7 +239,8 @@ fn an_address_is_bound_to_no_name_that_its_callers_may_change() {
     assert!(setter.contains(both), "{setter}");
     let found = faults(&[&create.replace(", \"LastName\"", ""), &setter]);
     assert!(
-        found.contains("warning: a caller of `mail` gives the LastName") && !found.contains("error"),
+        found.contains("warning[given-name]: a caller of `mail` gives the LastName")
+            && !found.contains("error"),
         "{found}"
     );
     // What is an error already is no warning besides.

@@ -82,7 +82,8 @@ fn a_quota_of_a_user_bounds_nobody_who_is_created() {
     };
     let found = faults(&[&rule("CreateUser", "user")]);
     assert!(
-        found.contains("warning: this quota bounds no CreateUser") && found.lines().count() == 1,
+        found.contains("warning[unbounded-creation]: this quota bounds no CreateUser")
+            && found.lines().count() == 1,
         "{found}"
     );
     for of in ["caller", "instance"] {
