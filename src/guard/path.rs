@@ -157,7 +157,7 @@ impl Guard {
         // Before anything is read: what changes from here on makes the decision void.
         let wanted = admitted.get().recall();
         let recall = self.ledger.recall(&wanted);
-        let known = self.tally.stage(Stage::Recall, &spent, recall).await.map_err(Stop::Unwritten)?;
+        let mut known = self.tally.stage(Stage::Recall, &spent, recall).await.map_err(Stop::Unwritten)?;
         point(Point::Recalled);
         let target = admitted.get().change().target();
         let observe = self.upstream.observe(target, look);
@@ -180,6 +180,10 @@ impl Guard {
             Err(unseen) => return Err(Stop::Unseen(unseen)),
         };
         point(Point::Observed);
+        if wanted.permissions {
+            let held = self.ledger.held_by(target, &seen.profiles);
+            known.held.extend(self.tally.stage(Stage::Recall, &spent, held).await.map_err(Stop::Unwritten)?);
+        }
         let now = self.clock.now();
         let permit = match self.tally.step(Stage::Decide, &spent, || admitted.decide(seen, known, now)) {
             Ok(permit) => permit,

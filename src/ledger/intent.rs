@@ -4,16 +4,15 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
     notice::{Held, Plan},
-    operation::{Change, ChangeKind, Class, Identity, Seen, Target, User},
+    operation::{Change, ChangeKind, Class, Identity, Target, User},
     policy::{Code, Permit, QuotaClaim, QuotaOf},
-    secret::Digest,
     store::{AddressRow, Append, Check, Composed, Misfit, NewIntent, Op, Place, Step, Verdict, Weight},
 };
 
 use super::{
     Unwritten,
     core::{ADDRESSES, Core, MEMORY},
-    notices, parts,
+    notices, parts, permissions,
     record::{Body, Inputs, Kind, RefusalPart, TargetPart, instant},
 };
 
@@ -251,30 +250,17 @@ fn seen(permit: &Permit<Change>) -> Option<&User> {
     permit.seen().user.as_ref().filter(|user| target.user() == Some(&user.id))
 }
 
-/// What was seen of the user: the addresses, and the permissions it has.
+/// What was seen: the addresses of the user, and permissions.
 fn known(core: &Core, permit: &Permit<Change>, name: &str, now: i64) -> Vec<Op> {
     let target = permit.operation().target();
-    let Some(user) = seen(permit) else { return Vec::new() };
-    let mut ops =
-        vec![Op::Addresses { target: name.into(), rows: standing(core, target, &user.identity), at: now }];
-    ops.extend(permissions(permit.seen(), user, name, now));
-    ops
-}
-
-/// The permissions that a user was seen to have.
-pub(super) fn permissions(seen: &Seen, user: &User, name: &str, now: i64) -> Option<Op> {
-    let names: BTreeSet<&str> = seen
-        .profiles
-        .iter()
-        .filter(|profile| user.security_profiles.contains(&profile.id))
-        .flat_map(|profile| profile.permissions.iter().map(String::as_str))
-        .collect();
-    if names.is_empty() {
-        return None;
-    }
-    let names = names.into_iter().collect::<Vec<_>>().join("\n");
-    let digest = Digest::of(names.as_bytes()).hex();
-    Some(Op::Permissions { target: name.into(), digest, names, at: now })
+    let user = seen(permit);
+    let addresses = user.map(|user| Op::Addresses {
+        target: name.into(),
+        rows: standing(core, target, &user.identity),
+        at: now,
+    });
+    let permissions = permissions::seen(core, target, user.map(|user| (user, name)), permit.seen(), now);
+    addresses.into_iter().chain(permissions).collect()
 }
 
 /// Whether an operation is one of identity.

@@ -19,8 +19,6 @@ const AGAIN: Duration = Duration::from_millis(250);
 /// Records read at once, and how many times at most, when the last policy is looked for.
 const PAGE: u32 = 1_000;
 const PAGES: u32 = 200;
-/// How long a permission that was seen counts as held: 30 days.
-const HELD: i64 = 30 * 24 * 60 * 60 * 1000;
 
 /// What a record says of the policy it was written under.
 #[derive(Deserialize)]
@@ -125,10 +123,7 @@ impl Ledger {
             }
         }
         if recall.permissions {
-            let since = core.now().saturating_sub(HELD);
-            for names in self.read(reader.permissions(&name, since)).await? {
-                known.held.extend(names.lines().map(str::to_owned));
-            }
+            known.held = self.held(&name).await?;
         }
         Ok(known)
     }

@@ -39,6 +39,7 @@ mod options;
 mod outbox;
 mod outcome;
 mod parts;
+mod permissions;
 mod person;
 mod proof_parts;
 mod queue;

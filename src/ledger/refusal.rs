@@ -12,8 +12,7 @@ use crate::{
 use super::{
     core::Core,
     inputs::LookedPart,
-    intent::permissions,
-    notices, parts,
+    notices, parts, permissions,
     record::{Body, Inputs, Kind},
 };
 use crate::notice::{Held, Plan};
@@ -59,12 +58,13 @@ fn refusal(
     Ok((record, notices::deliver(core, person, now, all)?))
 }
 
-/// What was read of the user that it is about: the Username, and the permissions that it has, which count for a while.
+/// What was read: the Username of the user that it is about, and permissions, which count for a while.
 fn known(core: &Core, refused: &Refused, name: &str, now: i64) -> Vec<Op> {
     let (Some(target), Some(looked)) = (&refused.target, &refused.looked) else { return Vec::new() };
-    let Some(user) = looked.user().filter(|user| target.user() == Some(&user.id)) else { return Vec::new() };
-    let permissions = permissions(&looked.seen, user, name, now);
-    [core.named(target, &user.username)].into_iter().chain(permissions).collect()
+    let user = looked.user().filter(|user| target.user() == Some(&user.id));
+    let named = user.map(|user| core.named(target, &user.username));
+    let permissions = permissions::seen(core, target, user.map(|user| (user, name)), &looked.seen, now);
+    named.into_iter().chain(permissions).collect()
 }
 
 /// The compact record of a refusal that nobody waits for: without anything sealed, and without what could be a name.

@@ -229,7 +229,7 @@ impl Facts {
             instance: target
                 .and_then(|target| target.instance.as_ref())
                 .map(|instance| instance.as_str().to_owned()),
-            subject: target.map(|target| subject(&target.subject)).unwrap_or_default(),
+            subject: target.map(|target| subject(&target.subject, operation)).unwrap_or_default(),
             username: user.map(|user| user.username.clone()),
             person: user.and_then(|user| person(&|field| user.identity.value(field))),
             principal: caller.principal.arn.to_string(),
@@ -343,9 +343,10 @@ fn person<'a>(value: &dyn Fn(Field) -> Option<&'a str>) -> Option<String> {
     (!names.is_empty()).then(|| names.join(" "))
 }
 
-fn subject(subject: &Subject) -> String {
+fn subject(subject: &Subject, operation: &str) -> String {
     match subject {
-        Subject::Other(labels) => labels.join("/"),
+        // The operation is said elsewhere.
+        Subject::Other(labels) => labels.strip_prefix(&[operation.to_owned()]).unwrap_or(labels).join("/"),
         Subject::User(user) => user.as_str().to_owned(),
         Subject::Username(text) | Subject::SecurityProfile(text) | Subject::Resource(text) => text.clone(),
     }

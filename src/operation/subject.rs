@@ -25,7 +25,9 @@ pub(super) fn of_path(route: &Route, labels: &[String]) -> Subject {
         return of_arn(text);
     }
     let others = route.labels().zip(labels).filter(|(name, _)| *name != "InstanceId");
-    Subject::Other(others.map(|(_, text)| text.clone()).collect())
+    // Changes of one target wait for each other: one operation on a whole instance is not to hold up another.
+    let operation = route.class.is_guarded().then(|| route.operation.to_owned());
+    Subject::Other(operation.into_iter().chain(others.map(|(_, text)| text.clone())).collect())
 }
 
 /// The user in the query of a change, where its route has that member.

@@ -35,7 +35,8 @@ pub struct Sites(Vec<Site>);
 /// Of what in an instance an operation is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Subject {
-    /// The instance, or something in it that the guard does not know by type: the labels' values.
+    /// The instance, or something in it that the guard does not know by type: the labels' values, behind the operation's name
+    /// where that is a guarded one.
     Other(Vec<String>),
     /// An existing user.
     User(UserId),

@@ -28,7 +28,7 @@ pub struct Known {
     pub in_use: Vec<Address>,
     /// Those of the addresses that were this user's before.
     pub former: Vec<Address>,
-    /// The permissions that this user held within 30 days, where that was asked.
+    /// The permissions that this user, or a security profile that was read, held within 30 days, where that was asked.
     pub held: BTreeSet<String>,
     /// The last change of this target that was closed, by the ledger's own count; 0 when there is none. Asked before
     /// Connect is read: a change that is closed later may be missing from what was read.

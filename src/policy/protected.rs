@@ -1,5 +1,5 @@
 //! `[protected]`: a built-in deny over every change of a user who has a protected permission, or had one within thirty
-//! days, and over every change that would give one to anybody.
+//! days, or has a security profile that had one, and over every change that would give one to anybody.
 
 use std::collections::BTreeSet;
 
@@ -47,9 +47,11 @@ impl Protected {
             if person.profiles.iter().any(|id| protects(id)) {
                 return Some("the user has a protected permission, or a security profile that was not read");
             }
-            if facts.known.held.iter().any(|permission| self.permissions.contains(permission)) {
-                return Some("the user had a protected permission within thirty days");
-            }
+        }
+        if facts.known.held.iter().any(|permission| self.permissions.contains(permission)) {
+            return Some(
+                "the user, or a security profile that it is about, had a protected permission within thirty days",
+            );
         }
         if question.profiles.iter().any(|id| protects(id)) {
             return Some("it would give a protected permission, or a security profile that was not read");

@@ -245,7 +245,13 @@ fn test() -> Value {
                     &[
                         ("in_use", texts(0, "Addresses known on another user")),
                         ("former", texts(0, "Addresses that were this user's before")),
-                        ("held", texts(0, "Permissions that the user held within thirty days")),
+                        (
+                            "held",
+                            texts(
+                                0,
+                                "Permissions that the user, or a security profile that it is about, held within thirty days",
+                            ),
+                        ),
                     ],
                 ),
             ),

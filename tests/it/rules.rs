@@ -268,6 +268,36 @@ async fn e16_users_who_had_power_a_moment_ago() {
     );
 }
 
+/// Taking the permission out of the security profile takes nobody's protection away at once: neither that of its users, nor
+/// that of the profile.
+#[tokio::test(flavor = "multi_thread")]
+async fn e16_users_whose_security_profile_had_power_a_moment_ago() {
+    const ADMIN: &str = "22222222-aaaa-bbbb-cccc-EXAMPLE22222";
+    let roles = "callers = [\"arn:aws:iam::111122223333:role/HelpDesk\"]\npermissions = [\"BasicAgentAccess\"]\n\
+                 protected = \"for this test\"\n";
+    let roles = rule("roles", roles).replace(UPDATE, "UpdateSecurityProfile");
+    let grants = format!("{}grants = [\"{ADMIN}\"]\n", DESK.lines().next().unwrap().to_owned() + "\n");
+    let grants = rule("grants", &grants).replace(UPDATE, "UpdateUserSecurityProfiles");
+    let protected = "[protected]\npermissions = [\"Users.Edit\"]\n";
+    let guard = Running::with(of(&format!("{}{roles}{grants}{protected}", rule("desk", DESK)), 2)).await;
+    let (desk, help) = (guard.caller("IdentityDesk"), guard.caller("HelpDesk"));
+    let agent = user(1);
+    guard.stage.connect.put_user(
+        INSTANCE,
+        &agent.id,
+        Some(User { profiles: vec![ADMIN.to_owned()], ..agent.clone() }),
+    );
+    let path = format!("/security-profiles/{INSTANCE}/{ADMIN}");
+    let weaker = Request::new("POST", &path, br#"{"Permissions":["BasicAgentAccess"]}"#);
+    assert_eq!(help.send(&weaker).await.unwrap().status, 200, "{}", guard.log());
+    is_denied(&guard, &desk, &email(&agent, &own_address(&agent)), "protected").await;
+    let body = format!(r#"{{"SecurityProfileIds":["{ADMIN}"]}}"#);
+    let path = format!("/users/{INSTANCE}/{}/security-profiles", user(2).id);
+    is_denied(&guard, &desk, &Request::new("POST", &path, body.as_bytes()), "protected").await;
+    let other = email(&user(2), &own_address(&user(2)));
+    assert_eq!(desk.send(&other).await.unwrap().status, 200, "{}", guard.log());
+}
+
 /// `CreateUser` gives an address as well: by a rule of its own kind, or not at all.
 #[tokio::test(flavor = "multi_thread")]
 async fn d12_a_user_that_is_created() {
