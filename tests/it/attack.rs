@@ -136,3 +136,37 @@ async fn a_side_effect_that_shows_late_is_told() {
     to.sort();
     assert_eq!(to, [OLD, "security@example.com"]);
 }
+
+/// Whoever repeats one operation on a whole instance holds up nobody else's other one; a second of the same operation waits.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_operation_on_an_instance_holds_up_no_other() {
+    let rule = |id: &str, caller: &str, operation: &str| {
+        format!(
+            "[[allow]]\nid = \"{id}\"\nreason = \"a test\"\ncallers = [\"arn:aws:iam::111122223333:role/{caller}\"]\n\
+             actions = [\"connect:{operation}\"]\ninstances = [\"{INSTANCE}\"]\n"
+        )
+    };
+    let rules = [
+        rule("open", "HelpDesk", "AssociateApprovedOrigin"),
+        rule("close", "IdentityDesk", "DisassociateApprovedOrigin"),
+    ];
+    let mut setting = unhurried();
+    setting.policy = vec![("policy.toml".into(), format!("version = 1\n{}", rules.concat()))];
+    let guard = Running::with(setting).await;
+    let (help, desk) = (guard.caller("HelpDesk"), guard.caller("IdentityDesk"));
+    let path = format!("/instance/{INSTANCE}/approved-origin");
+    let open = |origin: &str| {
+        let body = format!(r#"{{"Origin":"https://{origin}.example.com"}}"#);
+        Request::new("PUT", &path, body.as_bytes())
+    };
+    let held = Held::default();
+    guard.stage.connect.fail_next("AssociateApprovedOrigin", Fault::Held(held.clone()));
+    let (slow, first) = (help.clone(), open("one"));
+    let slow = tokio::spawn(async move { slow.send(&first).await.unwrap() });
+    timeout(LIMIT, guard.stage.connect.wait_for(1, "AssociateApprovedOrigin")).await.unwrap();
+    assert_eq!(help.send(&open("two")).await.unwrap().error(), Some("ConflictException"), "{}", guard.log());
+    let close = Request::new("DELETE", &format!("{path}?origin=https%3A%2F%2Fthree.example.com"), b"");
+    assert_eq!(desk.send(&close).await.unwrap().status, 200, "{}", guard.log());
+    held.let_go();
+    assert_eq!(slow.await.unwrap().status, 200, "{}", guard.log());
+}
