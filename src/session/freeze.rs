@@ -31,13 +31,12 @@ impl Exchange {
         if let Proof::Session(session) = &caller.proof {
             self.ledger.session_used(session);
         }
-        self.limiter.may_ask(&caller).map_err(Stop::Limited)?;
+        self.limiter.ask(&caller).map_err(Stop::Limited)?;
         let result = match self.may_speak(route, &caller) {
             Ok(()) => self.by(route, &caller, &body).await,
             Err(stop) => Err(stop),
         };
         if let Err(stop) = &result {
-            self.limiter.refused(&caller);
             let principal = caller.principal.account_key();
             tracing::warn!(request = %id, %principal, route = route.as_str(), code = stop.code(), "not done");
         }
@@ -88,6 +87,12 @@ impl Exchange {
             Route::Unfreeze => {
                 allowed(Rights::may_unfreeze)?;
                 let (id, reason) = read_unfreeze(body).map_err(Stop::Malformed)?;
+                let freeze = self.ledger.freeze_named(&id).await.map_err(Stop::NotLifted)?;
+                if freeze.is_own(&caller.principal.account_key()) {
+                    // It will be refused, and that goes on record: nobody fills the ledger so.
+                    self.limiter.may_be_refused(caller).map_err(Stop::Limited)?;
+                    self.limiter.refused_on_record(caller);
+                }
                 let done = self.ledger.unfreeze(&id, &reason, caller, &routing).await;
                 Ok(told(&done.map_err(Stop::NotLifted)?, caller, "lifted"))
             }

@@ -162,13 +162,15 @@ impl<C: Clock + Clone> Limiter<C> {
     /// # Errors
     /// The caller's own bucket is empty.
     pub fn may_ask(&self, caller: &Caller) -> Result<(), Limited> {
-        let key = caller.principal.account_key();
-        self.judge(|state| {
-            state
-                .callers
-                .take(&state.caller, &key, NonZeroU32::MIN, Take::Nothing)
-                .map_err(|wait| Limited { bucket: Bucket::Caller, wait })
-        })
+        self.judge(|state| state.request(&caller.principal.account_key(), Take::Nothing))
+    }
+
+    /// Charges a request that is for the guard itself and not for Connect (a freeze) to its caller, whatever becomes of it.
+    ///
+    /// # Errors
+    /// The caller's own bucket is empty.
+    pub fn ask(&self, caller: &Caller) -> Result<(), Limited> {
+        self.judge(|state| state.request(&caller.principal.account_key(), Take::Cells))
     }
 
     /// Whether what a caller wants to change may be looked at by a rule: should it be refused, that is a record on disk.
@@ -197,7 +199,7 @@ impl<C: Clock + Clone> Limiter<C> {
     pub fn refused(&self, caller: &Caller) {
         let key = caller.principal.account_key();
         // Refusing is `may_ask`'s: here an empty bucket stays empty, and is not counted again.
-        let _ = self.with(|state| state.callers.take(&state.caller, &key, NonZeroU32::MIN, Take::Cells));
+        let _ = self.with(|state| state.request(&key, Take::Cells));
     }
 
     /// Charges a session to its principal at a source: 2 a second, 50 at once. A proof costs whoever has one nothing, and
@@ -227,10 +229,7 @@ impl<C: Clock + Clone> Limiter<C> {
             Class::Identity | Class::Sensitive | Class::Forbidden => None,
         };
         let judged = self.judge(|state| {
-            state
-                .callers
-                .take(&state.caller, &caller, NonZeroU32::MIN, Take::Cells)
-                .map_err(|wait| Limited { bucket: Bucket::Caller, wait })?;
+            state.request(&caller, Take::Cells)?;
             ordinary.map_or(Ok(()), |place| state.ordinary(caller, place))
         });
         match judged {

@@ -55,6 +55,12 @@ impl<C: Clock + Clone> State<C> {
         .map_err(|wait| Limited { bucket: Bucket::Source, wait })
     }
 
+    /// Charges a request to its caller, or looks whether there is room for one.
+    pub(super) fn request(&mut self, caller: &Arc<str>, take: Take) -> Result<(), Limited> {
+        let taken = self.callers.take(&self.caller, caller, NonZeroU32::MIN, take);
+        taken.map_err(|wait| Limited { bucket: Bucket::Caller, wait })
+    }
+
     /// Charges an ordinary request to Connect's rate, and a guard's read to its caller's share.
     pub(super) fn ordinary(&mut self, caller: Arc<str>, place: Place) -> Result<(), Limited> {
         let Self { shares, sharers, connect, connect_named, places, .. } = self;
