@@ -1,11 +1,10 @@
 //! Freezing changes and lifting that: signed like any call, by those who are named for it. That who froze does not lift is
 //! decided in the ledger's own transaction, not here.
 
-use std::net::IpAddr;
-
 use crate::{
     caller::{Caller, Proof, Unverified},
     clock::Now,
+    limit::Limited,
     policy::{Freeze, FreezeScope},
     wire::{
         Malformed, Reply, WireRequest,
@@ -116,17 +115,15 @@ impl Exchange {
         let key = keys.named(&request.head).map(std::borrow::Cow::into_owned);
         self.limiter.may_try(source, key.as_deref()).map_err(Stop::Limited)?;
         let verified = keys.verify(request, now);
-        let verified = verified.map_err(|why| self.unproven(source, key.as_deref(), why))?;
+        let verified =
+            verified.map_err(|why| Self::unproven(why, self.limiter.failed(source, key.as_deref())))?;
         let (caller, _, _, request) = verified.into_parts();
         Ok((caller, request.body))
     }
 
-    /// Charges a failed signature to its source and key. From a source that is over its rate each has one answer.
-    pub(super) fn unproven(&self, source: IpAddr, key: Option<&str>, why: Unverified) -> Stop {
-        match self.limiter.failed(source, key) {
-            Ok(()) => Stop::Unverified(why),
-            Err(limited) => Stop::Limited(limited),
-        }
+    /// What proves nobody, as it was `charged`. From a source that is over its rate each has one answer.
+    pub(super) fn unproven(why: Unverified, charged: Result<(), Limited>) -> Stop {
+        charged.map_or_else(Stop::Limited, |()| Stop::Unverified(why))
     }
 }
 

@@ -109,6 +109,7 @@ impl<C: Clock + Clone> Limiter<C> {
             failures: gauge(rates.failures, RateOf::Failures, Start::Full)?,
             sources: Kept::new(rates.keys),
             pairs: Kept::new(rates.keys),
+            forms: Kept::new(rates.keys),
             caller: gauge(rates.caller, RateOf::Caller, Start::Full)?,
             callers: Kept::new(rates.keys),
             refusal: gauge(rates.refusals, RateOf::Refusals, Start::Full)?,
@@ -154,6 +155,19 @@ impl<C: Clock + Clone> Limiter<C> {
             }
             state.failure(source, None, Take::Cells)
         })
+    }
+
+    /// Charges a head that no key could make right (a note, a scope, a host, a date) to its source, at the rate of failed proofs
+    /// and in a bucket of its own. Nothing of a secret was tried, no body read and no signature computed: so neither the
+    /// key that it names, which may be a relay's that signs what its applications ask for, nor anybody else behind the
+    /// same address has to wait for it.
+    ///
+    /// # Errors
+    /// The source has none left; or none for failed proofs either, where an unknown key would not be judged at all: the
+    /// answer does not tell whether the key is known.
+    pub fn ill_formed(&self, source: IpAddr) -> Result<(), Limited> {
+        let source = Source::from(source);
+        self.judge(|state| state.failure(source, None, Take::Nothing).and_then(|()| state.form(source)))
     }
 
     /// Whether a caller who is proven may ask for anything. Charges nothing: what is admitted is charged by
@@ -294,6 +308,7 @@ impl<C: Clock + Clone> Limiter<C> {
         let keys = self.with(|state| {
             state.sources.len()
                 + state.pairs.len()
+                + state.forms.len()
                 + state.callers.len()
                 + state.refusals.len()
                 + state.sessions.len()
