@@ -82,7 +82,7 @@ impl<'a> Claims<'a> {
         scope.is_for(headers)?;
         let content_hash = ContentHash::read(headers)?;
         let token = token(headers, &claimed)?;
-        let notes = notes::notes(headers)?;
+        let notes = notes(headers)?;
         Ok(Self { claimed, date, signed_at, token, notes, content_hash })
     }
 
@@ -104,7 +104,7 @@ impl<'a> Unsigned<'a> {
         let region = region.ok_or(Unverified::Scope("Region"))?;
         scope.is_for(headers)?;
         let content_hash = ContentHash::read(headers)?;
-        Ok(Self { region, notes: notes::notes(headers)?, content_hash })
+        Ok(Self { region, notes: notes(headers)?, content_hash })
     }
 
     /// See [`ContentHash::is_of`].

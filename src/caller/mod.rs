@@ -19,6 +19,7 @@ pub use arn::{Arn, ArnFault, Resource};
 pub use certificates::CertificateName;
 pub use key::GuardKey;
 pub use keyring::{KeyRing, KeyRingFault, Ring};
+pub(crate) use notes::notes;
 pub use session::{Session, SessionFault, Voucher};
 pub use session_keys::{IssueFault, Issued, SessionKeys, SessionKeysFault, TokenFault};
 pub use unverified::Unverified;

@@ -13,8 +13,13 @@ const MOST: usize = 8;
 const NAME_MAX: usize = 64;
 const VALUE_MAX: usize = 256;
 
-/// The notes of a request. White space is no part of one: a signature does not tell one space from two.
-pub(super) fn notes(headers: &Headers) -> Result<BTreeMap<String, String>, Unverified> {
+/// The notes of a request: at most 8, each there once, of 1 to 256 visible ASCII characters under a name of at most 64.
+/// White space is no part of one: a signature does not tell one space from two. A relay reads them by this too, so that
+/// it signs no note that the gateway refuses.
+///
+/// # Errors
+/// [`Unverified::Note`].
+pub(crate) fn notes(headers: &Headers) -> Result<BTreeMap<String, String>, Unverified> {
     let mut notes = BTreeMap::new();
     for (name, value) in headers.iter().filter(|(name, _)| name.starts_with(PREFIX)) {
         let is_one = name.len() <= NAME_MAX

@@ -121,7 +121,7 @@ use crate::{
     clock::Clock,
     crash::hastened,
     ledger::{Ledger, Stranger},
-    limit::{Limiter, LimiterStats},
+    limit::{Limited, Limiter, LimiterStats},
     notice::Routing,
     notify::Announcer,
     operation::{Class, Sites, body_limit},
@@ -350,8 +350,9 @@ impl Guard {
         let key = keys.named(head);
         let key = key.as_deref();
         self.may_try(&head.origin, key)?;
-        keys.precheck(head, self.clock.now())
-            .map_err(|unverified| self.unproven(&head.origin, key, unverified))?;
+        keys.precheck(head, self.clock.now()).map_err(|unverified| {
+            self.unproven(&head.origin, unverified, self.limiter.ill_formed(head.origin.source))
+        })?;
         Ok(body_limit(head, &|class| match class {
             Class::Identity | Class::Sensitive | Class::Forbidden => self.bodies.change,
             Class::Write | Class::Read => self.bodies.ordinary,
@@ -366,14 +367,11 @@ impl Guard {
         })
     }
 
-    /// Charges and counts a proof that failed. From a source that is over its rate each of them has one answer: whether
-    /// the key that it names is known makes no difference.
-    fn unproven(&self, origin: &Origin, key: Option<&str>, unverified: Unverified) -> Stop {
+    /// Counts what proves nobody, as it was `charged`. From a source that is over its rate each of them has one answer:
+    /// whether the key that it names is known makes no difference.
+    fn unproven(&self, origin: &Origin, unverified: Unverified, charged: Result<(), Limited>) -> Stop {
         self.ledger.stranger(Stranger { source: origin.source, code: unverified.code() });
-        match self.limiter.failed(origin.source, key) {
-            Ok(()) => Stop::Unverified(unverified),
-            Err(limited) => Stop::Limited(limited),
-        }
+        charged.map_or_else(Stop::Limited, |()| Stop::Unverified(unverified))
     }
 }
 

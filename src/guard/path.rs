@@ -111,7 +111,8 @@ impl Guard {
         let key = keys.named(&request.head);
         let key = key.as_deref();
         self.may_try(&origin, key)?;
-        keys.verify(request, now).map_err(|unverified| self.unproven(&origin, key, unverified))
+        keys.verify(request, now)
+            .map_err(|unverified| self.unproven(&origin, unverified, self.limiter.failed(origin.source, key)))
     }
 
     /// A change: what is remembered of it, what is true now, the decision; then the work is the guard's.

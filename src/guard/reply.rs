@@ -10,7 +10,7 @@ use crate::{
     operation::{Unrecognised, Why},
     policy::{Code, Refused},
     upstream::{OVERLOADED, Unseen},
-    wire::{Body, ErrorType, Reply, RequestId},
+    wire::{Body, ErrorType, FAULT, Reply, RequestId},
 };
 
 /// Where a request stopped.
@@ -53,7 +53,10 @@ impl Stop {
     /// The reply.
     pub fn reply(&self, id: &RequestId) -> Reply {
         let (error, wait) = self.error();
-        let reply = Reply::error(error, &self.message(id), id);
+        let mut reply = Reply::error(error, &self.message(id), id);
+        if let Self::Unverified(unverified) = self {
+            reply.headers.push((FAULT, unverified.code().to_owned()));
+        }
         match wait {
             Some(wait) => reply.retry_after(wait),
             None => reply,

@@ -71,7 +71,7 @@ impl Ledger {
     }
 
     /// Lifts a freeze: record, row and notices in one transaction. Whoever set it, by the account that is charged, does
-    /// not lift it.
+    /// not lift it; the refusal of that has none of the reserve of space.
     ///
     /// # Errors
     /// See [`NotLifted`].
@@ -83,11 +83,10 @@ impl Ledger {
         routing: &Routing,
     ) -> Result<Freeze, NotLifted> {
         let core = &self.inner.core;
-        let known = self.freezes().await.map_err(NotLifted::Unwritten)?;
-        let freeze = known.into_iter().find(|freeze| freeze.id == id).ok_or(NotLifted::Unknown)?;
+        let freeze = self.freeze_named(id).await?;
         let at = core.clock.now();
         let hand = Hand { by: by.clone(), reason: reason.to_owned(), routing: routing.clone(), at };
-        let step = lift(core, id, hand).map_err(|misfit| NotLifted::Unwritten(misfit.into()))?;
+        let step = lift(core, &freeze, hand).map_err(|misfit| NotLifted::Unwritten(misfit.into()))?;
         point(Point::Lift);
         let done = self.submit(step, Purpose::Notices).await.map_err(NotLifted::Unwritten)?;
         point(Point::Lifted);
@@ -98,6 +97,15 @@ impl Ledger {
             return Err(NotLifted::BySame);
         }
         head_of(done).map(|_| freeze).map_err(NotLifted::Unwritten)
+    }
+
+    /// The freeze of this id.
+    ///
+    /// # Errors
+    /// [`NotLifted::Unknown`] when none is in force; [`NotLifted::Unwritten`] as for [`Ledger::freezes`].
+    pub async fn freeze_named(&self, id: &str) -> Result<Freeze, NotLifted> {
+        let known = self.freezes().await.map_err(NotLifted::Unwritten)?;
+        known.into_iter().find(|freeze| freeze.id == id).ok_or(NotLifted::Unknown)
     }
 
     /// The freezes in force, in the order in which they were set. Cheap: meant to be asked every few seconds.
@@ -153,14 +161,16 @@ fn set(core: &Arc<Core>, freeze: Freeze, hand: Hand) -> Result<Step, Misfit> {
 }
 
 /// The step that lifts a freeze, or records that it may not be.
-fn lift(core: &Arc<Core>, id: &str, hand: Hand) -> Result<Step, Misfit> {
+fn lift(core: &Arc<Core>, freeze: &Freeze, hand: Hand) -> Result<Step, Misfit> {
     let person = core.new_person(core.itself())?;
     let account = hand.by.principal.account_key().to_string();
+    // Who set a freeze, and whom it is about, never changes: what the transaction finds is known here.
+    let weight = if freeze.is_own(&account) { Weight::Ordinary } else { Weight::Vital };
     let core = Arc::clone(core);
     Ok(Step::Append(Append {
-        weight: Weight::Vital,
+        weight,
         person: Some(person),
-        checks: vec![Check::Frozen { id: id.to_owned(), account }],
+        checks: vec![Check::Frozen { id: freeze.id.clone(), account }],
         compose: Box::new(move |place| {
             let row = place.freeze.as_ref().ok_or(Misfit::Missing("freeze"))?;
             let set = notices::written(&row.record.chain, row.record.seq, &row.bytes);

@@ -54,6 +54,11 @@ pub enum FreezeScopeFault {
 }
 
 impl Freeze {
+    /// Whether whoever is charged by this account set it, or it is about him: then he does not lift it.
+    pub fn is_own(&self, account: &str) -> bool {
+        self.by == account || matches!(&self.scope, FreezeScope::Caller(arn) if arn == account)
+    }
+
     /// Whether it is about a change. Ordinary operations are not frozen.
     pub(super) fn holds(&self, question: &Question<'_>) -> bool {
         let change = match question.kind {

@@ -27,7 +27,7 @@ use crate::{
     secret::Digest,
     server::Service,
     sigv4::{Signable, SigningFault, sign},
-    wire::{Body, ErrorType, Head, Malformed, Origin, Reply, RequestId, WireRequest},
+    wire::{Body, ErrorType, FAULT, Head, Malformed, Origin, Reply, RequestId, WireRequest},
 };
 
 /// The service's name in a signature's scope.
@@ -51,6 +51,10 @@ const OURS: [ErrorType; 5] = [
     ErrorType::RequestTimeTooSkewed,
     ErrorType::UnrecognizedClient,
 ];
+
+/// What of these the application brought about itself, by the word in [`FAULT`]: a Region that the gateway does not serve. With
+/// another session it would be the same, so the session stays and the application is told.
+const THEIRS: &str = "scope";
 
 /// The sidecar: a [`Service`] for what the application sends.
 pub(crate) struct Relay {
@@ -205,8 +209,9 @@ impl Relay {
         let status = answer.status;
         let error = field(&answer, "x-amzn-errortype");
         let is_guard = field(&answer, "x-amzn-requestid").is_some();
+        let is_theirs = field(&answer, FAULT) == Some(THEIRS);
         match status {
-            403 if OURS.iter().any(|ours| Some(ours.name()) == error) => {
+            403 if !is_theirs && OURS.iter().any(|ours| Some(ours.name()) == error) => {
                 let error = error.unwrap_or_default();
                 tracing::error!(request = %id, operation, error, "the gateway does not accept the relay's session");
                 self.session.reject(&session.credentials.access_key_id);

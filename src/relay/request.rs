@@ -9,6 +9,7 @@ use std::{collections::BTreeSet, net::IpAddr, sync::LazyLock};
 use bytes::Bytes;
 
 use crate::{
+    caller::{Unverified, notes},
     operation::{lookup, routes},
     sigv4::Claimed,
     wire::{ErrorType, Head, Malformed, Occurs, WireRequest},
@@ -19,11 +20,6 @@ const SIGNED: [&str; 4] = ["accept", "amz-sdk-invocation-id", "amz-sdk-request",
 /// Fields of operations, such as `x-amz-last-modified-time`.
 static MEMBERS: LazyLock<BTreeSet<&'static str>> =
     LazyLock::new(|| routes().iter().flat_map(|route| route.headers.iter().copied()).collect());
-/// What the application tells the policy, such as `x-guard-ticket`.
-const NOTE: &str = "x-guard-";
-/// As many of them as the guard takes, and as long.
-const NOTES: usize = 8;
-const NOTE_MAX: usize = 256;
 const SERVICE: &str = "connect";
 /// What browsers add and programs do not. The relay signs for whoever reaches it: a page that a browser of this machine
 /// shows must not.
@@ -35,7 +31,7 @@ pub(super) struct Rebuilt {
     pub(super) target: String,
     /// Signed.
     pub(super) headers: Vec<(&'static str, String)>,
-    /// Signed as well; names and values.
+    /// What the application tells the policy, such as `x-guard-ticket`. Signed as well; names and values.
     pub(super) notes: Vec<(String, String)>,
     /// Not signed, as with every AWS client.
     pub(super) agent: Option<String>,
@@ -44,7 +40,9 @@ pub(super) struct Rebuilt {
     pub(super) region: Option<String>,
 }
 
-/// Whether this is a request for Connect, by its head: nothing of the body has been asked for yet.
+/// Whether this is a request for Connect, by its head: nothing of the body has been asked for yet. What the gateway would
+/// refuse of a head that this relay signs is refused here by the same reading, so that no application spends what the
+/// gateway allows to fail from here.
 ///
 /// # Errors
 /// 400 or 403; what the application should do is said.
@@ -58,7 +56,7 @@ pub(super) fn check(head: &Head, hosts: &BTreeSet<String>) -> Result<(), Malform
         return Err(Malformed::with(ErrorType::AccessDenied, why));
     }
     region(head)?;
-    notes(head)?;
+    notes(&head.headers).map_err(refused)?;
     Ok(())
 }
 
@@ -82,7 +80,8 @@ pub(super) fn rebuild(request: WireRequest) -> Result<Rebuilt, Malformed> {
         Occurs::One(value) => Some(value.to_owned()),
         Occurs::Absent | Occurs::Many => None,
     };
-    let (region, notes) = (region(&head)?, notes(&head)?);
+    let region = region(&head)?;
+    let notes = notes(&head.headers).map_err(refused)?.into_iter().collect();
     Ok(Rebuilt {
         method: head.method.as_str(),
         target: head.target.raw().to_owned(),
@@ -116,20 +115,9 @@ fn region(head: &Head) -> Result<Option<String>, Malformed> {
     Ok(Some(claimed.region.to_owned()))
 }
 
-fn notes(head: &Head) -> Result<Vec<(String, String)>, Malformed> {
-    let mut notes: Vec<(String, String)> = Vec::new();
-    for (name, value) in head.headers.iter().filter(|(name, _)| name.starts_with(NOTE)) {
-        if notes.iter().any(|(known, _)| known == name) {
-            return Err(Malformed::form(format!("header `{name}` occurs more than once")));
-        }
-        if value.len() > NOTE_MAX || notes.len() == NOTES {
-            return Err(Malformed::form(format!(
-                "at most {NOTES} headers `{NOTE}...` of {NOTE_MAX} characters are taken"
-            )));
-        }
-        notes.push((name.to_owned(), value.to_owned()));
-    }
-    Ok(notes)
+/// As the gateway would say it.
+fn refused(unverified: Unverified) -> Malformed {
+    Malformed::with(unverified.error(), unverified.to_string())
 }
 
 /// Whether whoever asks means this relay: a name that somebody else's name system made this address of does not.
@@ -237,11 +225,16 @@ mod tests {
 
     #[test]
     fn notes_are_bounded_and_there_once() {
-        let long = "x".repeat(NOTE_MAX + 1);
-        assert!(checked(&[("host", "localhost"), ("x-guard-ticket", &long)]).is_err());
+        for value in ["", "a b", "a\tb", &"x".repeat(257)] {
+            let fault = checked(&[("host", "localhost"), ("x-guard-ticket", value)]).unwrap_err();
+            assert_eq!(fault.error, ErrorType::InvalidRequest, "{value:?}");
+            assert_eq!(fault.why, Unverified::Note("x-guard-ticket".into()).to_string());
+        }
         let twice = [("host", "localhost"), ("x-guard-ticket", "1"), ("X-Guard-Ticket", "1")];
         assert!(checked(&twice).is_err());
-        let names: Vec<String> = (0..=NOTES).map(|number| format!("x-guard-{number}")).collect();
+        let long = format!("x-guard-{}", "n".repeat(57));
+        assert!(checked(&[("host", "localhost"), (&long, "1")]).is_err());
+        let names: Vec<String> = (0..9).map(|number| format!("x-guard-{number}")).collect();
         let mut fields = vec![("host", "localhost")];
         fields.extend(names.iter().map(|name| (name.as_str(), "1")));
         assert!(checked(&fields).is_err());

@@ -102,7 +102,8 @@ impl Exchange {
         let keys = self.keys.load();
         let key = keys.named(head);
         self.limiter.may_try(source, key.as_deref()).map_err(Stop::Limited)?;
-        keys.precheck(head, self.clock.now()).map_err(|why| self.unproven(source, key.as_deref(), why))
+        let well_formed = keys.precheck(head, self.clock.now());
+        well_formed.map_err(|why| Self::unproven(why, self.limiter.ill_formed(source)))
     }
 
     fn nonce(&self, request: &WireRequest, now: Now) -> Result<Reply, Stop> {

@@ -1,11 +1,10 @@
 //! Freezing changes and lifting that: signed like any call, by those who are named for it. That who froze does not lift is
 //! decided in the ledger's own transaction, not here.
 
-use std::net::IpAddr;
-
 use crate::{
     caller::{Caller, Proof, Unverified},
     clock::Now,
+    limit::Limited,
     policy::{Freeze, FreezeScope},
     wire::{
         Malformed, Reply, WireRequest,
@@ -31,13 +30,12 @@ impl Exchange {
         if let Proof::Session(session) = &caller.proof {
             self.ledger.session_used(session);
         }
-        self.limiter.may_ask(&caller).map_err(Stop::Limited)?;
+        self.limiter.ask(&caller).map_err(Stop::Limited)?;
         let result = match self.may_speak(route, &caller) {
             Ok(()) => self.by(route, &caller, &body).await,
             Err(stop) => Err(stop),
         };
         if let Err(stop) = &result {
-            self.limiter.refused(&caller);
             let principal = caller.principal.account_key();
             tracing::warn!(request = %id, %principal, route = route.as_str(), code = stop.code(), "not done");
         }
@@ -88,6 +86,12 @@ impl Exchange {
             Route::Unfreeze => {
                 allowed(Rights::may_unfreeze)?;
                 let (id, reason) = read_unfreeze(body).map_err(Stop::Malformed)?;
+                let freeze = self.ledger.freeze_named(&id).await.map_err(Stop::NotLifted)?;
+                if freeze.is_own(&caller.principal.account_key()) {
+                    // It will be refused, and that goes on record: nobody fills the ledger so.
+                    self.limiter.may_be_refused(caller).map_err(Stop::Limited)?;
+                    self.limiter.refused_on_record(caller);
+                }
                 let done = self.ledger.unfreeze(&id, &reason, caller, &routing).await;
                 Ok(told(&done.map_err(Stop::NotLifted)?, caller, "lifted"))
             }
@@ -111,17 +115,15 @@ impl Exchange {
         let key = keys.named(&request.head).map(std::borrow::Cow::into_owned);
         self.limiter.may_try(source, key.as_deref()).map_err(Stop::Limited)?;
         let verified = keys.verify(request, now);
-        let verified = verified.map_err(|why| self.unproven(source, key.as_deref(), why))?;
+        let verified =
+            verified.map_err(|why| Self::unproven(why, self.limiter.failed(source, key.as_deref())))?;
         let (caller, _, _, request) = verified.into_parts();
         Ok((caller, request.body))
     }
 
-    /// Charges a failed signature to its source and key. From a source that is over its rate each has one answer.
-    pub(super) fn unproven(&self, source: IpAddr, key: Option<&str>, why: Unverified) -> Stop {
-        match self.limiter.failed(source, key) {
-            Ok(()) => Stop::Unverified(why),
-            Err(limited) => Stop::Limited(limited),
-        }
+    /// What proves nobody, as it was `charged`. From a source that is over its rate each has one answer.
+    pub(super) fn unproven(why: Unverified, charged: Result<(), Limited>) -> Stop {
+        charged.map_or_else(Stop::Limited, |()| Stop::Unverified(why))
     }
 }
 

@@ -14,7 +14,7 @@ pub use gate::{Gate, GateBounds, Step};
 pub use headers::{Headers, Occurs};
 pub use origin::{Origin, RequestId};
 pub use peer::{Peer, PeerCertificate, Require, is_spiffe_id};
-pub use reply::{Body, Broken, ErrorType, Reply};
+pub use reply::{Body, Broken, ErrorType, FAULT, Reply};
 pub use request::{Head, Malformed, Method, WireRequest};
 pub use target::{QueryPair, RequestTarget, Segment};
 

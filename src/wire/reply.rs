@@ -9,6 +9,10 @@ use bytes::Bytes;
 
 use super::RequestId;
 
+/// The header field that says by one word why nobody is proven to have signed a request. AWS has one error type for most of
+/// that, and so has the guard; a relay reads here whether it is about its session or about what an application asked for.
+pub const FAULT: &str = "x-guard-fault";
+
 /// The errors the guard answers with: a closed list, the contract's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ErrorType {

@@ -44,6 +44,14 @@ fn setting(users: usize) -> Setting {
     Setting { more, identities, roles, ..setting }
 }
 
+/// With a rate that is used up in a test.
+fn tight(which: &str, to: &str) -> Setting {
+    let mut setting = setting(1);
+    let lines = setting.more.lines().map(|line| if line.starts_with(which) { to } else { line });
+    setting.more = lines.collect::<Vec<_>>().join("\n") + "\n";
+    setting
+}
+
 /// The same caller, at the session listener.
 fn at_sessions(guard: &Running, role: &str) -> Caller {
     let address: SocketAddr = guard.sessions().expect("a session listener");
@@ -195,6 +203,42 @@ async fn whom_a_freeze_is_about_does_not_lift_it() {
     assert_eq!((refused.status, refused.error()), (403, Some("AccessDeniedException")), "{}", refused.text());
     let of_another = freeze(&guard, "IdentityDesk", "caller:arn:aws:iam::111122223333:role/HelpDesk").await;
     assert_eq!(unfreeze(&guard, "Lead", &of_another).await.status, 200);
+}
+
+/// Each attempt to lift one's own freeze goes on record: of such refusals a caller has a rate, whatever he asks in vain.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_tries_without_end_to_lift_his_own_freeze_fills_no_ledger() {
+    let guard = Running::with(tight("refusals", "refusals = { per_second = 0.01, burst = 5 }")).await;
+    let own = freeze(&guard, "Lead", "all").await;
+    let other = freeze(&guard, "IdentityDesk", "all").await;
+    let mut answered = Vec::new();
+    for _ in 0..12 {
+        let answer = unfreeze(&guard, "Lead", &own).await;
+        if answer.status == 429 {
+            assert_eq!(answer.error(), Some("ThrottlingException"));
+            assert!(answer.header("retry-after").is_some(), "{}", answer.text());
+        }
+        answered.push(answer.status);
+    }
+    assert_eq!(answered, [[403; 5].as_slice(), &[429; 7]].concat(), "{}", guard.log());
+    // What he may lift he does, and others are not held up.
+    assert_eq!(unfreeze(&guard, "Lead", &other).await.status, 200);
+    assert_eq!(unfreeze(&guard, "IdentityDesk", &own).await.status, 200);
+    assert_eq!(of_kind(&guard.records().await, "refusal").len(), 5);
+}
+
+/// Freezing and lifting are requests of their caller's, charged as any other.
+#[tokio::test(flavor = "multi_thread")]
+async fn freezes_are_charged_to_their_caller() {
+    let guard = Running::with(tight("caller ", "caller = { per_second = 0.01, burst = 6 }")).await;
+    let all = json!({ "scope": "all", "reason": "because" });
+    let mut answered = Vec::new();
+    for _ in 0..9 {
+        answered.push(asked(&at_sessions(&guard, "Lead"), "/v1/freeze", &all).await.status);
+    }
+    assert_eq!(answered, [[200; 6].as_slice(), &[429; 3]].concat(), "{}", guard.log());
+    freeze(&guard, "IdentityDesk", "all").await;
+    assert_eq!(of_kind(&guard.records().await, "freeze").len(), 7);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -224,6 +224,31 @@ async fn o7_strangers_are_turned_away_before_anything_is_done() {
     assert_eq!(help.send(&read(1)).await.unwrap().status, 200, "{}", guard.log());
 }
 
+/// A head that no key could make right tries nothing of a secret: it is charged apart, to its source, so that a relay's key is not
+/// shut out by what its applications ask for, nor others at its address. And it tells nobody which keys are known.
+#[tokio::test(flavor = "multi_thread")]
+async fn heads_that_no_key_makes_right_shut_out_nobody() {
+    let guard = Running::with(tight("failures", "failures = { per_second = 0.01, burst = 5 }", 1)).await;
+    let help = guard.caller("HelpDesk");
+    let stranger = Caller { key_id: "GKAAAAAAAAAAAAAAAAAA".into(), ..help.clone() };
+    let mut noted = read(1);
+    noted.unsigned.push(("x-guard-ticket".into(), "SEC-1".into()));
+    let mut statuses = Vec::new();
+    for _ in 0..6 {
+        statuses.push(help.send(&noted).await.unwrap().status);
+        statuses.push(stranger.send(&noted).await.unwrap().status);
+    }
+    assert_eq!(statuses, [[403; 5].as_slice(), &[429; 7]].concat());
+    assert_eq!(help.send(&read(1)).await.unwrap().status, 200, "{}", guard.log());
+    // Proofs of secrets have lost nothing by it, and are bounded as they were.
+    let mut statuses = Vec::new();
+    for _ in 0..8 {
+        statuses.push(stranger.send(&read(1)).await.unwrap().status);
+    }
+    assert_eq!(statuses, [[403; 5].as_slice(), &[429; 3]].concat(), "{}", guard.log());
+    assert_eq!(help.send(&read(1)).await.unwrap().status, 200, "{}", guard.log());
+}
+
 /// Thousands of keys that nobody has: memory does not follow.
 #[tokio::test(flavor = "multi_thread")]
 async fn g3_a_flood_of_keys_is_bounded() {

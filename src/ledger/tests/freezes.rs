@@ -103,6 +103,22 @@ async fn of_many_hands_one_lifts() {
     assert_eq!(bench.kinds().await, ["freeze", "unfreeze"]);
 }
 
+/// To freeze and to lift is possible with what is kept for emergencies; to be refused is not.
+#[tokio::test]
+async fn who_tries_to_lift_his_own_has_none_of_the_reserve() {
+    if testing::is_server() {
+        return;
+    }
+    let bench = Bench::new();
+    let url = format!("sqlite:{}?reserve=1000000&max_bytes=1000000", bench.file().display());
+    let ledger = bench.opened(LedgerOptions { url, ..bench.options() }).await;
+    let freeze = frozen(&ledger).await;
+    let lift = async |by: Caller| ledger.unfreeze(&freeze.id, "over", &by, &routing()).await;
+    assert_eq!(lift(of_role("Desk", "lee")).await, Err(NotLifted::Unwritten(Unwritten::Reserve)));
+    assert_eq!(lift(of_role("Lead", "lee")).await, Ok(freeze.clone()));
+    assert_eq!(bench.kinds().await, ["freeze", "unfreeze"]);
+}
+
 #[tokio::test]
 async fn a_freeze_that_cannot_be_written_is_an_error() {
     let bench = Bench::new();

@@ -109,6 +109,7 @@ impl<C: Clock + Clone> Limiter<C> {
             failures: gauge(rates.failures, RateOf::Failures, Start::Full)?,
             sources: Kept::new(rates.keys),
             pairs: Kept::new(rates.keys),
+            forms: Kept::new(rates.keys),
             caller: gauge(rates.caller, RateOf::Caller, Start::Full)?,
             callers: Kept::new(rates.keys),
             refusal: gauge(rates.refusals, RateOf::Refusals, Start::Full)?,
@@ -156,19 +157,34 @@ impl<C: Clock + Clone> Limiter<C> {
         })
     }
 
+    /// Charges a head that no key could make right (a note, a scope, a host, a date) to its source, at the rate of failed proofs
+    /// and in a bucket of its own. Nothing of a secret was tried, no body read and no signature computed: so neither the
+    /// key that it names, which may be a relay's that signs what its applications ask for, nor anybody else behind the
+    /// same address has to wait for it.
+    ///
+    /// # Errors
+    /// The source has none left; or none for failed proofs either, where an unknown key would not be judged at all: the
+    /// answer does not tell whether the key is known.
+    pub fn ill_formed(&self, source: IpAddr) -> Result<(), Limited> {
+        let source = Source::from(source);
+        self.judge(|state| state.failure(source, None, Take::Nothing).and_then(|()| state.form(source)))
+    }
+
     /// Whether a caller who is proven may ask for anything. Charges nothing: what is admitted is charged by
     /// [`Limiter::admit`], what is refused by [`Limiter::refused`].
     ///
     /// # Errors
     /// The caller's own bucket is empty.
     pub fn may_ask(&self, caller: &Caller) -> Result<(), Limited> {
-        let key = caller.principal.account_key();
-        self.judge(|state| {
-            state
-                .callers
-                .take(&state.caller, &key, NonZeroU32::MIN, Take::Nothing)
-                .map_err(|wait| Limited { bucket: Bucket::Caller, wait })
-        })
+        self.judge(|state| state.request(&caller.principal.account_key(), Take::Nothing))
+    }
+
+    /// Charges a request that is for the guard itself and not for Connect (a freeze) to its caller, whatever becomes of it.
+    ///
+    /// # Errors
+    /// The caller's own bucket is empty.
+    pub fn ask(&self, caller: &Caller) -> Result<(), Limited> {
+        self.judge(|state| state.request(&caller.principal.account_key(), Take::Cells))
     }
 
     /// Whether what a caller wants to change may be looked at by a rule: should it be refused, that is a record on disk.
@@ -197,7 +213,7 @@ impl<C: Clock + Clone> Limiter<C> {
     pub fn refused(&self, caller: &Caller) {
         let key = caller.principal.account_key();
         // Refusing is `may_ask`'s: here an empty bucket stays empty, and is not counted again.
-        let _ = self.with(|state| state.callers.take(&state.caller, &key, NonZeroU32::MIN, Take::Cells));
+        let _ = self.with(|state| state.request(&key, Take::Cells));
     }
 
     /// Charges a session to its principal at a source: 2 a second, 50 at once. A proof costs whoever has one nothing, and
@@ -227,10 +243,7 @@ impl<C: Clock + Clone> Limiter<C> {
             Class::Identity | Class::Sensitive | Class::Forbidden => None,
         };
         let judged = self.judge(|state| {
-            state
-                .callers
-                .take(&state.caller, &caller, NonZeroU32::MIN, Take::Cells)
-                .map_err(|wait| Limited { bucket: Bucket::Caller, wait })?;
+            state.request(&caller, Take::Cells)?;
             ordinary.map_or(Ok(()), |place| state.ordinary(caller, place))
         });
         match judged {
@@ -295,6 +308,7 @@ impl<C: Clock + Clone> Limiter<C> {
         let keys = self.with(|state| {
             state.sources.len()
                 + state.pairs.len()
+                + state.forms.len()
                 + state.callers.len()
                 + state.refusals.len()
                 + state.sessions.len()

@@ -20,6 +20,8 @@ pub(super) struct State<C: Clock> {
     pub(super) sources: Kept<Source>,
     /// Of known keys, at each source.
     pub(super) pairs: Kept<(Source, Arc<str>)>,
+    /// Heads of a source that no key could make right, at the rate of `failures`.
+    pub(super) forms: Kept<Source>,
     pub(super) caller: Gauge<C>,
     pub(super) callers: Kept<Arc<str>>,
     pub(super) refusal: Gauge<C>,
@@ -53,6 +55,18 @@ impl<C: Clock + Clone> State<C> {
             None => sources.take(failures, &source, NonZeroU32::MIN, take),
         }
         .map_err(|wait| Limited { bucket: Bucket::Source, wait })
+    }
+
+    /// Charges a head that no key could make right to its source.
+    pub(super) fn form(&mut self, source: Source) -> Result<(), Limited> {
+        let taken = self.forms.take(&self.failures, &source, NonZeroU32::MIN, Take::Cells);
+        taken.map_err(|wait| Limited { bucket: Bucket::Source, wait })
+    }
+
+    /// Charges a request to its caller, or looks whether there is room for one.
+    pub(super) fn request(&mut self, caller: &Arc<str>, take: Take) -> Result<(), Limited> {
+        let taken = self.callers.take(&self.caller, caller, NonZeroU32::MIN, take);
+        taken.map_err(|wait| Limited { bucket: Bucket::Caller, wait })
     }
 
     /// Charges an ordinary request to Connect's rate, and a guard's read to its caller's share.

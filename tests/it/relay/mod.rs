@@ -206,6 +206,33 @@ async fn a_session_that_the_gateway_does_not_take_is_replaced() {
     assert_eq!(guard.sessions(), 2);
 }
 
+/// The gateway answers as AWS does to a Region that it does not serve, and says by a word of its own that it is that.
+#[tokio::test]
+async fn a_region_that_the_gateway_does_not_serve_costs_no_session() {
+    let (_folder, guard) = guard().await;
+    let relay = Sidecar::start(&guard).await;
+    let Does::Answers(status, mut fields, body) =
+        Does::answer(403, Some("InvalidSignatureException"), "{\"Message\":\"the Region\"}")
+    else {
+        panic!("another answer")
+    };
+    fields.push(("x-guard-fault", "scope".to_owned()));
+    guard.script([Does::Answers(status, fields.clone(), body.clone())]);
+    let refused = relay.ask().await;
+    assert_eq!((refused.status, refused.body.as_str()), (403, body.as_str()));
+    assert_eq!(refused.field("x-amzn-errortype"), Some("InvalidSignatureException"));
+    assert_eq!(refused.field("x-guard-fault"), None);
+    assert_eq!(relay.ask().await.status, 200);
+    assert_eq!(guard.sessions(), 1);
+    // A signature that is not the session's is the relay's own affair.
+    fields.pop();
+    fields.push(("x-guard-fault", "signature".to_owned()));
+    guard.script([Does::Answers(status, fields, body)]);
+    assert_eq!(relay.ask().await.status, 503);
+    assert_eq!(relay.ask().await.status, 200);
+    assert_eq!(guard.sessions(), 2);
+}
+
 #[tokio::test]
 async fn whoever_hangs_up_cancels_nothing() {
     let (_folder, guard) = guard().await;
@@ -256,6 +283,9 @@ async fn what_has_no_single_reading_does_not_leave() {
         (request("PATCH", "/a", "{}", ""), 405),
         (request("POST", "/a", "{}", "Transfer-Encoding: chunked\r\n"), 400),
         (request("POST", "/a", "{}", "x-guard-a: 1\r\nX-Guard-A: 2\r\n"), 400),
+        (request("POST", "/a", "{}", "x-guard-a: 1 2\r\n"), 400),
+        (request("POST", "/a", "{}", "x-guard-a:\r\n"), 400),
+        (request("POST", "/a?X-Amz-Signature=1", "{}", ""), 403),
         (request("POST", "/a", "{}", "").replace("/connect/", "/s3/"), 400),
         (request("POST", "/a", "{}", "Origin: https://example.com\r\n"), 403),
         (request("POST", "/a", "{}", "").replace("Host: 127.0.0.1:8080", "Host: rebound.example.com"), 403),

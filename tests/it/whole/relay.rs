@@ -86,3 +86,58 @@ async fn a_change_through_the_relay_is_of_the_relays_own_role_until_it_is_frozen
     let (report, whole) = guard.verify();
     assert!(whole, "{report}");
 }
+
+/// What one application asks for costs no other one its answers: not the relay's session, not what may fail under its key, and
+/// not what may fail at its address, where the next session is had.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_application_shuts_out_no_other_behind_a_relay() {
+    let setting = vouched(POLICY, 1);
+    let wide = "failures = { per_second = 100000.0, burst = 100000 }";
+    assert!(setting.more.contains(wide));
+    let more = setting.more.replace(wide, "failures = { per_second = 0.01, burst = 5 }");
+    let guard = Running::with(Setting { more, ..setting }).await;
+    let text = format!(
+        "[listen]\naddress = \"127.0.0.1:0\"\n[status]\naddress = \"127.0.0.1:0\"\n[log]\nformat = \"json\"\n\
+         [relay]\ngateway = \"https://localhost:{}\"\nsession = \"https://localhost:{}\"\n\
+         ca_file = \"tls/ca.pem\"\naudience = \"guard.example.com\"\nregion = \"us-east-1\"\nproof = \"sts\"\n",
+        guard.address.port(),
+        guard.sessions().unwrap().port(),
+    );
+    let relay = Sidecar::configured(&guard.stage.folder, &text).await;
+    relay.once_ready().await;
+    let one = user(1);
+    let body = serde_json::json!({ "IdentityInfo": { "Email": own_address(&one) } }).to_string();
+    let path = format!("/users/{INSTANCE}/{}/identity-info", one.id);
+    let change = |query: &str, region: &str, more: &str| {
+        request("POST", &format!("{path}{query}"), &body, more).replace("eu-central-1", region)
+    };
+    let good = change("", "us-east-1", "");
+    assert_eq!(relay.send(&good).await.status, 200, "{} {}", relay.log(), guard.log());
+    for (what, bad, error) in [
+        ("note", change("", "us-east-1", "x-guard-ticket: a b\r\n"), "InvalidRequestException"),
+        ("query", change("?X-Amz-Signature=a", "us-east-1", ""), "InvalidSignatureException"),
+    ] {
+        for _ in 0..12 {
+            let answer = relay.send(&bad).await;
+            assert_eq!(answer.field("x-amzn-errortype"), Some(error), "{what} {answer:?}");
+        }
+        assert_eq!(relay.send(&good).await.status, 200, "{what} {} {}", relay.log(), guard.log());
+    }
+    // Which Regions are served the gateway alone knows: it is asked, and whoever asks too often waits alone.
+    let mut answered = Vec::new();
+    for _ in 0..12 {
+        let answer = relay.send(&change("", "eu-west-1", "")).await;
+        if answer.status == 403 {
+            assert_eq!(answer.field("x-amzn-errortype"), Some("InvalidSignatureException"));
+            assert!(answer.body.contains("Region"), "{answer:?}");
+        }
+        answered.push(answer.status);
+        assert_eq!(relay.send(&good).await.status, 200, "{} {}", relay.log(), guard.log());
+    }
+    assert_eq!(answered, [[403; 5].as_slice(), &[429; 7]].concat());
+    let had = relay.lines().into_iter().filter(|line| line["message"] == "a session was had");
+    assert_eq!(had.count(), 1, "{}", relay.log());
+    let another = Sidecar::configured(&guard.stage.folder, &text).await;
+    another.once_ready().await;
+    assert_eq!(another.send(&good).await.status, 200, "{} {}", another.log(), guard.log());
+}

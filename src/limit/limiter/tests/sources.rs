@@ -102,6 +102,30 @@ fn a10_the_rate_does_not_tell_whether_a_key_is_known() {
 }
 
 #[test]
+fn heads_that_no_key_makes_right_are_charged_apart() {
+    let (limiter, clock) = limiter(&Rates::default());
+    let (nat, other): (IpAddr, IpAddr) = ("192.0.2.1".parse().unwrap(), "192.0.2.2".parse().unwrap());
+    for _ in 0..20 {
+        limiter.ill_formed(nat).unwrap();
+    }
+    let refused = limiter.ill_formed(nat).unwrap_err();
+    assert_eq!(refused, Limited { bucket: Bucket::Source, wait: Duration::from_secs(1) });
+    assert_eq!(limiter.stats().limited[0], 1);
+    // Nobody who tries a proof waits for it.
+    limiter.may_try(nat, Some("one")).unwrap();
+    limiter.may_try(nat, None).unwrap();
+    limiter.ill_formed(other).unwrap();
+    clock.advance(Duration::from_secs(1));
+    limiter.ill_formed(nat).unwrap();
+    // Where failed proofs have used up their rate it is answered as an unknown key is, whichever it names.
+    for _ in 0..20 {
+        let _ = limiter.failed(other, None);
+    }
+    assert_eq!(limiter.ill_formed(other), limiter.may_try(other, None));
+    limiter.ill_formed(other).unwrap_err();
+}
+
+#[test]
 fn g3_pairs_of_source_and_key_are_bounded() {
     let (limiter, _) = limiter(&Rates { keys: 2, ..Rates::default() });
     let source = |last: u8| IpAddr::from([192, 0, 2, last]);
