@@ -54,7 +54,8 @@ pub struct Caller {
     pub notes: BTreeMap<String, String>,
 }
 
-/// What makes two arrivals one attempt: the same signature, or the same `amz-sdk-invocation-id`, over the same body.
+/// What makes two arrivals one attempt: the same signature, or the same `amz-sdk-invocation-id`, over the same body. The
+/// invocation is not signed: that path, query and header members are the same as well is for the ledger to see.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
     /// SHA-256 of the signature. Never the signature itself: it is not stored. Without a signature, of the request's id:

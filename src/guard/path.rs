@@ -245,6 +245,7 @@ impl Guard {
             route: unrecognised.route,
             class,
             target: None,
+            change: None,
             asked: Vec::new(),
             given: Given::default(),
             looked: None,

@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     caller::{Attempt, Principal},
     clock::Clock,
-    operation::{Address, Field, Identity, Subject, Target},
-    secret::{HashKey, Seal},
+    operation::{Address, Change, Field, Identity, Subject, Target},
+    secret::{Digest, HashKey, Seal},
     store::{AddressRow, Misfit, NewPerson, Op, Others, Place},
 };
 
@@ -108,23 +108,30 @@ impl Core {
         self.address(target, &address.to_string())
     }
 
-    /// The name of an attempt, and the marks by which a second arrival is known.
+    /// The name of an attempt, which is that of the whole request, and the marks by which a second arrival is known.
     pub(super) fn attempt(
         &self,
         principal: &Principal,
-        operation: &str,
-        target: &Target,
+        change: &Change,
         attempt: &Attempt,
     ) -> (String, Vec<String>) {
-        let parts = [
+        // The target says where; what is sent there says what, so that no other request gets this one's answer. The body as
+        // it came besides: a retry has the same octets.
+        let built = change.build();
+        let mut parts = vec![
             principal.arn.to_string(),
             principal.unique_id.clone().unwrap_or_default(),
-            operation.to_owned(),
-            target.to_string(),
+            change.route().operation.to_owned(),
+            change.target().to_string(),
             attempt.body.hex(),
+            built.target,
+            Digest::of(&built.body).hex(),
         ];
+        for (name, value) in built.headers {
+            parts.extend([name.to_owned(), value]);
+        }
         // With their lengths: no two lists give one text.
-        let text = parts.map(|part| format!("{}:{part}", part.len())).concat();
+        let text: String = parts.iter().map(|part| format!("{}:{part}", part.len())).collect();
         let marks = std::iter::once(format!("s:{}", attempt.signature.hex()))
             .chain(attempt.invocation.map(|invocation| format!("i:{}", invocation.hex())));
         (self.hash.hash("attempt", text.as_bytes()).hex(), marks.collect())

@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     notice::Event,
-    operation::{Address, Profile},
+    operation::{Address, Change, ChangeKind, Profile},
     policy::{Given, Looked},
+    wire::json::Object,
 };
 
 /// A value before and after.
@@ -29,7 +30,11 @@ pub(super) struct Inputs {
     /// The security profiles that the user had.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) profiles: Option<Vec<String>>,
-    /// The body of a sensitive operation.
+    /// Path, query and header members, where the target does not say all of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) request: Option<BuiltPart>,
+    /// The body as it is built, but for what stands in other members: of a sensitive operation all of it, of `CreateUser` the
+    /// members that have no type of their own ([`NewUser::rest`](crate::operation::NewUser)), and never a password.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) body: Option<String>,
     /// The target's ids, when one could be a name.
@@ -77,6 +82,20 @@ pub(super) struct Inputs {
     pub(super) event: Option<Event>,
 }
 
+/// A request as it is built, without its method and body.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct BuiltPart {
+    /// As it goes to Connect, encoded.
+    pub(super) path: String,
+    /// Decoded; a list is a member of several values.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) query: BTreeMap<String, Vec<String>>,
+    /// The operation's header members.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) headers: BTreeMap<String, String>,
+}
+
 /// What was to be given, as it was asked.
 #[derive(Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -120,6 +139,43 @@ pub(super) struct LookedPart {
     /// Which were the user's before.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) former: Vec<String>,
+}
+
+impl BuiltPart {
+    /// Of a change; none where there is a path alone and the target says it.
+    pub(super) fn of(change: &Change) -> Option<Self> {
+        let (query, headers) = (change.query(), change.headers());
+        match change.kind() {
+            ChangeKind::Identity(_) | ChangeKind::Create(_) if query.is_empty() && headers.is_empty() => {
+                return None;
+            }
+            ChangeKind::Identity(_) | ChangeKind::Create(_) | ChangeKind::Sensitive(_) => {}
+        }
+        let mut part = Self { path: change.path(), ..Self::default() };
+        for (name, value) in query {
+            part.query.entry((*name).to_owned()).or_default().push(value.clone());
+        }
+        part.headers = headers.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        Some(part)
+    }
+}
+
+/// [`Inputs::body`] of a change; none where it is empty. About as long as the body that came, which `[limits] change_body` bounds.
+pub(super) fn body(change: &Change) -> Option<String> {
+    let octets = match change.kind() {
+        // All of it is in `asked`.
+        ChangeKind::Identity(_) => return None,
+        // Written from these members alone: the password is not among them.
+        ChangeKind::Create(user) => {
+            let mut members = Object::new();
+            for (name, value) in &user.rest {
+                members.set(name, value.clone());
+            }
+            members.write().into()
+        }
+        ChangeKind::Sensitive(_) => change.build().body,
+    };
+    Some(String::from_utf8_lossy(&octets).into_owned()).filter(|body| !body.is_empty())
 }
 
 impl LookedPart {

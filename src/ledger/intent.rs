@@ -40,8 +40,7 @@ pub(super) fn step(core: &Arc<Core>, permit: &Permit<Change>, plan: &Plan) -> Re
     let change = permit.operation();
     let target = change.target();
     let name = core.target(target);
-    let operation = change.route().operation;
-    let (attempt, marks) = core.attempt(&permit.caller().principal, operation, target, permit.attempt());
+    let (attempt, marks) = core.attempt(&permit.caller().principal, change, permit.attempt());
     let mut checks = vec![
         Check::Unrepeated {
             attempt: attempt.clone(),

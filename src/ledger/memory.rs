@@ -60,8 +60,8 @@ impl Ledger {
         Ok(any)
     }
 
-    /// What is remembered of this attempt by this principal on this operation and target; waits for an open one to be
-    /// answered (at most `wait`).
+    /// What is remembered of this attempt of this change by this principal; waits for an open one to be answered (at most
+    /// `wait`).
     pub async fn earlier(
         &self,
         principal: &Principal,
@@ -70,8 +70,7 @@ impl Ledger {
         wait: Duration,
     ) -> Result<Earlier, Unwritten> {
         let core = &self.inner.core;
-        let operation = change.route().operation;
-        let (attempt, marks) = core.attempt(principal, operation, change.target(), attempt);
+        let (attempt, marks) = core.attempt(principal, change, attempt);
         let until = Instant::now() + wait;
         loop {
             // Asked for before looking, so that an outcome in between is not missed.

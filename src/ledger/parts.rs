@@ -12,7 +12,7 @@ use crate::{
 };
 
 use super::{
-    inputs::{GivenPart, LookedPart},
+    inputs::{BuiltPart, GivenPart, LookedPart, body},
     record::{
         BasisPart, CallerPart, FromTo, GroundPart, Inputs, RefPart, RefusalPart, RequestPart, RulePart,
         TargetPart, instant,
@@ -170,11 +170,6 @@ pub(super) fn inputs(
             })
             .collect()
     });
-    let body = match change.kind() {
-        // A password is in the body of `CreateUser`, and everything else of it is here.
-        ChangeKind::Identity(_) | ChangeKind::Create(_) => None,
-        ChangeKind::Sensitive(_) => Some(String::from_utf8_lossy(&change.build().body).into_owned()),
-    };
     let profiles = match change.kind() {
         ChangeKind::Create(user) => Some(user.security_profiles.clone()),
         ChangeKind::Identity(_) | ChangeKind::Sensitive(_) => seen.map(|user| user.security_profiles.clone()),
@@ -189,7 +184,8 @@ pub(super) fn inputs(
     inputs.after = wanted.map(fields);
     inputs.username = username;
     inputs.profiles = profiles;
-    inputs.body = body.filter(|body| !body.is_empty());
+    inputs.request = BuiltPart::of(change);
+    inputs.body = body(change);
     inputs.given = given(&permit.given());
     inputs.looked = Some(LookedPart::of(permit.looked()));
     inputs

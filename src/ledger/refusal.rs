@@ -11,7 +11,7 @@ use crate::{
 
 use super::{
     core::Core,
-    inputs::LookedPart,
+    inputs::{self, BuiltPart, LookedPart},
     notices, parts, permissions,
     record::{Body, Inputs, Kind},
 };
@@ -104,6 +104,8 @@ fn said(refused: &Refused) -> (Body, Inputs) {
         asked: (!refused.asked.is_empty()).then(|| refused.asked.iter().map(asked).collect()),
         username: refused.user().map(|user| user.username.clone()),
         profiles: refused.user().map(|user| user.security_profiles.clone()),
+        request: refused.change.as_deref().and_then(BuiltPart::of),
+        body: refused.change.as_deref().and_then(inputs::body),
         given: parts::given(&refused.given),
         looked: refused.looked.as_deref().map(LookedPart::of),
         id: refused.target.as_ref().and_then(|target| parts::target(target).1),

@@ -161,6 +161,21 @@ impl Change {
         }
     }
 
+    /// The path of the request, encoded as AWS clients encode it.
+    pub fn path(&self) -> String {
+        self.route.path(&self.labels)
+    }
+
+    /// The members of its query, decoded, as often as each was given.
+    pub fn query(&self) -> &[(&'static str, String)] {
+        &self.query
+    }
+
+    /// The operation's header members.
+    pub fn headers(&self) -> &[(&'static str, String)] {
+        &self.headers
+    }
+
     /// Identity or sensitive.
     pub fn class(&self) -> Class {
         self.route.class
@@ -221,7 +236,7 @@ impl Change {
 
     /// The request that makes this change: ids bare, path encoded as AWS clients encode it, body written anew.
     pub fn build(&self) -> Built {
-        let mut target = self.route.path(&self.labels);
+        let mut target = self.path();
         write_query(&mut target, self.query.iter().map(|(name, value)| (*name, value.as_str())));
         let body = match &self.kind {
             ChangeKind::Identity(identity) => {

@@ -60,8 +60,19 @@ pub(crate) fn request(
 /// What [`caller`] asks for with this request; a body is `application/json`.
 #[expect(clippy::result_large_err, reason = "as `recognise`")]
 pub(crate) fn asked(method: &str, target: &str, body: &str) -> Result<Asked, Unrecognised> {
-    let fields: &[_] = if body.is_empty() { &[] } else { &[("content-type", "application/json")] };
-    let request = request(method, target, fields, body.as_bytes()).map_err(|why| Unrecognised {
+    asked_with(method, target, &[], body)
+}
+
+#[expect(clippy::result_large_err, reason = "as `recognise`")]
+fn asked_with(
+    method: &str,
+    target: &str,
+    fields: &[(&str, &str)],
+    body: &str,
+) -> Result<Asked, Unrecognised> {
+    let media: &[_] = if body.is_empty() { &[] } else { &[("content-type", "application/json")] };
+    let fields = [media, fields].concat();
+    let request = request(method, target, &fields, body.as_bytes()).map_err(|why| Unrecognised {
         caller: caller(),
         route: None,
         why,
@@ -71,7 +82,12 @@ pub(crate) fn asked(method: &str, target: &str, body: &str) -> Result<Asked, Unr
 
 /// The change that this request asks for.
 pub(crate) fn change(method: &str, target: &str, body: &str) -> Change {
-    match asked(method, target, body).map(|asked| asked.into_parts().2) {
+    change_with(method, target, &[], body)
+}
+
+/// The change that this request with these header fields asks for.
+pub(crate) fn change_with(method: &str, target: &str, fields: &[(&str, &str)], body: &str) -> Change {
+    match asked_with(method, target, fields, body).map(|asked| asked.into_parts().2) {
         Ok(Operation::Change(change)) => change,
         Ok(Operation::Ordinary(_)) => panic!("{method} {target} is an ordinary operation"),
         Err(refused) => panic!("{method} {target}: {:?}", refused.why),

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use crate::{
     caller::Caller,
-    operation::{Class, Field, Route, Target, User},
+    operation::{Change, Class, Field, Route, Target, User},
     secret::Digest,
     wire::ErrorType,
 };
@@ -78,6 +78,9 @@ pub struct Refused {
     pub class: Option<Class>,
     /// Of what; none when it is unknown.
     pub target: Option<Target>,
+    /// The change that was asked for: sealed in the record but for a password. None of an ordinary operation, and of what was
+    /// not recognised.
+    pub change: Option<Box<Change>>,
     /// Fields that were asked for, with the values asked: sealed in the record.
     pub asked: Vec<(Field, Option<String>)>,
     /// What it would have given.

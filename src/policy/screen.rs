@@ -60,11 +60,17 @@ pub fn screen(policy: &Arc<Policy>, asked: Asked, now: Now) -> Result<Screened, 
         Err(refusal) => {
             let (values, given) = (asked_values(&question), given(&question));
             let (caller, _, operation) = asked.into_parts();
+            let (route, class, target) = (operation.route(), operation.class(), operation.target().clone());
+            let change = match operation {
+                Operation::Change(change) => Some(Box::new(change)),
+                Operation::Ordinary(_) => None,
+            };
             Err(Box::new(Refused {
                 caller,
-                route: Some(operation.route()),
-                class: Some(operation.class()),
-                target: Some(operation.target().clone()),
+                route: Some(route),
+                class: Some(class),
+                target: Some(target),
+                change,
                 asked: values,
                 given,
                 looked: None,
@@ -195,6 +201,7 @@ impl Undecided {
             route: Some(self.change.route()),
             class: Some(self.change.class()),
             target: Some(self.change.target().clone()),
+            change: Some(Box::new(self.change)),
             asked,
             given,
             looked: looked.map(Box::new),

@@ -41,6 +41,7 @@ async fn refuse(bench: &Bench, ledger: &Ledger) {
         route: Some(change.route()),
         class: Some(change.class()),
         target: Some(change.target().clone()),
+        change: Some(Box::new(change)),
         asked: vec![(Field::Email, Some("created@example.org".into()))],
         given: Given { username: Some(USERNAME.into()), ..Given::default() },
         looked: None,

@@ -137,6 +137,45 @@ async fn s15_the_same_invocation_is_the_same_attempt_under_another_signature() {
     assert!(intend(&ledger, with("a", "body", 2)).await.is_ok());
 }
 
+/// Path, query and header members are part of a request as its body is; the invocation is not signed.
+#[tokio::test]
+async fn s15_the_same_invocation_and_body_of_another_request_is_another_attempt() {
+    let bench = Bench::new();
+    let ledger = bench.ledger().await;
+    let time = "x-amz-last-modified-time";
+    let origin = |name: &str| {
+        change("DELETE", &format!("/instance/{INSTANCE}/approved-origin?origin=https%3A%2F%2F{name}"), "")
+    };
+    let read = |notice: &str, at: &str| {
+        let path = format!("/users/{INSTANCE}/{}/notifications/{notice}", user(1));
+        change_with("POST", &path, &[(time, at)], r#"{"status":"READ"}"#)
+    };
+    let all = [
+        origin("a.example.com"),
+        origin("b.example.com"),
+        read("n-1", "1"),
+        read("n-2", "1"),
+        read("n-1", "2"),
+    ];
+    let with = |signature: &str, change: &Change| {
+        let attempt = Attempt { invocation: Some(Digest::of(b"invocation")), ..attempt(signature, "body") };
+        let who = (caller(), attempt, change.clone());
+        Permit::for_tests(who, Seen::default(), Vec::new(), Vec::new(), bench.clock.now())
+    };
+    for (index, change) in all.iter().enumerate() {
+        let first = with(&format!("first {index}"), change);
+        let earlier = ledger.earlier(&caller().principal, change, first.attempt(), Duration::ZERO).await;
+        assert!(matches!(earlier, Ok(Earlier::None)), "{index}");
+        let intent = intend(&ledger, first).await.ok().unwrap();
+        close(&ledger, intent.sent(Sent::Accepted(answered(200))), bench.finding(Effect::Applied)).await;
+        // Signed anew it is the same.
+        let again = with(&format!("again {index}"), change);
+        let earlier = ledger.earlier(&caller().principal, change, again.attempt(), Duration::ZERO).await;
+        assert!(matches!(earlier, Ok(Earlier::Answered(_))), "{index}");
+        assert_eq!(not_intended(&ledger, again).await, Unintended::Repeated, "{index}");
+    }
+}
+
 #[tokio::test]
 async fn g4_a_quota_is_counted_over_intents() {
     let bench = Bench::new();

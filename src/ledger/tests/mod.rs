@@ -54,7 +54,7 @@ use crate::{
     notice::{Channel, Finding, Plan, Routing, Shows, Urgency},
     operation::{
         Address, Change, Effect, Field, Identity, Profile, Seen, Target, User, UserId,
-        testing::{INSTANCE, caller, change},
+        testing::{INSTANCE, caller, change, change_with},
     },
     policy::{FieldChange, Permit, QuotaClaim, QuotaOf, RuleRef},
     secret::{Digest, HashKey, Seal, Secret},

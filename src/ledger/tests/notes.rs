@@ -16,6 +16,7 @@ pub(super) fn refused(n: Option<u32>) -> Refused {
         route: change.as_ref().map(Change::route),
         class: change.as_ref().map(Change::class),
         target: change.as_ref().map(|change| change.target().clone()),
+        change: change.map(Box::new),
         asked: vec![(Field::Email, Some(NEW.into()))],
         given: Given::default(),
         looked: n.map(|n| Box::new(Looked { seen: seen(n, OLD), ..Looked::default() })),

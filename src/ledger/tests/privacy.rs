@@ -96,7 +96,7 @@ async fn i12_no_hash_in_the_chain_can_be_tried_against_a_guess() {
     }
     assert!(!shows(&chain, &core.target(&target)));
     // The tables beside the chain have it: what an attempt is known by there is not what the chain says.
-    let (name, _) = core.attempt(&caller().principal, "UpdateUserIdentityInfo", &target, &attempt("a", NEW));
+    let (name, _) = core.attempt(&caller().principal, &update(1, NEW), &attempt("a", NEW));
     assert!(!shows(&chain, &name));
     assert!(shows(&bytes(&bench), &name));
 }

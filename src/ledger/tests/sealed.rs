@@ -174,6 +174,7 @@ async fn a_new_user_without_the_password_and_a_sensitive_change_with_its_body() 
         "username": "newcomer",
         "profiles": ["p9"],
         "id": ["newcomer"],
+        "body": r#"{"RoutingProfileId":"r1","PhoneConfig":{"PhoneType":"SOFT_PHONE"}}"#,
         "given": { "username": "newcomer", "password": true, "profiles": ["p9"] },
         "looked": { "permissions": {} },
     }));
@@ -181,11 +182,114 @@ async fn a_new_user_without_the_password_and_a_sensitive_change_with_its_body() 
     let expected = of_kim(json!({
         "username": "mmajor1@example.com",
         "profiles": ["p1"],
+        "request": { "path": target },
         "body": body,
         "given": { "profiles": ["p2"] },
         "looked": { "permissions": permissions() },
     }));
     assert_eq!(found[2].1, expected);
+}
+
+/// A new user, with everything that no rule has a key of its own for.
+const WHOLE: &str = r#"{"Username":"newcomer","Password":"Secret-password-1","IdentityInfo":{"Email":"new@example.org"},
+    "SecurityProfileIds":["p9"],"RoutingProfileId":"r1","HierarchyGroupId":"g1","DirectoryUserId":"d1",
+    "PhoneConfig":{"PhoneType":"DESK_PHONE","DeskPhoneNumber":"+12065550100"},"Tags":{"team":"north"}}"#;
+
+/// Changes whose path, query, header fields or body say what no other member of a record does: what is sealed of each.
+fn unlike_their_targets() -> Vec<(Change, Value)> {
+    let id = user(1);
+    let arn = format!("arn:aws:connect:us-east-1:111122223333:instance/{INSTANCE}/agent/{id}");
+    let arn = crate::wire::RequestTarget::encode(&arn);
+    let (origins, tags) = (format!("/instance/{INSTANCE}/approved-origin"), format!("/tags/{arn}"));
+    let (group, notice) = (
+        "/traffic-distribution-group/g-1/user".to_owned(),
+        format!("/users/{INSTANCE}/{id}/notifications/n-17"),
+    );
+    let storage = format!("/instance/{INSTANCE}/storage-config/s-1");
+    let (time, home) = ("x-amz-last-modified-time", "x-amz-last-modified-region");
+    let fields = [(time, "Fri, 12 Mar 2027 10:00:00 GMT"), (home, "us-west-2")];
+    vec![
+        (
+            change("DELETE", &format!("{origins}?origin=https%3A%2F%2Fa.example.com"), ""),
+            json!({ "request": { "path": origins, "query": { "origin": ["https://a.example.com"] } } }),
+        ),
+        (
+            change("DELETE", &format!("{tags}?tagKeys=team&tagKeys=floor"), ""),
+            json!({ "request": { "path": tags, "query": { "tagKeys": ["team", "floor"] } } }),
+        ),
+        (
+            change_with("POST", &notice, &fields, r#"{"status":"READ"}"#),
+            json!({
+                "request": { "path": notice, "headers": { time: fields[0].1, home: fields[1].1 } },
+                "body": r#"{"status":"READ"}"#,
+            }),
+        ),
+        (
+            change("DELETE", &format!("{group}?UserId={id}&InstanceId={INSTANCE}"), ""),
+            json!({ "request": { "path": group, "query": { "UserId": [id], "InstanceId": [INSTANCE] } } }),
+        ),
+        (
+            change("POST", &format!("{storage}?resourceType=CALL_RECORDINGS"), r#"{"StorageConfig":{}}"#),
+            json!({
+                "request": { "path": storage, "query": { "resourceType": ["CALL_RECORDINGS"] } },
+                "body": r#"{"StorageConfig":{}}"#,
+            }),
+        ),
+        (
+            change("PUT", &format!("/users/{INSTANCE}"), WHOLE),
+            json!({
+                "body": r#"{"RoutingProfileId":"r1","HierarchyGroupId":"g1","DirectoryUserId":"d1","PhoneConfig":{"DeskPhoneNumber":"+12065550100","PhoneType":"DESK_PHONE"},"Tags":{"team":"north"}}"#,
+            }),
+        ),
+        (update(2, NEW), json!({})),
+    ]
+}
+
+/// What is sealed of a request itself, of this record.
+fn of_request((record, sealed): &(Value, Value)) -> Value {
+    let text = format!("{record}{sealed}");
+    assert!(!text.contains("Secret-password-1") && !text.contains("Password\\"), "{text}");
+    let members = ["request", "body"].into_iter().filter_map(|name| Some((name, sealed.get(name)?.clone())));
+    members.map(|(name, value)| (name.to_owned(), value)).collect::<serde_json::Map<_, _>>().into()
+}
+
+#[tokio::test]
+async fn what_was_changed_is_sealed_whole_and_a_password_is_nowhere() {
+    let bench = Bench::new();
+    let ledger = bench.ledger().await;
+    let changes = unlike_their_targets();
+    for (change, _) in &changes {
+        applied(&bench, &ledger, by_kim(&bench, change.clone(), Seen::default())).await;
+    }
+    told(&ledger).await;
+    let found = opened(&bench).await;
+    found.iter().for_each(|one| drop(of_request(one)));
+    let intents = found.iter().filter(|(record, _)| record["kind"] == "intent");
+    let sealed: Vec<Value> = intents.map(of_request).collect();
+    let expected: Vec<Value> = changes.into_iter().map(|(_, expected)| expected).collect();
+    assert_eq!(sealed, expected);
+}
+
+#[tokio::test]
+async fn what_was_refused_is_sealed_whole_and_a_password_is_nowhere() {
+    let bench = Bench::new();
+    let ledger = bench.ledger().await;
+    let changes = unlike_their_targets();
+    for (change, _) in &changes {
+        let refused = crate::policy::Refused {
+            route: Some(change.route()),
+            class: Some(change.class()),
+            target: Some(change.target().clone()),
+            change: Some(Box::new(change.clone())),
+            ..notes::refused(None)
+        };
+        ledger.refuse(&refused, Plan::of_refusal(&refused, &routing(), bench.clock.now())).await.unwrap();
+    }
+    let found = opened(&bench).await;
+    let refusals = found.iter().filter(|(record, _)| record["kind"] == "refusal");
+    let sealed: Vec<Value> = refusals.map(of_request).collect();
+    let expected: Vec<Value> = changes.into_iter().map(|(_, expected)| expected).collect();
+    assert_eq!(sealed, expected);
 }
 
 #[tokio::test]

@@ -207,6 +207,7 @@ fn refused(target: &str, asked_for: &[(Field, Option<&str>)], user: Option<User>
         route: Some(change.route()),
         class: Some(change.class()),
         target: Some(change.target().clone()),
+        change: Some(Box::new(change)),
         asked: asked_for.iter().map(|(field, value)| (*field, value.map(str::to_owned))).collect(),
         given: Given::default(),
         looked: user.map(|user| {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use connect_guard::demo::{
     caller::{Answer, Caller, Request},
-    connect::{Done, Fault, User},
+    connect::{Done, Fault, Received, User},
     stage::{INSTANCE, SECURITY, Setting},
 };
 use tokio::time::Instant;
@@ -151,6 +151,59 @@ async fn a7_a_replay_under_another_invocation_is_the_same_attempt() {
     assert_eq!(said(&desk.exchange(&back).await.unwrap()), DONE, "{}", guard.log());
     assert_eq!(said(&desk.exchange(&replayed).await.unwrap()), CONFLICT, "{}", guard.log());
     assert_eq!(applied(&guard), 2);
+}
+
+/// The invocation is not signed, and path, query and header members say what is asked as well as the body does.
+#[tokio::test(flavor = "multi_thread")]
+async fn a7_another_request_under_the_same_invocation_is_not_answered_with_the_first() {
+    let mut setting = two_addresses(1);
+    let policy = &mut setting.policy[0].1;
+    *policy = format!(
+        r#"{policy}
+[[allow]]
+id        = "desk-origins"
+reason    = "The desk takes origins away, and marks what users have read"
+callers   = ["arn:aws:iam::111122223333:role/IdentityDesk"]
+actions   = ["connect:DisassociateApprovedOrigin", "connect:UpdateUserNotificationStatus"]
+instances = ["{INSTANCE}"]
+"#
+    );
+    let guard = Running::with(setting).await;
+    let desk = guard.caller("IdentityDesk");
+    let origin = |name: &str| {
+        let target = format!("/instance/{INSTANCE}/approved-origin?origin=https%3A%2F%2F{name}");
+        Request::new("DELETE", &target, b"")
+    };
+    let read = |notice: &str, region: &str| {
+        let target = format!("/users/{INSTANCE}/{}/notifications/{notice}", user(1).id);
+        let mut request = Request::new("POST", &target, br#"{"status":"READ"}"#);
+        request.signed.push(("x-amz-last-modified-region".into(), region.into()));
+        request
+    };
+    let requests = [
+        origin("a.example.com"),
+        origin("b.example.com"),
+        read("n-1", "us-east-1"),
+        read("n-2", "us-east-1"),
+        read("n-1", "us-west-2"),
+    ];
+    let (invocation, now) = (uuid::Uuid::new_v4().to_string(), desk.now());
+    let sent = || {
+        let all = guard.stage.connect.requests().into_iter().filter(|one| one.method != "GET");
+        let parts = |one: Received| (one.target.clone(), one.values("x-amz-last-modified-region").concat());
+        all.map(parts).collect::<Vec<_>>()
+    };
+    let mut expected = Vec::new();
+    for request in requests {
+        let request = request.invocation(&invocation);
+        for earlier in 0..3 {
+            let octets = desk.sign(&request, now - Duration::from_secs(earlier)).unwrap();
+            assert_eq!(said(&desk.exchange(&octets).await.unwrap()), DONE, "{}", guard.log());
+        }
+        let region = request.signed.iter().find(|(name, _)| name == "x-amz-last-modified-region");
+        expected.push((request.target, region.map(|(_, region)| region.clone()).unwrap_or_default()));
+        assert_eq!(sent(), expected, "each is sent once");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

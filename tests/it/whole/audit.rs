@@ -3,8 +3,12 @@
 
 use std::process::Stdio;
 
-use connect_guard::demo::{process::Signal, stage::Setting};
-use serde_json::Value;
+use connect_guard::demo::{
+    caller::Request,
+    process::Signal,
+    stage::{INSTANCE, Setting},
+};
+use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     time::timeout,
@@ -121,6 +125,76 @@ async fn records_are_shown_beside_the_guard_that_writes_them() {
     assert_eq!(change(&desk, 3, &[("FirstName", "Maria")]).await.status, 200);
     let (report, whole) = guard.verify();
     assert!(whole, "{report}");
+}
+
+/// Of what was asked nothing is left out: neither what stands in path and query alone, nor what was refused. Passwords are.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_asked_is_revealed_whole_and_no_password() {
+    let mut setting = roomy([user(1)]);
+    setting.policy[0].1.push_str(&format!(
+        r#"
+[[allow]]
+id        = "desk-origins"
+reason    = "The desk takes origins away"
+callers   = ["arn:aws:iam::111122223333:role/IdentityDesk"]
+actions   = ["connect:DisassociateApprovedOrigin"]
+instances = ["{INSTANCE}"]
+
+[[allow]]
+id         = "desk-creates"
+reason     = "The desk takes agents on"
+callers    = ["arn:aws:iam::111122223333:role/IdentityDesk"]
+actions    = ["connect:CreateUser"]
+instances  = ["{INSTANCE}"]
+usernames  = ["*"]
+grants     = ["11111111-aaaa-bbbb-cccc-EXAMPLE11111"]
+members    = ["Tags"]
+fields     = ["FirstName", "LastName", "Email"]
+email_from = "{{username}}@example.com"
+password   = "allow"
+"#
+    ));
+    let guard = Running::with(setting).await;
+    let (desk, help) = (guard.caller("IdentityDesk"), guard.caller("HelpDesk"));
+    let origins = format!("/instance/{INSTANCE}/approved-origin");
+    let gone = Request::new("DELETE", &format!("{origins}?origin=https%3A%2F%2Fa.example.com"), b"");
+    let added = Request::new("PUT", &origins, br#"{"Origin":"https://b.example.com"}"#);
+    let body = r#"{"Username":"newcomer","Password":"Correct-Horse-1","IdentityInfo":{"FirstName":"New","LastName":"Comer",
+        "Email":"newcomer@example.com"},"RoutingProfileId":"routing-1","Tags":{"team":"north"},
+        "SecurityProfileIds":["11111111-aaaa-bbbb-cccc-EXAMPLE11111"]}"#;
+    let create = Request::new("PUT", &format!("/users/{INSTANCE}"), body.as_bytes());
+    let told = r#"{"RoutingProfileId":"routing-1","Tags":{"team":"north"}}"#;
+    let query = json!({ "path": origins, "query": { "origin": ["https://a.example.com"] } });
+    let path = json!({ "path": origins });
+    for (caller, request, status, kind, expected) in [
+        (&desk, &gone, 200, "intent", json!({ "request": query })),
+        (&desk, &create, 200, "intent", json!({ "body": told })),
+        (&help, &gone, 403, "refusal", json!({ "request": query })),
+        (
+            &desk,
+            &added,
+            403,
+            "refusal",
+            json!({ "request": path, "body": r#"{"Origin":"https://b.example.com"}"# }),
+        ),
+        (&help, &create, 403, "refusal", json!({ "body": told })),
+    ] {
+        assert_eq!(caller.send(request).await.unwrap().status, status, "{} {}", request.target, guard.log());
+        let words = ["--kind", kind, "--limit", "1", "--reveal"];
+        let inputs = found(&guard, &words).await.remove(0)["sealed"]["inputs"].take();
+        let members =
+            ["request", "body"].into_iter().filter_map(|name| Some((name, inputs.get(name)?.clone())));
+        let members: serde_json::Map<_, _> = members.map(|(name, value)| (name.to_owned(), value)).collect();
+        assert_eq!(Value::from(members), expected, "{kind} {}", request.target);
+        let human = shown(&guard, "human", &words).await;
+        for (name, value) in expected.as_object().unwrap() {
+            assert!(human.contains(&format!("{name} {value}")), "no {name} {value} in {human}");
+        }
+    }
+    for format in ["json", "human"] {
+        let everything = shown(&guard, format, &["--limit", "10000", "--reveal"]).await;
+        assert!(everything.contains("newcomer") && !everything.contains("Correct-Horse-1"), "{everything}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
