@@ -7,7 +7,7 @@ use crate::{
     crash::{Point, point},
     ledger::{Closed, Earlier, Intent, Open, Recorded, Sent, Told, Unintended},
     notice::{ChangedField, Finding, Plan, Routing, Shows},
-    operation::{Change, Effect, Field, Identity, Look, Subject, Target, User, read_created_user},
+    operation::{Change, Effect, Field, Identity, Look, Subject, Target, User, UserId, read_created_user},
     policy::Permit,
     secret::Digest,
 };
@@ -135,7 +135,8 @@ impl Guard {
             Sent::Unknown(_) | Sent::Recovered => return self.undetermined(open).await,
         };
         point(Point::Confirmed);
-        let finding = Finding { effect, side_effects, told_unknown: false, shows, at: self.clock.now() };
+        let at = self.clock.now();
+        let finding = Finding { effect, side_effects, told_unknown: false, shows, user: None, at };
         self.tally.stage(Stage::Record, spent, self.clone().record(open, finding)).await
     }
 
@@ -147,6 +148,7 @@ impl Guard {
                 side_effects: Vec::new(),
                 told_unknown: false,
                 shows: Shows::Already,
+                user: None,
                 at: self.clock.now(),
             };
             return self.record(open, finding).await;
@@ -232,11 +234,16 @@ impl Guard {
 
     /// What a read shows now.
     pub(super) async fn shown(&self, open: &Open, budget: Budget) -> Shown {
+        self.looked(open, budget).await.0
+    }
+
+    /// What a read shows now, and of which user.
+    pub(super) async fn looked(&self, open: &Open, budget: Budget) -> (Shown, Option<UserId>) {
         if !self.may_read(open.target(), budget).await {
-            return Shown::Unread;
+            return (Shown::Unread, None);
         }
-        let Some(user) = self.user_of(open).await else { return Shown::Unread };
-        compare(open, &user.identity)
+        let Some(user) = self.user_of(open).await else { return (Shown::Unread, None) };
+        (compare(open, &user.identity), Some(user.id))
     }
 
     /// Charges a read of the guard's own, and waits for room where the budget says so.

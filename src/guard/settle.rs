@@ -85,6 +85,7 @@ impl Guard {
                 side_effects: Vec::new(),
                 told_unknown,
                 shows: Shows::Already,
+                user: None,
                 at: self.clock.now(),
             };
             let _ = self.record(open, finding).await;
@@ -92,11 +93,14 @@ impl Guard {
         }
         let mut waited = Duration::ZERO;
         let mut last = Shown::Unread;
+        let mut user = None;
         for at in self.settling.unknown.clone() {
             tokio::time::sleep(at.saturating_sub(waited)).await;
             waited = at;
             point(Point::SettleLook);
-            last = self.shown(&open, Budget::Waiting).await;
+            let (shown, whose) = self.looked(&open, Budget::Waiting).await;
+            last = shown;
+            user = whose.or(user);
             point(Point::SettleLooked);
             if matches!(last, Shown::Applied(_) | Shown::Same) {
                 break;
@@ -111,7 +115,7 @@ impl Guard {
         };
         // A read that shows what was there before is no proof: Connect may show it, or do it, later still.
         let shows = if effect == Effect::InferredNotApplied { Shows::NotYet } else { Shows::Already };
-        let finding = Finding { effect, side_effects, told_unknown, shows, at: self.clock.now() };
+        let finding = Finding { effect, side_effects, told_unknown, shows, user, at: self.clock.now() };
         point(Point::Settle);
         let _ = self.record(open, finding).await;
         point(Point::Settled);

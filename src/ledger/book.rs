@@ -136,6 +136,7 @@ impl Ledger {
             side_effects: Vec::new(),
             told_unknown: false,
             shows: Shows::Already,
+            user: None,
             at,
         };
         let step = outcome::unknown(core, open, finding)?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     notice::{Finding, Held, RecordRef, Shows},
-    operation::{Effect, Field, Identity, Subject, Target, read_created_user},
+    operation::{DELETE_USER, Effect, Field, Identity, Subject, Target, read_created_user},
     secret::Sealed,
     store::{Append, Check, Composed, IntentRef, Misfit, Op, Place, State, Step, Weight},
 };
@@ -165,7 +165,7 @@ fn connect(answer: &Answered) -> ConnectPart {
 
 /// What is known of addresses after this finding, and of the Username of a user that was made.
 pub(super) fn known(core: &Core, open: &Open, finding: &Finding, name: &str) -> Vec<Op> {
-    if open.operation == watch::END {
+    if open.operation == DELETE_USER {
         return deleted(finding, name);
     }
     let Some(wanted) = &open.wanted else { return Vec::new() };
@@ -178,22 +178,32 @@ pub(super) fn known(core: &Core, open: &Open, finding: &Finding, name: &str) -> 
         Some((field, value?))
     }));
     // A user that was just made has an id of its own: its addresses are that user's.
-    let created = created(open);
+    let created = created(open).or_else(|| found(open, finding));
     let (name, target) = match &created {
         Some(target) => (core.target(target), target),
         None => (name.to_owned(), open.target()),
     };
     let rows = standing(core, target, &now);
     let at = finding.at.millis();
+    let user = name.clone();
     let mut ops = match finding.effect {
         Effect::Applied | Effect::InferredApplied => vec![Op::Addresses { target: name, rows, at }],
         Effect::Unknown | Effect::Undetermined => vec![Op::PerhapsAddresses { target: name, rows, at }],
         Effect::NotApplied | Effect::InferredNotApplied => Vec::new(),
     };
-    if let (Some(user), Subject::Username(username)) = (&created, &open.target().subject) {
-        ops.push(core.named(user, username));
+    if let (Some(target), Subject::Username(username)) = (&created, &open.target().subject) {
+        ops.push(core.named(target, username));
+        // What may have been the Username's until it was known whose is that user's now, and whoever else had the
+        // Username is gone: Connect gives it to one user at a time.
+        ops.push(Op::Alone { user, name: core.target(open.target()), at });
     }
     ops
+}
+
+/// The user that `CreateUser` made without an answer, as a look by its Username found it.
+fn found(open: &Open, finding: &Finding) -> Option<Target> {
+    let (Subject::Username(_), Some(user)) = (&open.target().subject, &finding.user) else { return None };
+    Some(Target { subject: Subject::User(user.clone()), ..open.target().clone() })
 }
 
 /// A user that is gone has no address any more, so that another one may have it: whoever comes back gets a new user.

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use crate::{
     notice::{ChangedField, Confirmation, Delivery, Finding, Held, Later, PassedFor, RecordRef, Shows},
-    operation::{Effect, Identity},
+    operation::{DELETE_USER, Effect, Identity},
     store::{Append, Check, Composed, Done, IntentRef, LaterRow, Misfit, Op, Place, Step, Weight},
 };
 
@@ -27,9 +27,6 @@ use super::{
     recover::{inputs, is_identity},
     submit::unexpected,
 };
-
-/// The operation after which there is no user to be read.
-pub(super) const END: &str = "DeleteUser";
 
 /// A change whose outcome is on record and does not show yet. It can only be looked at, and confirmed.
 #[must_use]
@@ -146,7 +143,7 @@ fn explains(core: &Core, row: &LaterRow) -> Result<Option<Since>, Misfit> {
     let read = |bytes: &[u8]| serde_json::from_slice::<Body>(bytes).map_err(Misfit::form("a later record"));
     let body = read(&row.intent.bytes)?;
     let identity = is_identity(body.class.as_deref());
-    if !identity && body.operation.as_deref() != Some(END) {
+    if !identity && body.operation.as_deref() != Some(DELETE_USER) {
         return Ok(None);
     }
     let people: Vec<_> = row.person.iter().cloned().collect();
@@ -251,6 +248,7 @@ fn known(core: &Core, watch: &Watch, found: &Confirmation, name: &str) -> Vec<Op
                 side_effects: found.side_effects.iter().chain(&watch.told).cloned().collect(),
                 told_unknown: false,
                 shows: Shows::Already,
+                user: None,
                 at: found.at,
             };
             outcome::known(core, open, &finding, name)

@@ -8,7 +8,8 @@ use crate::{
     caller::Caller,
     clock::Now,
     operation::{
-        Address, Change, ChangeKind, Field, IdentityChange, SensitiveBody, Subject, Target, User, Wanted,
+        Address, Change, ChangeKind, DELETE_USER, Field, IdentityChange, SensitiveBody, Subject, Target,
+        User, Wanted,
     },
     policy::{Code, Permit, Refused, RuleRef},
 };
@@ -219,6 +220,16 @@ impl Facts {
         }
     }
 
+    /// Whether the addresses that a user has before it are told. Of the sensitive operations `DeleteUser` alone: it ends a
+    /// login, and whoever creates one of the same name gives it another address.
+    fn concerns_old_addresses(&self) -> bool {
+        match self.matter {
+            Matter::Addresses | Matter::Details => true,
+            Matter::Sensitive => self.operation == DELETE_USER,
+            Matter::Creation => false,
+        }
+    }
+
     fn of_caller(caller: &Caller, operation: &str, target: Option<&Target>, user: Option<&User>) -> Self {
         Self {
             matter: Matter::Sensitive,
@@ -260,7 +271,7 @@ impl Concerned {
     fn of(facts: Facts, user: Option<&User>) -> Self {
         let mut concerned = Self { facts, old_primary: None, old_secondary: None, new: Vec::new() };
         let old = |field| user.and_then(|user| user.identity.value(field)).map(str::to_owned);
-        if matches!(concerned.facts.matter, Matter::Addresses | Matter::Details) {
+        if concerned.facts.concerns_old_addresses() {
             concerned.old_primary = concerned.read(old(Field::Email), Untold::OldPrimary);
             concerned.old_secondary = concerned.read(old(Field::SecondaryEmail), Untold::OldSecondary);
         }

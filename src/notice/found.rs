@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{clock::Now, operation::Effect};
+use crate::{
+    clock::Now,
+    operation::{Effect, UserId},
+};
 
 use super::ChangedField;
 
@@ -18,6 +21,9 @@ pub struct Finding {
     /// Whether a read shows it. A change that Connect accepted and no read shows yet is watched, and so is one that no
     /// read showed for so long that it passes for not done.
     pub shows: Shows,
+    /// The user that later looks showed: of a creation without an answer the one that has its Username now. None where
+    /// there was no later look, or none showed anybody.
+    pub user: Option<UserId>,
     /// When.
     pub at: Now,
 }

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::operation::DELETE_USER;
+
 use super::{
     About, Audience, Became, ChangedField, Channel, Delivery, Event, Facts, Kind, Matter, RecordRef,
     Refusals, Told, Untold,
@@ -52,7 +54,7 @@ pub(super) fn sample(
     let about = match event(kind, shape, &text) {
         Some(event) => About::Guard(event),
         None if kind == Kind::RepeatedRefusals => About::Refusals(Box::new(refusals(shape, &text))),
-        None => About::Change(Box::new(told(kind, matter, shape))),
+        None => About::Change(Box::new(told(kind, audience, matter, shape))),
     };
     let channel = if audience == Audience::Masked { Channel::Hook("chat".to_owned()) } else { Channel::Mail };
     let recipient = if audience == Audience::Masked { "chat" } else { "someone@example.com" };
@@ -61,9 +63,13 @@ pub(super) fn sample(
     Delivery::new(kind, (channel, recipient), (audience, language), about, (&record, at))
 }
 
-fn told(kind: Kind, matter: Matter, shape: Shape<'_>) -> Told {
+fn told(kind: Kind, audience: Audience, matter: Matter, shape: Shape<'_>) -> Told {
     let became = BECAME.iter().find(|(of, _)| *of == kind).map_or(Became::Done, |(_, became)| *became);
     let mut facts = facts(matter);
+    // Of the sensitive operations the people concerned hear of this one.
+    if matter == Matter::Sensitive && !audience.is_security() {
+        facts = Facts { operation: DELETE_USER.to_owned(), fields: Vec::new(), ..facts };
+    }
     if matter == Matter::Addresses && kind == Kind::AddressChanged {
         facts.fields.truncate(1);
     } else if matter == Matter::Addresses && kind == Kind::SecondaryChanged {

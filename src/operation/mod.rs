@@ -35,7 +35,7 @@ pub use asked::{Asked, Operation, Ordinary};
 pub use change::{Built, Change, ChangeKind, Field, IdentityChange, NewUser, Wanted};
 pub(crate) use identity::is_invisible;
 pub use recognise::{Unrecognised, Why, body_limit, recognise};
-pub use route::{Class, InstanceIn, Route, lookup, routes};
+pub use route::{Class, DELETE_USER, InstanceIn, Route, lookup, routes};
 pub use sensitive::{ProfileBody, SensitiveBody};
 pub use target::{InstanceId, Site, Sites, Subject, Target, UserId};
 pub use user::{Directory, Effect, Identity, Look, Profile, Seen, User};

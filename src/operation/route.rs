@@ -6,6 +6,9 @@ use crate::wire::{Method, RequestTarget, Segment};
 
 use super::routes::ROUTES;
 
+/// The operation that ends a login: after it there is no user to be read, or to have an address.
+pub const DELETE_USER: &str = "DeleteUser";
+
 /// What an operation can lead to. A reviewed column: `tests/data/connect-routes.tsv` is its golden copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Class {

@@ -12,11 +12,14 @@ const ADDRESS: &str = "INSERT INTO addresses (target, exact, folded, mailbox, in
      VALUES ($1, $2, $3, $4, $5, 1, 0, $6) \
      ON CONFLICT (target, exact) DO UPDATE SET is_now = 1, at = excluded.at, mailbox = excluded.mailbox";
 
-/// Rows of earlier versions have no mailbox: they are known by their folded form.
-pub(super) const IN_USE: &str = "SELECT 1 FROM addresses \
+/// Rows of earlier versions have no mailbox: they are known by their folded form. Where the target is a Username that is to
+/// be created, whoever had it is not another: Connect creates none that somebody has, so that user was deleted elsewhere.
+pub(super) const IN_USE: &str = "SELECT 1 FROM addresses a \
      WHERE instance = $1 AND mailbox = $2 AND is_now = 1 AND target <> $4 \
-     UNION ALL SELECT 1 FROM addresses \
-     WHERE instance = $1 AND folded IN ($2, $3) AND is_now = 1 AND target <> $4 LIMIT 1";
+     AND NOT EXISTS (SELECT 1 FROM names n WHERE n.person = a.target AND n.name = $4) \
+     UNION ALL SELECT 1 FROM addresses a \
+     WHERE instance = $1 AND folded IN ($2, $3) AND is_now = 1 AND target <> $4 \
+     AND NOT EXISTS (SELECT 1 FROM names n WHERE n.person = a.target AND n.name = $4) LIMIT 1";
 
 /// These are a target's addresses now; those it had before and has no longer, it had.
 pub(super) async fn all(
@@ -48,6 +51,26 @@ pub(super) async fn perhaps(
             .await
             .map_err(StoreError::at("addresses"))?;
     }
+    Ok(())
+}
+
+/// The Username `name` is `user`'s: what stands under it, and under others who had it, they had.
+pub(super) async fn alone(
+    connection: &mut Connection,
+    user: &str,
+    name: &str,
+    at: i64,
+) -> Result<(), StoreError> {
+    query(
+        "UPDATE addresses SET is_now = 0, was = 1, at = $1 WHERE is_now = 1 AND target <> $2 \
+         AND (target = $3 OR target IN (SELECT person FROM names WHERE name = $3))",
+    )
+    .bind(at)
+    .bind(user)
+    .bind(name)
+    .execute(connection)
+    .await
+    .map_err(StoreError::at("addresses"))?;
     Ok(())
 }
 

@@ -71,6 +71,15 @@ pub(crate) enum Op {
         /// When.
         at: i64,
     },
+    /// A Username is this user's: neither the target by Username nor any other person who had it has an address now.
+    Alone {
+        /// Whose it is.
+        user: String,
+        /// The target by Username.
+        name: String,
+        /// When.
+        at: i64,
+    },
     /// A target was seen with these permissions.
     Permissions {
         /// Whose.

@@ -56,6 +56,7 @@ async fn one(connection: &mut Connection, (chain, seq): (&str, u64), op: Op) -> 
         Op::Settle { id, settled, at } => outbox::settle(connection, id, settled, at).await,
         Op::Addresses { target, rows, at } => addresses::all(connection, &target, rows, at).await,
         Op::PerhapsAddresses { target, rows, at } => addresses::perhaps(connection, &target, rows, at).await,
+        Op::Alone { user, name, at } => addresses::alone(connection, &user, &name, at).await,
         Op::Permissions { target, digest, names, at } => {
             permissions(connection, &target, &digest, &names, at).await
         }

@@ -24,6 +24,7 @@ mod floods;
 mod freezes;
 mod honest;
 mod layers;
+mod logins;
 mod mail;
 mod mutations;
 mod online;

@@ -75,6 +75,78 @@ async fn the_address_of_a_user_that_was_deleted_is_free() {
     assert!(intend(&ledger, to(&bench, 2, "same@example.org")).await.is_ok());
 }
 
+fn made(n: u32) -> Sent {
+    Sent::Accepted(Answered { body: format!(r#"{{"UserId":"{}"}}"#, user(n)).into(), ..answered(200) })
+}
+
+/// A user that has this address gives it up and takes it again.
+async fn there_and_back(bench: &Bench, ledger: &Ledger, n: u32, address: &str) {
+    applied(bench, ledger, permit_from(bench, n, address, "away@example.org", "away", Vec::new())).await;
+    applied(bench, ledger, permit_from(bench, n, "away@example.org", address, "back", Vec::new())).await;
+}
+
+#[tokio::test]
+async fn the_addresses_of_a_creation_without_an_answer_are_those_of_the_user_that_was_found() {
+    for effect in [Effect::InferredApplied, Effect::Undetermined] {
+        let bench = Bench::new();
+        let ledger = bench.ledger().await;
+        let intent = intend(&ledger, create(&bench, "new", "same@example.org")).await.ok().unwrap();
+        let open = intent.sent(Sent::Unknown("reset".into()));
+        let _ = ledger.unknown(&open, bench.clock.now()).await.ok().unwrap();
+        assert_eq!(not_intended(&ledger, to(&bench, 2, "same@example.org")).await, Unintended::InUse);
+        let finding = Finding { user: UserId::read(&user(1)), told_unknown: true, ..bench.finding(effect) };
+        close(&ledger, open, finding).await;
+        assert_eq!(not_intended(&ledger, to(&bench, 2, "same@example.org")).await, Unintended::InUse);
+        there_and_back(&bench, &ledger, 1, "same@example.org").await;
+        assert_eq!(not_intended(&ledger, to(&bench, 2, "same@example.org")).await, Unintended::InUse);
+    }
+}
+
+#[tokio::test]
+async fn a_creation_that_nobody_knows_of_does_not_keep_the_address_from_the_one_after_it() {
+    let bench = Bench::new();
+    let ledger = bench.ledger().await;
+    let intent = intend(&ledger, create(&bench, "new", "same@example.org")).await.ok().unwrap();
+    let open = intent.sent(Sent::Unknown("reset".into()));
+    let _ = ledger.unknown(&open, bench.clock.now()).await.ok().unwrap();
+    close(&ledger, open, bench.finding(Effect::Undetermined)).await;
+    assert_eq!(not_intended(&ledger, to(&bench, 2, "same@example.org")).await, Unintended::InUse);
+    bench.pass(16 * 60);
+    let intent = intend(&ledger, create(&bench, "new", "same@example.org")).await.ok().unwrap();
+    close(&ledger, intent.sent(made(1)), bench.finding(Effect::Applied)).await;
+    there_and_back(&bench, &ledger, 1, "same@example.org").await;
+}
+
+/// Deleted in the admin website, say: Connect creates no Username that somebody has.
+#[tokio::test]
+async fn whoever_had_a_username_before_keeps_no_address_from_who_has_it_now() {
+    let bench = Bench::new();
+    let ledger = bench.ledger().await;
+    let intent = intend(&ledger, create(&bench, "new", "same@example.org")).await.ok().unwrap();
+    close(&ledger, intent.sent(made(1)), bench.finding(Effect::Applied)).await;
+    assert_eq!(not_intended(&ledger, create(&bench, "other", "same@example.org")).await, Unintended::InUse);
+    assert_eq!(not_intended(&ledger, create(&bench, "New", "same@example.org")).await, Unintended::InUse);
+    bench.pass(16 * 60);
+    let recall = |name: &str| Recall {
+        target: create(&bench, name, "same@example.org").operation().target().clone(),
+        addresses: vec![Address::read("same@example.org").unwrap()],
+        permissions: false,
+    };
+    for (name, in_use) in [("new", 0), ("other", 1)] {
+        assert_eq!(ledger.recall(&recall(name)).await.unwrap().in_use.len(), in_use, "{name}");
+    }
+    let again = || create(&bench, "new", "same@example.org");
+    let intent = intend(&ledger, again()).await.ok().unwrap();
+    // Connect says that somebody has the Username: nothing is free.
+    close(&ledger, intent.sent(Sent::Refused(answered(409))), bench.finding(Effect::NotApplied)).await;
+    assert_eq!(not_intended(&ledger, to(&bench, 2, "same@example.org")).await, Unintended::InUse);
+    bench.pass(16 * 60);
+    let intent = intend(&ledger, again()).await.ok().unwrap();
+    close(&ledger, intent.sent(made(3)), bench.finding(Effect::Applied)).await;
+    there_and_back(&bench, &ledger, 3, "same@example.org").await;
+    assert_eq!(not_intended(&ledger, to(&bench, 1, "same@example.org")).await, Unintended::InUse);
+}
+
 #[tokio::test]
 async fn what_was_not_done_leaves_the_address_free() {
     let bench = Bench::new();

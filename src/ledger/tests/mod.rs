@@ -151,6 +151,7 @@ impl Bench {
             side_effects: Vec::new(),
             told_unknown: false,
             shows: Shows::Already,
+            user: None,
             at: self.clock.now(),
         }
     }

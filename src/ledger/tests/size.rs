@@ -175,6 +175,7 @@ impl Maker {
             side_effects: Vec::new(),
             told_unknown: false,
             shows: Shows::Already,
+            user: None,
             at: self.core.clock.now(),
         };
         let (reply, memory) = answer::reply(open.outcome(), open.operation(), finding.effect);

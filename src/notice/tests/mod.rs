@@ -35,6 +35,7 @@ fn finding(effect: Effect) -> Finding {
         side_effects: Vec::new(),
         told_unknown: false,
         shows: Shows::Already,
+        user: None,
         at: now(AT + 2_000),
     }
 }

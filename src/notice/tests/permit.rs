@@ -46,6 +46,13 @@ actions   = ["connect:UpdateUserSecurityProfiles"]
 instances = ["a1b2c3d4-5678-90ab-cdef-EXAMPLE11111"]
 grants    = ["12345678-1111-2222-aaaa-111111111111"]
 
+[[allow]]
+id        = "delete"
+reason    = "What the tests of notices delete"
+callers   = ["arn:aws:iam::111122223333:role/IdentityDesk"]
+actions   = ["connect:DeleteUser"]
+instances = ["a1b2c3d4-5678-90ab-cdef-EXAMPLE11111"]
+
 [protected]
 permissions = ["Users.Edit"]
 "#;
@@ -188,6 +195,28 @@ fn a_sensitive_operation_tells_the_security_team_what_is_granted() {
     let facts = &plan.held()[0].facts;
     assert_eq!(facts.matter, Matter::Sensitive);
     assert!(facts.fields == [field("SecurityProfileIds", Some(OTHER), Some(AGENT))]);
+}
+
+#[test]
+fn the_addresses_of_a_user_that_is_deleted_are_told_before_and_after() {
+    let target = format!("/users/{INSTANCE}/{USER}");
+    let of = |user| Plan::of(&permit("DELETE", &target, "", Some(user)), &routing()).unwrap();
+    let plan = of(mary("old@example.com", "two@example.com"));
+    let people =
+        [SECURITY, (Audience::OldPrimary, "old@example.com"), (Audience::OldSecondary, "two@example.com")];
+    assert_eq!(told(&plan), expected(&people));
+    for (effect, kind) in [
+        (Effect::Applied, Some(Kind::SensitiveDone)),
+        (Effect::Undetermined, Some(Kind::Undetermined)),
+        (Effect::NotApplied, None),
+    ] {
+        let said = plan.held().iter().map(|held| held.resolve(&finding(effect), &record()));
+        let kinds: Vec<_> = said.map(|said| said.map(|delivery| delivery.kind)).collect();
+        assert_eq!(kinds, [kind; 3], "{effect:?}");
+    }
+    let plan = of(mary("m\u{e9}@example.com", ""));
+    assert_eq!(told(&plan), expected(&[SECURITY]));
+    assert_eq!(plan.held()[0].facts.untold, [Untold::OldPrimary]);
 }
 
 fn refused(target: &str, asked_for: &[(Field, Option<&str>)], user: Option<User>) -> Refused {

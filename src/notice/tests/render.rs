@@ -34,13 +34,21 @@ pub(super) const AUDIENCES: [(Audience, &str); 4] = [
 pub(super) fn is_told(kind: Kind, audience: Audience) -> bool {
     use Kind::{
         AddressChangeRefused, AddressChanged, AddressRemoved, ChangedAfterAll, MayHaveChanged,
-        NotChangedAfterAll, RepeatedRefusals, SecondaryChanged, SideEffect, Undetermined, UserCreated,
+        NotChangedAfterAll, RepeatedRefusals, SecondaryChanged, SensitiveDone, SideEffect, Undetermined,
+        UserCreated,
     };
     let all = [AddressChanged, SecondaryChanged, MayHaveChanged, NotChangedAfterAll, Undetermined];
     match audience {
         Audience::Security | Audience::Masked => true,
         Audience::OldPrimary | Audience::OldSecondary => {
-            let old = [AddressRemoved, ChangedAfterAll, SideEffect, AddressChangeRefused, RepeatedRefusals];
+            let old = [
+                AddressRemoved,
+                ChangedAfterAll,
+                SensitiveDone,
+                SideEffect,
+                AddressChangeRefused,
+                RepeatedRefusals,
+            ];
             all.contains(&kind) || old.contains(&kind)
         }
         Audience::New => all.contains(&kind) || kind == UserCreated,
@@ -108,6 +116,25 @@ fn each_kind_for_each_audience_is_as_reviewed() {
             );
             if matches!(kind, Kind::AddressChanged | Kind::RepeatedRefusals | Kind::PolicyChanged) {
                 golden(&format!("{language}/{kind}.{name}.html"), &rendered.html);
+            }
+        }
+    }
+}
+
+#[test]
+fn whoever_had_the_address_of_a_deleted_user_reads_that_it_was_or_may_have_been_deleted() {
+    for (language, was, may) in [
+        ("en", "was deleted", "may have been deleted"),
+        ("de", "wurde gelöscht", "wurde vielleicht gelöscht"),
+    ] {
+        for (kind, said) in [(Kind::SensitiveDone, was), (Kind::Undetermined, may)] {
+            let (audience, matter) = (Audience::OldPrimary, Matter::Sensitive);
+            let rendered = render(&sample::sample(kind, audience, matter, Shape::Usual, language));
+            assert!(rendered.subject.as_str().ends_with(said), "{kind}: {}", rendered.subject);
+            assert_eq!(rendered.steps.len(), 3, "{kind} {language}");
+            if kind == Kind::Undetermined {
+                let whole = format!("{}\n\n{}", rendered.subject, rendered.text);
+                golden(&format!("{language}/{kind}.deleted.txt"), &whole);
             }
         }
     }

@@ -81,6 +81,7 @@ async fn h4_notices_outlive_the_mail_server_and_the_process_and_come_once() {
         side_effects: Vec::new(),
         told_unknown: false,
         shows: Shows::Already,
+        user: None,
         at: clock.now(),
     };
     let closed =

@@ -8,11 +8,11 @@ use jiff::SignedDuration;
 use crate::{
     clock::Now,
     diagnostic::Faults,
-    operation::{Class, Field, InstanceIn, Route},
+    operation::{Class, DELETE_USER, Field, InstanceIn, Route},
     policy::{
         Policy, PolicyFiles, Trial,
         binding::{Binding, Template},
-        differences::Shadows,
+        differences::{Shadows, may_share},
         pattern::Pattern,
         rule::{Allow, Deny, NO_INSTANCE, Scope},
     },
@@ -20,7 +20,7 @@ use crate::{
 
 use super::{
     Draft, Placed, drafted,
-    lint::{is_blunt, warn},
+    lint::{creates, is_blunt, warn},
     scope::reached,
     trial::{place, tried},
 };
@@ -68,6 +68,8 @@ fn advice_on(draft: &Advised, tested: &BTreeSet<&str>, now: Now) -> Faults {
     let denies: Vec<&Deny> =
         draft.deny.iter().map(|placed| &placed.what).filter(|deny| !is_blunt(deny)).collect();
     let mut shadows = Shadows::of(&denies);
+    let creators: Vec<&Allow> =
+        draft.allow.iter().map(|placed| &placed.what).filter(|allow| creates(allow)).collect();
     for placed in &draft.allow {
         let allow = &placed.what;
         ends_soon(placed, &allow.scope, now, &mut faults);
@@ -78,6 +80,7 @@ fn advice_on(draft: &Advised, tested: &BTreeSet<&str>, now: Now) -> Faults {
         }
         wide(placed, &mut faults);
         unpinned(placed, &mut faults);
+        begun_anew(placed, &creators, &mut faults);
         if !tested.contains(&*allow.rule.id) {
             let message = format!("no test is allowed by `{}`", allow.rule.id);
             warn(placed, &mut faults, "untested", message, "write a [[test]] that it allows".to_owned());
@@ -184,5 +187,23 @@ fn unpinned(placed: &Placed<Allow>, faults: &mut Faults) {
         let message = format!("`{}` lets a role set Email by its name alone", allow.rule.id);
         let hint = "add unique_ids: whoever may delete and make the role again would have the same name";
         warn(placed, faults, "no-unique-id", message, hint.to_owned());
+    }
+}
+
+/// A caller who may delete a user and create one of the same name gives that login another address, or a password, without
+/// a rule for a change of either.
+fn begun_anew(placed: &Placed<Allow>, creators: &[&Allow], faults: &mut Faults) {
+    let allow = &placed.what;
+    if !allow.scope.actions.iter().any(|action| action.is(DELETE_USER, Class::Sensitive)) {
+        return;
+    }
+    if let Some(creator) = creators.iter().find(|creator| may_share(&creator.scope, &allow.scope)) {
+        let message =
+            format!("a caller of `{}` may delete a user and create one of the same name", allow.rule.id);
+        let hint = format!(
+            "let other callers create users: the login gets another address so; `{}` at {} creates them",
+            creator.rule.id, creator.rule.place
+        );
+        warn(placed, faults, "delete-and-create", message, hint);
     }
 }

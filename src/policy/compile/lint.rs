@@ -169,7 +169,8 @@ fn changes(allow: &Allow) -> bool {
     allow.scope.actions.iter().any(|action| action.is("UpdateUserIdentityInfo", Class::Identity))
 }
 
-fn creates(allow: &Allow) -> bool {
+/// Whether it lets users be created.
+pub(super) fn creates(allow: &Allow) -> bool {
     allow.scope.actions.iter().any(|action| action.is("CreateUser", Class::Identity))
 }
 

@@ -121,7 +121,36 @@ grants = ["p"]"#;
     let queue = allow_of("queue", "CreateQueue\", \"connect:CreateUser", mail);
     assert_eq!(codes(&[&queue]), Vec::<String>::new());
     let delete = allow_of("delete", "DeleteUser\", \"connect:CreateUser", mail);
-    assert_eq!(codes(&[&delete]), ["creation-only"]);
+    assert_eq!(codes(&[&delete]), ["creation-only", "delete-and-create"]);
+}
+
+#[test]
+fn who_may_delete_and_create_moves_a_login() {
+    let lines = "usernames = [\"new-*\"]\ngrants = [\"p\"]\nfields = [\"FirstName\"]";
+    let new = allow_of("new", "CreateUser", lines);
+    let gone = allow_of("gone", "DeleteUser", "");
+    assert_eq!(codes(&[&new, &gone]), ["delete-and-create"]);
+    let found = advice(&files(&[&new, &gone]), at(NOON)).plain();
+    assert!(
+        found.contains(
+            "warning[delete-and-create]: a caller of `gone` may delete a user and create one of the same name"
+        ) && found.contains("`new` at rules-1.toml:3 creates them"),
+        "{found}"
+    );
+    assert_eq!(codes(&[&new]), Vec::<String>::new());
+    assert_eq!(codes(&[&gone]), Vec::<String>::new());
+    let place = INSTANCE.replace("11111", "22222");
+    for other in [
+        gone.replace("role/IdentityDesk", "role/Leavers"),
+        gone.replace(INSTANCE, &place),
+        gone.replace("111122223333", "444455556666"),
+        allow_of("gone", "UpdateUserHierarchy", ""),
+    ] {
+        assert_eq!(codes(&[&new, &other]), Vec::<String>::new(), "{other}");
+    }
+    // By a pattern, and beside other operations.
+    let wide = allow_of("gone", "UpdateUserHierarchy\", \"connect:DeleteUser", "");
+    assert_eq!(codes(&[&new, &wide.replace("role/IdentityDesk", "role/Identity*")]), ["delete-and-create"]);
 }
 
 /// Every message, tests among them.
