@@ -131,7 +131,7 @@ impl Core {
             parts.extend([name.to_owned(), value]);
         }
         // With their lengths: no two lists give one text.
-        let text: String = parts.iter().map(|part| format!("{}:{part}", part.len())).collect();
+        let text = parts.iter().map(|part| format!("{}:{part}", part.len())).collect::<Vec<_>>().concat();
         let marks = std::iter::once(format!("s:{}", attempt.signature.hex()))
             .chain(attempt.invocation.map(|invocation| format!("i:{}", invocation.hex())));
         (self.hash.hash("attempt", text.as_bytes()).hex(), marks.collect())

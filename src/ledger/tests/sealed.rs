@@ -263,7 +263,9 @@ async fn what_was_changed_is_sealed_whole_and_a_password_is_nowhere() {
     }
     told(&ledger).await;
     let found = opened(&bench).await;
-    found.iter().for_each(|one| drop(of_request(one)));
+    for one in &found {
+        drop(of_request(one));
+    }
     let intents = found.iter().filter(|(record, _)| record["kind"] == "intent");
     let sealed: Vec<Value> = intents.map(of_request).collect();
     let expected: Vec<Value> = changes.into_iter().map(|(_, expected)| expected).collect();

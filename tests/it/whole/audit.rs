@@ -131,8 +131,9 @@ async fn records_are_shown_beside_the_guard_that_writes_them() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_asked_is_revealed_whole_and_no_password() {
     let mut setting = roomy([user(1)]);
-    setting.policy[0].1.push_str(&format!(
-        r#"
+    let policy = &mut setting.policy[0].1;
+    *policy = format!(
+        r#"{policy}
 [[allow]]
 id        = "desk-origins"
 reason    = "The desk takes origins away"
@@ -153,7 +154,7 @@ fields     = ["FirstName", "LastName", "Email"]
 email_from = "{{username}}@example.com"
 password   = "allow"
 "#
-    ));
+    );
     let guard = Running::with(setting).await;
     let (desk, help) = (guard.caller("IdentityDesk"), guard.caller("HelpDesk"));
     let origins = format!("/instance/{INSTANCE}/approved-origin");
