@@ -43,10 +43,8 @@ impl Protected {
             Some(profile) => self.has_one(profile),
             None => true,
         };
-        if let Some(person) = &facts.person {
-            if person.profiles.iter().any(|id| protects(id)) {
-                return Some("the user has a protected permission, or a security profile that was not read");
-            }
+        if facts.person.as_ref().is_some_and(|person| person.profiles.iter().any(|id| protects(id))) {
+            return Some("the user has a protected permission, or a security profile that was not read");
         }
         if facts.known.held.iter().any(|permission| self.permissions.contains(permission)) {
             return Some(

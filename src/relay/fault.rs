@@ -108,7 +108,6 @@ impl NoSession {
 impl fmt::Display for NoSession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Redirected(why) => f.write_str(why),
             Self::OwnCredentials(why) => write!(f, "no aws credentials: {why}"),
             Self::Token { path, source } => write!(f, "token file `{}`: {source}", path.display()),
             Self::Certificate { path, source } => write!(f, "certificate `{}`: {source}", path.display()),
@@ -127,7 +126,7 @@ impl fmt::Display for NoSession {
             Self::Answer(what) => write!(f, "the session listener's answer is none: {what}"),
             Self::Proof(source) => source.fmt(f),
             Self::Signing(source) => source.fmt(f),
-            Self::Circle(why) => f.write_str(why),
+            Self::Redirected(why) | Self::Circle(why) => f.write_str(why),
             Self::System(source) => source.fmt(f),
             Self::Timeout(limit) => write!(f, "no session within {} s", limit.as_secs()),
         }

@@ -159,14 +159,14 @@ async fn one_operation_on_an_instance_holds_up_no_other() {
         let body = format!(r#"{{"Origin":"https://{origin}.example.com"}}"#);
         Request::new("PUT", &path, body.as_bytes())
     };
-    let held = Held::default();
-    guard.stage.connect.fail_next("AssociateApprovedOrigin", Fault::Held(held.clone()));
+    let waiting = Held::default();
+    guard.stage.connect.fail_next("AssociateApprovedOrigin", Fault::Held(waiting.clone()));
     let (slow, first) = (help.clone(), open("one"));
     let slow = tokio::spawn(async move { slow.send(&first).await.unwrap() });
     timeout(LIMIT, guard.stage.connect.wait_for(1, "AssociateApprovedOrigin")).await.unwrap();
     assert_eq!(help.send(&open("two")).await.unwrap().error(), Some("ConflictException"), "{}", guard.log());
     let close = Request::new("DELETE", &format!("{path}?origin=https%3A%2F%2Fthree.example.com"), b"");
     assert_eq!(desk.send(&close).await.unwrap().status, 200, "{}", guard.log());
-    held.let_go();
+    waiting.let_go();
     assert_eq!(slow.await.unwrap().status, 200, "{}", guard.log());
 }

@@ -128,7 +128,7 @@ async fn tables_of_another_version_or_none_at_all_are_refused() {
         let none = matches!(none, Some(LedgerFault::Store(StoreError::Schema { found: None, .. })));
         assert!(none, "no tables");
     } else {
-        assert!(matches!(none, Some(LedgerFault::Store(StoreError::Database { .. }))), "no file");
+        assert!(matches!(none, Some(LedgerFault::Store(StoreError::Io { .. }))), "no file");
         assert!(!bench.file().exists(), "looking makes none");
     }
     bench.ledger().await.stop().await.unwrap();

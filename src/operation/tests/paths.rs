@@ -150,7 +150,12 @@ fn who_is_affected_is_the_target_wherever_it_is_named() {
             &profiles("USER", &user.replace("us-east-1", "us-west-2")),
             "400 value",
         ),
-        ("PUT", "/instance", r#"{"IdentityManagementType":"SAML"}"#, "change CreateInstance other:"),
+        (
+            "PUT",
+            "/instance",
+            r#"{"IdentityManagementType":"SAML"}"#,
+            "change CreateInstance other:CreateInstance",
+        ),
         ("PUT", "/traffic-distribution-group/g-1/user", r#"{"InstanceId":"{A}"}"#, "400 form"),
         (
             "DELETE",
@@ -161,7 +166,12 @@ fn who_is_affected_is_the_target_wherever_it_is_named() {
         ("DELETE", "/traffic-distribution-group/g-1/user?InstanceId={I}", "", "400 form"),
         ("DELETE", "/traffic-distribution-group/g-1/user?UserId=u-1", "", "400 form"),
         ("DELETE", "/traffic-distribution-group/g-1/user?UserId=u-1&InstanceId=other", "", "not served"),
-        ("PUT", "/traffic-distribution/g-1", "{}", "change UpdateTrafficDistribution other:g-1"),
+        (
+            "PUT",
+            "/traffic-distribution/g-1",
+            "{}",
+            "change UpdateTrafficDistribution other:UpdateTrafficDistribution/g-1",
+        ),
     ]);
     let verdict = verdict("POST", "/associate-security-profiles/{I}", &profiles("AI_AGENT", agent));
     assert!(verdict.starts_with("change AssociateSecurityProfiles resource:arn%3Aaws%3Awisdom"), "{verdict}");
@@ -170,32 +180,32 @@ fn who_is_affected_is_the_target_wherever_it_is_named() {
 #[test]
 fn an_arn_stands_for_an_id_of_its_own_kind() {
     check(&[
-        ("DELETE", "/rules/{I}/{A}%2Frule%2Fr-1", "", "change DeleteRule other:r-1"),
+        ("DELETE", "/rules/{I}/{A}%2Frule%2Fr-1", "", "change DeleteRule other:DeleteRule/r-1"),
         ("DELETE", "/rules/{I}/{A}%2Fqueue%2Fr-1", "", "400 value"),
         (
             "POST",
             "/authentication-profiles/{I}/{A}%2Fauthentication-profile%2Fa-1",
             r#"{"AllowedIps":[]}"#,
-            "change UpdateAuthenticationProfile other:a-1",
+            "change UpdateAuthenticationProfile other:UpdateAuthenticationProfile/a-1",
         ),
         (
             "POST",
             "/queues/{I}/{A}%2Fqueue%2Fq-1/disassociate-email-addresses",
             "{}",
-            "change DisassociateQueueEmailAddresses other:q-1",
+            "change DisassociateQueueEmailAddresses other:DisassociateQueueEmailAddresses/q-1",
         ),
         (
             "POST",
             "/email-addresses/{I}/{A}%2Femail-address%2Fe-1/associate-alias",
             "{}",
-            "change AssociateEmailAddressAlias other:e-1",
+            "change AssociateEmailAddressAlias other:AssociateEmailAddressAlias/e-1",
         ),
         ("DELETE", "/users/{I}/{A}%2Fagent%2F{U}", "", "change DeleteUser user:U"),
         (
             "PUT",
             "/traffic-distribution/arn%3Aaws%3Aconnect%3Aus-east-1%3A111122223333%3Atraffic-distribution-group%2Fg-1",
             "{}",
-            "change UpdateTrafficDistribution other:g-1",
+            "change UpdateTrafficDistribution other:UpdateTrafficDistribution/g-1",
         ),
         // What an ARN may end in, and the id of a user may not.
         ("DELETE", "/users/{I}/{A}%2Fagent%2Fu_1", "", "400 value"),
@@ -324,11 +334,16 @@ fn ending_all_sessions_is_a_change_as_ending_one_is() {
             "POST",
             all,
             r#"{"InstanceId":"a1b2c3d4-5678-90ab-cdef-EXAMPLE11111"}"#,
-            "change DeleteAllEntitySessions other:",
+            "change DeleteAllEntitySessions other:DeleteAllEntitySessions",
         ),
-        ("POST", all, r#"{"InstanceId":"{A}"}"#, "change DeleteAllEntitySessions other:"),
+        (
+            "POST",
+            all,
+            r#"{"InstanceId":"{A}"}"#,
+            "change DeleteAllEntitySessions other:DeleteAllEntitySessions",
+        ),
         ("POST", all, "{}", "400 form"),
-        ("DELETE", "/auth/sessions/{I}/s-1", "", "change DeleteSession other:s-1"),
+        ("DELETE", "/auth/sessions/{I}/s-1", "", "change DeleteSession other:DeleteSession/s-1"),
     ]);
 }
 
