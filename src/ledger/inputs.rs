@@ -34,7 +34,8 @@ pub(super) struct Inputs {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) request: Option<BuiltPart>,
     /// The body as it is built, but for what stands in other members: of a sensitive operation all of it, of `CreateUser` the
-    /// members that have no type of their own ([`NewUser::rest`](crate::operation::NewUser)), and never a password.
+    /// members that have no type of their own ([`NewUser::rest`](crate::operation::NewUser)), and never a password. Of a long
+    /// one that was refused `octets` and `sha256` in its place.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) body: Option<String>,
     /// The target's ids, when one could be a name.

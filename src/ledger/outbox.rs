@@ -127,7 +127,7 @@ impl Ledger {
         let core = &self.inner.core;
         let (settled, words) = match outcome {
             DeliveryOutcome::Retry { why, at } => {
-                tracing::info!(delivery = claimed.id(), %why, "a notice is to be tried again");
+                tracing::info!(delivery = claimed.id(), why = why.as_str(), "a notice is to be tried again");
                 let step = Step::Retry { id: claimed.id(), at: at.millis() };
                 return self.submit(step, Purpose::Delivery).await.map(|_| ());
             }

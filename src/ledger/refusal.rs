@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use serde_json::json;
+
 use crate::{
     caller::Caller,
     operation::{Class, Field, Ordinary, Route, Target},
     policy::{Permit, Refused},
+    secret::Digest,
     store::{Append, Compose, Composed, Misfit, Op, Place, Step, Weight},
 };
 
@@ -16,6 +19,9 @@ use super::{
     record::{Body, Inputs, Kind},
 };
 use crate::notice::{Held, Plan};
+
+/// The longest body of a refused change that its record seals, octets.
+const BODY_MAX: usize = 8 * 1024;
 
 /// The step that writes a refusal and its notices.
 pub(super) fn step(core: &Arc<Core>, refused: &Refused, plan: &Plan) -> Result<Step, Misfit> {
@@ -105,7 +111,7 @@ fn said(refused: &Refused) -> (Body, Inputs) {
         username: refused.user().map(|user| user.username.clone()),
         profiles: refused.user().map(|user| user.security_profiles.clone()),
         request: refused.change.as_deref().and_then(BuiltPart::of),
-        body: refused.change.as_deref().and_then(inputs::body),
+        body: refused.change.as_deref().and_then(inputs::body).map(bounded),
         given: parts::given(&refused.given),
         looked: refused.looked.as_deref().map(LookedPart::of),
         id: refused.target.as_ref().and_then(|target| parts::target(target).1),
@@ -113,6 +119,15 @@ fn said(refused: &Refused) -> (Body, Inputs) {
         ..parts::of_caller(&refused.caller)
     };
     (body, inputs)
+}
+
+/// The body of what was refused, or of a long one how long it was and its SHA-256: whoever is refused on purpose is not to fill
+/// the ledger with it.
+fn bounded(body: String) -> String {
+    if body.len() <= BODY_MAX {
+        return body;
+    }
+    json!({ "octets": body.len(), "sha256": Digest::of(body.as_bytes()).hex() }).to_string()
 }
 
 fn who(
@@ -128,5 +143,19 @@ fn who(
         operation: route.map(|route| route.operation.into()),
         class: class.map(|class| parts::class(class).into()),
         ..Body::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_body_that_was_refused_is_known_by_its_digest() {
+        let longest = "x".repeat(BODY_MAX);
+        assert_eq!(bounded(longest.clone()), longest);
+        let longer = longest + "x";
+        let digest = Digest::of(longer.as_bytes()).hex();
+        assert_eq!(bounded(longer), format!(r#"{{"octets":8193,"sha256":"{digest}"}}"#));
     }
 }
