@@ -142,3 +142,38 @@ async fn who_was_deleted_past_the_guard_is_created_anew_with_the_same_address() 
     assert_ne!(guard.stage.connect.user_named("yan").unwrap().id, first);
     there_and_back(&guard, "yan").await;
 }
+
+/// The two ways out that the runbook names, of an address that only the ledger still knows on somebody.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_nobody_has_any_more_is_free_again() {
+    let guard = Running::with(setting(3)).await;
+    let (desk, help, onboarding) =
+        (guard.caller("OtherDesk"), guard.caller("HelpDesk"), guard.caller("Onboarding"));
+    let email =
+        |number: usize, to: &str| Request::update_identity(INSTANCE, &user(number).id, &[("Email", to)]);
+    let denied = (403, Some("AccessDeniedException"));
+
+    // Somebody gives the user another address past the guard; a look at the user shows it.
+    assert_eq!(said(&desk.send(&email(1, "one@example.com")).await.unwrap()), DONE, "{}", guard.log());
+    let mut agent = guard.stage.connect.user(&user(1).id).unwrap();
+    agent.email = "elsewhere@example.com".to_owned();
+    let first_name = agent.first_name.clone();
+    guard.stage.connect.put_user(INSTANCE, &agent.id.clone(), Some(agent));
+    assert_eq!(said(&desk.send(&email(2, "one@example.com")).await.unwrap()), denied, "{}", guard.log());
+    let look = Request::update_identity(INSTANCE, &user(1).id, &[("FirstName", &first_name)]);
+    assert_eq!(said(&help.send(&look).await.unwrap()), DONE, "{}", guard.log());
+    assert_eq!(said(&desk.send(&email(2, "one@example.com")).await.unwrap()), DONE, "{}", guard.log());
+
+    // Somebody deletes the user past the guard; it is made once more, and deleted by way of the guard.
+    let answer = onboarding.send(&create("kim")).await.unwrap();
+    assert_eq!(said(&answer), DONE, "{} {}", answer.text(), guard.log());
+    let first = guard.stage.connect.user_named("kim").unwrap().id;
+    guard.stage.connect.put_user(INSTANCE, &first, None);
+    assert_eq!(said(&desk.send(&email(3, "kim@example.com")).await.unwrap()), denied, "{}", guard.log());
+    let octets = onboarding.sign(&create("kim"), onboarding.now() + Duration::from_secs(2)).unwrap();
+    assert_eq!(said(&onboarding.exchange(&octets).await.unwrap()), DONE, "{}", guard.log());
+    let second = guard.stage.connect.user_named("kim").unwrap().id;
+    let delete = Request::new("DELETE", &format!("/users/{INSTANCE}/{second}"), b"");
+    assert_eq!(said(&onboarding.send(&delete).await.unwrap()), DONE, "{}", guard.log());
+    assert_eq!(said(&desk.send(&email(3, "kim@example.com")).await.unwrap()), DONE, "{}", guard.log());
+}
