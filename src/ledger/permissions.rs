@@ -26,8 +26,11 @@ pub(super) fn seen(
         let own = seen.profiles.iter().filter(|profile| user.security_profiles.contains(&profile.id));
         had(name.to_owned(), own, now)
     });
+    // In one order, so that two writers never wait for each other's rows.
+    let mut profiles: Vec<&Profile> = seen.profiles.iter().collect();
+    profiles.sort_unstable_by(|one, other| one.id.cmp(&other.id));
     let of_profiles =
-        seen.profiles.iter().filter_map(|profile| had(name_of(core, target, profile), [profile], now));
+        profiles.into_iter().filter_map(|profile| had(name_of(core, target, profile), [profile], now));
     of_user.into_iter().chain(of_profiles).collect()
 }
 

@@ -120,11 +120,18 @@ async fn addresses_are_known_now_and_formerly() {
     assert_eq!(texts(&others.in_use), [NEW, OLD_SECOND, "Mary@example.org"]);
     assert_eq!(texts(&others.former), Vec::<String>::new());
     assert!(others.held.is_empty());
-    // Permissions that were seen count for thirty days.
+    // Permissions that were seen count for thirty days: those of the user, and those of each security profile.
+    let profile = |id: &str| Profile { id: id.into(), name: String::new(), permissions: [].into() };
+    let target = ask(2).target;
+    let held = async |id: &str| ledger.held_by(&target, &[profile("none"), profile(id)]).await.unwrap();
     bench.pass((30 * 24 - 1) * 3600);
     assert_eq!(ledger.recall(&ask(1)).await.unwrap().held.len(), 2);
+    assert_eq!(held("p1").await, own.held);
+    assert_eq!(held("p2").await, ["Never.Had".to_owned()].into());
+    assert!(held("p3").await.is_empty());
     bench.pass(2 * 3600);
     assert!(ledger.recall(&ask(1)).await.unwrap().held.is_empty());
+    assert!(held("p2").await.is_empty());
 }
 
 #[tokio::test]
