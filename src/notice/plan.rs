@@ -56,7 +56,8 @@ impl Plan {
     /// Who is to be told of a change: the security team always, as its routes say; for a change of an address the old
     /// primary *and* the old secondary whatever the routes say, and the new address masked; for every other identity
     /// operation the old addresses as well, to be told of side effects and of unknown outcomes only; the addresses of a
-    /// user that is created, and those of one that is deleted. An old address that is not a plain one cannot be told: the security team's notice says so.
+    /// user that is created, and those of one that is deleted. An old address that is not a plain one cannot be told: the
+    /// security team's notice says so.
     ///
     /// # Errors
     /// When some of what may come of it would reach nobody of the security team: then there is no change.

@@ -54,7 +54,7 @@ pub enum FreezeScopeFault {
 }
 
 impl Freeze {
-    /// Whether whoever is charged by this account set it, or it is about him: then he does not lift it.
+    /// Whether whoever is charged by this account set it, or is who it is about: they do not lift it.
     pub fn is_own(&self, account: &str) -> bool {
         self.by == account || matches!(&self.scope, FreezeScope::Caller(arn) if arn == account)
     }

@@ -135,10 +135,13 @@ fn files_as(directory: &Path, ours: u32) -> (PolicyFiles, Faults) {
             (None, _) | (Some(_), Kind::Misnamed) => faults.push(misnamed().fault(&path)),
         }
     }
-    if let Some(path) = misread {
-        files.revoked = Some(Err(not_read(&path)));
-    }
     files.deny = denials(&directory.join(DENIALS), ours);
+    match (misread, &files.revoked) {
+        (Some(path), None) => files.revoked = Some(Err(not_read(&path))),
+        // What `revoked.toml` says holds, for reads too; changes stop as for a file of `deny.d` that cannot be read.
+        (Some(path), Some(_)) => files.deny.push(Err(not_read(&path))),
+        (None, _) => {}
+    }
     (files, faults)
 }
 

@@ -99,7 +99,14 @@ fn what_is_nearly_called_as_what_revokes_stops_changes() {
     ] {
         for beside in [("a.toml", &b""[..]), ("revoked.toml", b"s")] {
             let files = policy_files(directory(&[beside, (name, b"r")]).path()).unwrap();
-            let why = files.revoked.unwrap().unwrap_err();
+            assert!(!names(&files.rules).contains(&name), "{name}");
+            let why = match files.revoked.unwrap() {
+                Err(why) => why,
+                Ok(revoked) => {
+                    assert_eq!((&*revoked.text, beside.0), ("s", "revoked.toml"), "what it says holds");
+                    files.deny.into_iter().find_map(Result::err).unwrap()
+                }
+            };
             assert!(
                 why.ends_with(&format!("{name}` is not read: what revokes is called `revoked.toml`")),
                 "{why}"
